@@ -1,0 +1,60 @@
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-sys=networkInterfaces --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG
+/** The client: captures, connects and sends. */
+
+import config from "./deno.json" with { type: "json" };
+import { EXIT, makeCall, type Surroundings } from "./lib/call.ts";
+import { listCameras } from "./lib/camera.ts";
+import { chooseAddress } from "./lib/local_ip.ts";
+import { describeConnect } from "./lib/messages.ts";
+import { type ClientOptions, parseClientOptions } from "./lib/options.ts";
+import { runProgram } from "./lib/program.ts";
+import type { Connection } from "./lib/wire.ts";
+
+/** How long a connection may take to be made, in milliseconds (as SRT's connect time). */
+const CONNECT_MS = 3000;
+
+async function send(options: ClientOptions, around: Surroundings): Promise<number> {
+  const { log, messages } = around;
+  if (options.listCameras) return await showCameras(around);
+  const host = options.host ?? chooseAddress(Deno.networkInterfaces())?.address;
+  if (host === undefined) {
+    log.error(messages.noAddress);
+    return EXIT.failed;
+  }
+  const { port } = options;
+  log.say(messages.calling(host, port));
+  const connect = async (hangUp: AbortSignal): Promise<Connection> => {
+    const signal = AbortSignal.any([hangUp, AbortSignal.timeout(CONNECT_MS)]);
+    const connection = await Deno.connect({ hostname: host, port, signal });
+    connection.setNoDelay(true);
+    return connection;
+  };
+  return await makeCall(
+    connect,
+    (error) => describeConnect(error, messages, host, port),
+    options,
+    around,
+  );
+}
+
+async function showCameras({ log, messages, system }: Surroundings): Promise<number> {
+  const known = system === "darwin" || system === "windows" ? system : "linux";
+  const cameras = await listCameras(known);
+  if (cameras.length === 0) {
+    log.error(messages.noCameras);
+    return EXIT.failed;
+  }
+  log.say(messages.cameras);
+  for (const { index, name } of cameras) log.say(`  ${index}: ${name}`);
+  return EXIT.ok;
+}
+
+if (import.meta.main) {
+  await runProgram({
+    program: "client",
+    args: Deno.args,
+    version: config.version,
+    parse: parseClientOptions,
+    run: send,
+  });
+}

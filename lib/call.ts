@@ -1,0 +1,554 @@
+/**
+ * The wiring: what feeds what in a call, and what each end of one means.
+ *
+ * ```
+ *  source ─► display (self view)                 receiver ─► display
+ *      └───► sender ════════════ wire ══════════►    └─────► recorder
+ * ```
+ *
+ * Connections are handed in. All that a call opens is on one stack, and the call is over when that is unwound: only then
+ * are its summary and its last sentence printed.
+ */
+
+import { openSource } from "./camera.ts";
+import { nowUs } from "./clock.ts";
+import { Display } from "./display.ts";
+import { BUSY, NotInstalledError, PeerLostError, RecordingError } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import type { Log } from "./log.ts";
+import {
+  describe,
+  installCommand,
+  type Messages,
+  type Party,
+  type Status,
+  TITLES,
+} from "./messages.ts";
+import type { ClientOptions, ServerOptions } from "./options.ts";
+import { type Offer, readOffer, type Receiver } from "./receiver.ts";
+import { Recorder, type Recording, reserveFile } from "./recorder.ts";
+import { openSender } from "./sender.ts";
+import type { Sink } from "./sink.ts";
+import type { Source } from "./source.ts";
+import type { Connection } from "./wire.ts";
+
+/** What a call has around it. */
+export interface Surroundings {
+  readonly log: Log;
+  readonly messages: Messages;
+  /** The system, by the names of `Deno.build.os`. */
+  readonly system: typeof Deno.build.os;
+  /** The driver for windows, or nothing where there shall be none. */
+  readonly screen: string | undefined;
+  /** Aborted when the user hangs up in the terminal or the system wants us to end. */
+  readonly hangUp: AbortSignal;
+}
+
+/** A caller at the door. */
+export interface Caller {
+  readonly connection: Connection;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Exit statuses, the same for both programs. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, lost: 3 } as const;
+
+/** How a call ended: somebody hung up, or something went wrong. */
+type End =
+  | { readonly kind: "hang-up"; readonly by: Party; readonly reason: string }
+  | { readonly kind: "error"; readonly error: unknown };
+
+/** How often the live line is renewed, in milliseconds. */
+const STATUS_MS = 500;
+
+/** How many callers may be at the door that have not said what they want. */
+const MAX_AT_DOOR = 64;
+
+/**
+ * Answers callers until the user hangs up or, without `stay`, until a call was had and is over. Resolves to the exit
+ * status.
+ */
+export async function answerCalls(
+  callers: AsyncIterable<Caller>,
+  options: ServerOptions,
+  around: Surroundings,
+): Promise<number> {
+  const { log, messages, hangUp } = around;
+  const visits = new Set<Promise<void>>();
+  const calls = new Set<AnsweredCall>();
+  const atDoor = new Set<Connection>();
+  const over = Promise.withResolvers<void>();
+  let exit: number = EXIT.ok;
+  let closed = false;
+
+  const visit = async (caller: Caller): Promise<void> => {
+    const free = calls.size < options.maxCalls;
+    if (free) log.say(messages.received(caller.host, caller.port));
+    atDoor.add(caller.connection);
+    let offer: Offer | null;
+    try {
+      offer = await readOffer(caller.connection, options.fps);
+    } catch (error) {
+      const detail = (error as Error).message;
+      log.debug("server", `${caller.host}:${caller.port}: ${detail}`);
+      if (free && !closed) log.warn(messages.stranger(caller.host, detail));
+      return;
+    } finally {
+      atDoor.delete(caller.connection);
+    }
+    if (offer === null) return;
+    if (closed || calls.size >= options.maxCalls) {
+      if (!closed) log.warn(messages.busyStranger(caller.host));
+      await offer.refuse(BUSY);
+      return;
+    }
+    const call = new AnsweredCall(offer, caller, options, around);
+    calls.add(call);
+    const callExit = await call.run();
+    calls.delete(call);
+    // A server that stays has not failed because a caller was lost; a recording that failed is another matter.
+    if (!options.stay || callExit === EXIT.failed) exit = callExit;
+    if (!options.stay && calls.size === 0) over.resolve();
+  };
+
+  const live = setInterval(() => {
+    const [only] = calls;
+    log.status(only && calls.size === 1 ? messages.status(only.status()) : "");
+  }, STATUS_MS);
+  const door = (async (): Promise<void> => {
+    for await (const caller of callers) {
+      if (closed || atDoor.size >= MAX_AT_DOOR) {
+        caller.connection.close();
+        continue;
+      }
+      const one = visit(caller).catch((error) => {
+        log.error(describe(error, messages, around.system, "CLIENT"));
+        exit = EXIT.failed;
+      }).finally(() => visits.delete(one));
+      visits.add(one);
+    }
+  })();
+  let hungUpIdle = false;
+  const onHangUp = (): void => {
+    hungUpIdle = calls.size === 0;
+    over.resolve();
+  };
+  hangUp.addEventListener("abort", onHangUp, { once: true });
+  if (hangUp.aborted) onHangUp();
+
+  await Promise.race([over.promise, door]);
+  closed = true;
+  for (const connection of atDoor) connection.close();
+  await Promise.all(visits);
+  clearInterval(live);
+  log.status("");
+  if (hungUpIdle) log.say(messages.endedBy("HOST"));
+  return exit;
+}
+
+/** A call that was taken: shown and recorded. */
+class AnsweredCall {
+  readonly #offer: Offer;
+  readonly #caller: Caller;
+  readonly #options: ServerOptions;
+  readonly #around: Surroundings;
+  readonly #meter = new Meter();
+  #receiver: Receiver | undefined;
+  #recorder: Recorder | undefined;
+  #recordingProblem: string | undefined;
+  #recorderSlow = false;
+  #lostBefore = 0;
+  #received = 0;
+  #nextSequence = 0;
+  #firstUs = 0;
+  #lastUs = 0;
+  #delayMs: number | undefined;
+  #quickestUs = Infinity;
+  #fileBytes: number | undefined;
+
+  constructor(offer: Offer, caller: Caller, options: ServerOptions, around: Surroundings) {
+    this.#offer = offer;
+    this.#caller = caller;
+    this.#options = options;
+    this.#around = around;
+  }
+
+  /** What the live line shows of it. */
+  status(): Status {
+    this.#measureFile();
+    return {
+      ...this.#meter.read(this.#received, this.#receiver?.receivedBytes ?? 0),
+      delayMs: this.#delayMs,
+      dropped: this.#lost(),
+      fileBytes: this.#fileBytes,
+    };
+  }
+
+  /** Has the call and prints how it ended. Resolves to the exit status. */
+  async run(): Promise<number> {
+    const { log, messages, system } = this.#around;
+    const { end, recording } = await this.#have();
+    log.status("");
+    if (recording && this.#recorder) {
+      const { frames, seconds, failure } = recording;
+      const file = this.#recorder.path;
+      const bytes = (await Deno.stat(file).catch(() => undefined))?.size ?? 0;
+      log.say(messages.summary({
+        seconds,
+        frames,
+        received: this.#received,
+        lost: this.#lost(),
+        file,
+        bytes,
+      }));
+      if (failure !== undefined) this.#recordingProblem ??= messages.recordingIncomplete(file);
+    } else {
+      const seconds = this.#received === 0 ? 0 : (this.#lastUs - this.#firstUs) / 1e6;
+      log.say(messages.notRecorded({ seconds, received: this.#received, lost: this.#lost() }));
+    }
+    if (this.#recordingProblem) log.error(this.#recordingProblem);
+    if (end.kind === "hang-up") {
+      log.say(messages.endedBy(end.by));
+      return this.#recordingProblem ? EXIT.failed : EXIT.ok;
+    }
+    const sentence = describe(end.error, messages, system, "CLIENT");
+    if (end.error instanceof PeerLostError) log.say(sentence);
+    else log.error(sentence);
+    return end.error instanceof PeerLostError && !this.#recordingProblem ? EXIT.lost : EXIT.failed;
+  }
+
+  async #have(): Promise<{ end: End; recording: Recording | undefined }> {
+    const { log, hangUp } = this.#around;
+    const local = Promise.withResolvers<End>();
+    const end = (reason: string) => (): void =>
+      local.resolve({ kind: "hang-up", by: "HOST", reason });
+    await using stack = new AsyncDisposableStack();
+
+    let over = false;
+    const receiver = await this.#offer.accept();
+    this.#receiver = receiver;
+    const { mode, name, format } = this.#offer;
+    log.debug(
+      "server",
+      `${mode} ${format.width}x${format.height} ${format.fps} fps ${format.codec} ${name}`,
+    );
+    const onHangUp = end("hung up");
+    hangUp.addEventListener("abort", onHangUp);
+    stack.defer(() => hangUp.removeEventListener("abort", onHangUp));
+    if (hangUp.aborted) onHangUp();
+
+    const { host, port } = this.#caller;
+    const title = this.#options.maxCalls === 1
+      ? TITLES.receiving
+      : `${TITLES.receiving} ${host}:${port}`;
+    const display = openDisplay({ format, title }, this.#around, end("window closed"));
+    if (display) stack.use(display);
+
+    const receive = async (): Promise<End> => {
+      try {
+        while (!over) {
+          const got = await receiver.read();
+          if (over) break;
+          if ("reason" in got) return { kind: "hang-up", by: "CLIENT", reason: got.reason };
+          this.#count(got);
+          display?.push(got);
+          (await this.#recording(got))?.push(got);
+        }
+      } catch (error) {
+        return { kind: "error", error };
+      }
+      return await local.promise;
+    };
+    const ended = await Promise.race([local.promise, receive()]);
+    over = true;
+    if (ended.kind === "hang-up") log.debug("server", `${ended.by}: ${ended.reason}`);
+    // The recording is finished first and waits for nobody: goodbyes and windows may take their time.
+    const untilNow = ended.kind === "hang-up";
+    const [recording] = await Promise.all([
+      this.#recorder?.close({ untilNow }),
+      receiver.hangUp(endReason(ended)),
+    ]);
+    return { end: ended, recording };
+  }
+
+  /** Frames that the sender or the recorder dropped. */
+  #lost(): number {
+    return this.#lostBefore + (this.#recorder?.lost ?? 0);
+  }
+
+  #count(frame: Frame): void {
+    const arrivedUs = nowUs();
+    if (this.#received++ === 0) {
+      this.#firstUs = arrivedUs;
+      this.#nextSequence = frame.sequence;
+    }
+    this.#lastUs = arrivedUs;
+    this.#lostBefore += Math.max(frame.sequence - this.#nextSequence, 0);
+    this.#nextSequence = frame.sequence + 1;
+    if (this.#offer.mode !== "call") return;
+    // The clocks of two machines differ by an unknown amount: what is shown is the delay beyond that of the quickest frame.
+    const tookUs = arrivedUs - frame.captureUs;
+    this.#quickestUs = Math.min(this.#quickestUs, tookUs);
+    this.#delayMs = (tookUs - this.#quickestUs) / 1000;
+  }
+
+  /** The recording, which begins with the first frame: a caller that sends none leaves no file behind. */
+  async #recording(first: Frame): Promise<Recorder | undefined> {
+    const { log, messages, system } = this.#around;
+    const wanted = this.#options.record;
+    if (this.#recorder && this.#recorder.lost > 0 && !this.#recorderSlow) {
+      this.#recorderSlow = true;
+      if (!this.#recordingProblem) log.warn(messages.recorderSlow);
+    }
+    if (this.#recorder || wanted === undefined || this.#recordingProblem) return this.#recorder;
+    try {
+      const path = await reserveFile(wanted);
+      const format = this.#offer.format;
+      const { stamps } = this.#receiver!;
+      const recorder = new Recorder({ path, format, fps: format.fps, stamps });
+      recorder.failed.then((detail) => {
+        this.#recordingProblem = messages.recordingIncomplete(path);
+        log.error(messages.recordingFailed(path, detail));
+      });
+      log.debug("recorder", `${path}, frame ${first.sequence} is its first`);
+      this.#recorder = recorder;
+    } catch (error) {
+      if (!(error instanceof RecordingError || error instanceof NotInstalledError)) throw error;
+      this.#recordingProblem = describe(error, messages, system, "CLIENT");
+      log.error(this.#recordingProblem);
+    }
+    return this.#recorder;
+  }
+
+  #measureFile(): void {
+    if (!this.#recorder) return;
+    Deno.stat(this.#recorder.path).then(
+      ({ size }) => this.#fileBytes = size,
+      () => this.#fileBytes = undefined,
+    );
+  }
+}
+
+/**
+ * Calls a server and sends to it until somebody hangs up, the duration is reached or the source ends. `connect` opens the
+ * connection; the source is opened at the same time, and nothing is said to the server before it gives a picture. Resolves
+ * to the exit status.
+ */
+export async function makeCall(
+  connect: (signal: AbortSignal) => Promise<Connection>,
+  describeConnectError: (error: unknown) => string,
+  options: ClientOptions,
+  around: Surroundings,
+): Promise<number> {
+  const { log, messages, system, hangUp } = around;
+  const opened = await openBoth(connect, options, around);
+  if (opened.problem !== undefined) {
+    if (hangUp.aborted) {
+      log.say(messages.endedBy("CLIENT"));
+      return EXIT.ok;
+    }
+    const { side, error } = opened.problem;
+    log.error(
+      side === "connection"
+        ? describeConnectError(error)
+        : describe(error, messages, system, "HOST"),
+    );
+    return EXIT.failed;
+  }
+  const { source, connection } = opened;
+  let ended: End;
+  const sent = { seconds: 0, frames: 0, dropped: 0 };
+  {
+    await using stack = new AsyncDisposableStack();
+    stack.use(source);
+    ended = await send(source, connection, options, around, stack, sent);
+  }
+  log.status("");
+  if (sent.frames > 0) log.say(messages.sent(sent));
+  if (ended.kind === "hang-up") {
+    log.say(messages.endedBy(ended.by));
+    return EXIT.ok;
+  }
+  const sentence = describe(ended.error, messages, system, "HOST");
+  if (ended.error instanceof PeerLostError) {
+    log.say(sentence);
+    return EXIT.lost;
+  }
+  log.error(sentence);
+  return EXIT.failed;
+}
+
+type Opened =
+  | { readonly source: Source; readonly connection: Connection; readonly problem?: undefined }
+  | { readonly problem: { readonly side: "source" | "connection"; readonly error: unknown } };
+
+/** Opens the source and the connection side by side; where one fails, the other is let go. */
+async function openBoth(
+  connect: (signal: AbortSignal) => Promise<Connection>,
+  { from, format, mirror }: ClientOptions,
+  { system, hangUp }: Surroundings,
+): Promise<Opened> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([failed.signal, hangUp]);
+  let problem: Extract<Opened, { problem: object }>["problem"] | undefined;
+  const attempt = async <T>(
+    side: "source" | "connection",
+    open: Promise<T>,
+  ): Promise<T | undefined> => {
+    try {
+      return await open;
+    } catch (error) {
+      problem ??= { side, error };
+      failed.abort();
+      return undefined;
+    }
+  };
+  const known = system === "darwin" || system === "windows" ? system : "linux";
+  const [source, connection] = await Promise.all([
+    attempt("source", openSource({ from, format, mirror, system: known }, signal)),
+    attempt("connection", connect(signal)),
+  ]);
+  if (source && connection && !hangUp.aborted) return { source, connection };
+  connection?.close();
+  await source?.[Symbol.asyncDispose]();
+  return { problem: problem ?? { side: "source", error: hangUp.reason } };
+}
+
+/** Introduces us to the server, then sends until the end. */
+async function send(
+  source: Source,
+  connection: Connection,
+  options: ClientOptions,
+  around: Surroundings,
+  stack: AsyncDisposableStack,
+  total: { seconds: number; frames: number; dropped: number },
+): Promise<End> {
+  const { log, messages, hangUp } = around;
+  const { format, durationSeconds, wire: mode } = options;
+  const local = Promise.withResolvers<End>();
+  const end = (reason: string) => (): void =>
+    local.resolve({ kind: "hang-up", by: "CLIENT", reason });
+  const onHangUp = end("hung up");
+  hangUp.addEventListener("abort", onHangUp);
+  stack.defer(() => hangUp.removeEventListener("abort", onHangUp));
+
+  const introduction = openSender(connection, { mode, format, name: "Chamada" });
+  const introduced = await Promise.race([
+    introduction.catch((error: unknown): End => ({ kind: "error", error })),
+    local.promise,
+  ]);
+  if ("kind" in introduced) {
+    connection.close();
+    await introduction.catch(() => {});
+    return introduced;
+  }
+  const sender = introduced;
+  stack.use(sender);
+  log.say(messages.hangUpHint);
+  const display = openDisplay(
+    { format, title: TITLES.sending },
+    around,
+    end("window closed"),
+  );
+  if (display) stack.use(display);
+  const sinks: Sink[] = [sender, ...(display ? [display] : [])];
+
+  const meter = new Meter();
+  const live = setInterval(() => {
+    log.status(messages.status({
+      ...meter.read(sender.sent, sender.sentBytes),
+      delayMs: sender.delayMs,
+      dropped: sender.dropped,
+    }));
+  }, STATUS_MS);
+  stack.defer(() => clearInterval(live));
+
+  let over = false;
+  let firstUs: number | undefined;
+  const pump = async (): Promise<End> => {
+    try {
+      for await (const frame of source.frames()) {
+        if (over) return await local.promise;
+        firstUs ??= frame.captureUs;
+        const elapsedUs = frame.captureUs - firstUs;
+        if (durationSeconds !== undefined && elapsedUs >= durationSeconds * 1e6) {
+          return { kind: "hang-up", by: "CLIENT", reason: "duration reached" };
+        }
+        total.seconds = elapsedUs / 1e6 + 1 / format.fps;
+        for (const sink of sinks) sink.push(frame);
+      }
+      return { kind: "hang-up", by: "CLIENT", reason: "input ended" };
+    } catch (error) {
+      return { kind: "error", error };
+    }
+  };
+  const remote = sender.ended.then(
+    ({ reason }): End => ({ kind: "hang-up", by: "HOST", reason }),
+    (error: unknown): End => ({ kind: "error", error }),
+  );
+  const pumping = pump().then(async (ended) => {
+    // The last frames of a file are as good as the first: they leave before the goodbye does.
+    await sender.flush();
+    return ended;
+  });
+  const ended = await Promise.race([local.promise, remote, pumping]);
+  over = true;
+  if (ended.kind === "hang-up") log.debug("client", `${ended.by}: ${ended.reason}`);
+  await sender.hangUp(endReason(ended));
+  total.frames = sender.sent;
+  total.dropped = sender.dropped;
+  return ended;
+}
+
+/** Opens a window where there is to be one; where it cannot be, says so and goes on without. */
+function openDisplay(
+  options: { readonly format: Offer["format"]; readonly title: string },
+  { log, messages, system, screen }: Surroundings,
+  onClosed: () => void,
+): Display | undefined {
+  if (screen === undefined) return undefined;
+  try {
+    const display = new Display({ ...options, driver: screen });
+    display.ended.then((end) => {
+      if (end.kind === "closed") onClosed();
+      else log.warn(messages.displayFailed(end.detail));
+    });
+    return display;
+  } catch (error) {
+    if (!(error instanceof NotInstalledError)) throw error;
+    log.warn(messages.noFfplay(installCommand(system)));
+    return undefined;
+  }
+}
+
+/** What is told to the other side: why a side hung up, or what it did wrong. */
+function endReason(end: End): string {
+  if (end.kind === "hang-up") return end.reason;
+  return end.error instanceof Error ? end.error.message : String(end.error);
+}
+
+/** Rates for the live line: frames and bytes a second since it was last read. */
+class Meter {
+  readonly #startUs = nowUs();
+  #atUs = this.#startUs;
+  #frames = 0;
+  #bytes = 0;
+
+  read(
+    frames: number,
+    bytes: number,
+  ): { seconds: number; fps: number; bytesPerSecond: number } {
+    const atUs = nowUs();
+    const tookSeconds = Math.max((atUs - this.#atUs) / 1e6, 0.001);
+    const rates = {
+      seconds: (atUs - this.#startUs) / 1e6,
+      fps: (frames - this.#frames) / tookSeconds,
+      bytesPerSecond: (bytes - this.#bytes) / tookSeconds,
+    };
+    this.#atUs = atUs;
+    this.#frames = frames;
+    this.#bytes = bytes;
+    return rates;
+  }
+}

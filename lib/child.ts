@@ -1,0 +1,197 @@
+/**
+ * Child processes: the only place that starts one. Whoever opens a child must stop it; its stderr is always drained and
+ * its last lines kept, for they say why it failed. Knows nothing of video.
+ *
+ * Children are detached from the terminal's process group: a Ctrl-C is ours to understand, and must not kill the recorder
+ * before it has written the last frames. They do not outlive us: one that is fed sees the end of its input, one that feeds
+ * us cannot write.
+ */
+
+import { within } from "./clock.ts";
+import { NotInstalledError } from "./errors.ts";
+
+/** How a child ended. */
+export interface ChildEnd {
+  /** Its exit status; 128 + n where signal n ended it, as a shell says it. */
+  readonly code: number;
+  /** Whether a signal ended it. */
+  readonly signalled: boolean;
+  /** The last lines it wrote on stderr, newest last. */
+  readonly lastLines: readonly string[];
+}
+
+/** What to start and which way its bytes flow: it is fed, it feeds us, or neither. */
+export interface ChildOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly flow: "fed" | "feeding" | "none";
+  /** Variables added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** How long each rung of the stop ladder is waited on, in milliseconds. */
+const RUNG_MS = 2000;
+
+/** How many lines of stderr are kept. */
+const KEPT_LINES = 20;
+
+/** A running child process. */
+export interface Child extends AsyncDisposable {
+  readonly pid: number;
+  /** Resolves when it has ended, for whatever reason; never rejects. */
+  readonly ended: Promise<ChildEnd>;
+  /** Feeds it; resolves when the bytes are with the kernel, `false` when it no longer takes any. For a `fed` child. */
+  write(data: Uint8Array): Promise<boolean>;
+  /**
+   * Reads exactly `into.length` bytes of a `feeding` child into `into`'s buffer, which is given away. Resolves to the
+   * filled view, or `null` when the stream ends before.
+   */
+  read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null>;
+  /** Ends its input, so that it finishes what it has; resolves when it has ended, or `patienceMs` are over. */
+  finish(patienceMs: number): Promise<ChildEnd | undefined>;
+  /** Ends it by the ladder: end of input or SIGTERM, then SIGTERM, then SIGKILL. Safe twice. */
+  stop(): Promise<ChildEnd>;
+}
+
+/** Starts a child. Throws `NotInstalledError` where there is no such program. */
+export function openChild(options: ChildOptions): Child {
+  const { command, args, flow, env } = options;
+  let process: Deno.ChildProcess;
+  try {
+    process = new Deno.Command(command, {
+      args: [...args],
+      stdin: flow === "fed" ? "piped" : "null",
+      stdout: flow === "feeding" ? "piped" : "null",
+      stderr: "piped",
+      detached: true,
+      ...(env && { env: { ...env } }),
+    }).spawn();
+  } catch (error) {
+    // A program that was not there when Deno started is not among those it may run.
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
+      throw new NotInstalledError(command, { cause: error });
+    }
+    throw error;
+  }
+  const writer = flow === "fed" ? process.stdin.getWriter() : undefined;
+  const reader = flow === "feeding" ? process.stdout.getReader({ mode: "byob" }) : undefined;
+  // A child that is gone rejects what is written to it; `write` and `ended` say so, nobody else needs to hear of it.
+  writer?.closed.catch(() => {});
+  reader?.closed.catch(() => {});
+
+  const ended = (async (): Promise<ChildEnd> => {
+    const [status, lastLines] = await Promise.all([process.status, drain(process.stderr)]);
+    await reader?.cancel().catch(() => {});
+    await writer?.abort().catch(() => {});
+    return { code: status.code, signalled: status.signal !== null, lastLines };
+  })();
+
+  const kill = (signal: Deno.Signal): void => {
+    try {
+      process.kill(signal);
+    } catch (error) {
+      // It has ended since: that is what was wanted.
+      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+    }
+  };
+
+  let inputEnded = false;
+  const endInput = (): void => {
+    if (inputEnded) return;
+    inputEnded = true;
+    writer?.close().catch(() => {});
+  };
+
+  const finish = async (patienceMs: number): Promise<ChildEnd | undefined> => {
+    endInput();
+    return await within(ended, patienceMs);
+  };
+
+  let stopping: Promise<ChildEnd> | undefined;
+  const stop = (): Promise<ChildEnd> =>
+    stopping ??= (async (): Promise<ChildEnd> => {
+      if (flow === "fed") {
+        const end = await finish(RUNG_MS);
+        if (end) return end;
+      }
+      kill("SIGTERM");
+      await reader?.cancel().catch(() => {});
+      const end = await within(ended, RUNG_MS);
+      if (end) return end;
+      kill("SIGKILL");
+      return await ended;
+    })();
+
+  return {
+    pid: process.pid,
+    ended,
+    async write(data: Uint8Array): Promise<boolean> {
+      if (!writer || inputEnded) return false;
+      try {
+        await writer.write(data);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    async read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null> {
+      if (!reader) return null;
+      try {
+        const length = into.length;
+        const { value, done } = await reader.read(into, { min: length });
+        return done || value.length < length ? null : value;
+      } catch {
+        return null;
+      }
+    },
+    finish,
+    stop,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await stop();
+    },
+  };
+}
+
+/**
+ * Runs a short command to its end and gives what it wrote on stdout and stderr together. Bounded: past `timeoutMs` it is
+ * stopped, and what it wrote until then is given. Throws `NotInstalledError`.
+ */
+export async function readCommand(
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+): Promise<{ readonly code: number; readonly text: string }> {
+  let process: Deno.ChildProcess;
+  try {
+    process = new Deno.Command(command, {
+      args: [...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      detached: true,
+    }).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
+      throw new NotInstalledError(command, { cause: error });
+    }
+    throw error;
+  }
+  const timer = setTimeout(() => process.kill("SIGKILL"), timeoutMs);
+  const { code, stdout, stderr } = await process.output();
+  clearTimeout(timer);
+  const decoder = new TextDecoder();
+  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** Reads a stream of text to its end and keeps its last lines, however much it says and however long its lines are. */
+async function drain(stream: ReadableStream<Uint8Array>): Promise<readonly string[]> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > 65536) text = text.slice(-32768);
+  }
+  return text.split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "").slice(
+    -KEPT_LINES,
+  );
+}

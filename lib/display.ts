@@ -1,0 +1,118 @@
+/**
+ * A window: the newest frame into ffplay.
+ *
+ * `-framerate 60 -vf setpts=0` shows each frame when it arrives, whatever the real rate (12 to 16 ms from the write to the
+ * pixel, measured); told a rate below the real one, ffplay falls behind for good. What is declared is therefore always
+ * more than what comes: frames are handed on 60 times a second at most.
+ */
+
+import { type Child, type ChildEnd, openChild } from "./child.ts";
+import { pause } from "./clock.ts";
+import type { Frame, VideoFormat } from "./frame.ts";
+import { NewestFrame } from "./mailbox.ts";
+import type { Sink } from "./sink.ts";
+
+/** The rate that ffplay is told. Above 100 it shows the first picture up to a second late (measured). */
+const DECLARED_FPS = 60;
+
+/** What to show and in which window. */
+export interface DisplayOptions {
+  readonly format: VideoFormat;
+  readonly title: string;
+  /** The video driver of the window system, for SDL; its own choice if not given. */
+  readonly driver?: string;
+}
+
+/** How a window ended that we did not close: the user closed it or pressed `q`, or it broke. */
+export type DisplayEnd =
+  | { readonly kind: "closed" }
+  | { readonly kind: "failed"; readonly detail: string };
+
+/** Arguments of ffplay for these pictures. */
+export function displayArguments({ format, title }: DisplayOptions): string[] {
+  const { width, height } = format;
+  return [
+    ...["-hide_banner", "-nostats", "-loglevel", "warning"],
+    ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
+    ...["-framerate", `${DECLARED_FPS}`, "-i", "pipe:0"],
+    ...["-vf", "setpts=0", "-autoexit", "-window_title", title],
+  ];
+}
+
+/**
+ * Which of SDL's drivers there is a screen for, or `undefined` where there is none. Without being told, SDL shows nothing
+ * and says nothing where it finds no screen.
+ */
+export function displayDriver(
+  system: string,
+  variable: (name: string) => string | undefined,
+): string | undefined {
+  if (system !== "linux") return "default";
+  if (variable("DISPLAY")) return "x11";
+  if (variable("WAYLAND_DISPLAY")) return "wayland";
+  return undefined;
+}
+
+/** What an end of ffplay that we did not cause means: `q` and the close button give 0, a destroyed window 1. */
+export function displayEnd(end: ChildEnd): DisplayEnd {
+  const detail = end.lastLines[end.lastLines.length - 1] ?? `status ${end.code}`;
+  if (end.signalled) return { kind: "failed", detail: `status ${end.code}` };
+  if (end.code === 0) return { kind: "closed" };
+  const windowGone = /X Error of failed request|X connection to .* broken/;
+  return end.code === 1 && end.lastLines.some((line) => windowGone.test(line))
+    ? { kind: "closed" }
+    : { kind: "failed", detail };
+}
+
+/** A window that shows the newest frame. */
+export class Display implements Sink {
+  readonly #child: Child;
+  readonly #newest = new NewestFrame<Frame>();
+  readonly #feeding: Promise<void>;
+  #closing = false;
+  /** Resolves when the window ends by itself, and never if we close it. */
+  readonly ended: Promise<DisplayEnd>;
+
+  /** Opens a window. Throws `NotInstalledError` where there is no ffplay. */
+  constructor(options: DisplayOptions) {
+    const { driver } = options;
+    this.#child = openChild({
+      command: "ffplay",
+      args: displayArguments(options),
+      flow: "fed",
+      ...(driver && driver !== "default" && { env: { SDL_VIDEODRIVER: driver } }),
+    });
+    this.#feeding = this.#feed();
+    this.ended = new Promise((resolve) => {
+      this.#child.ended.then((end) => {
+        if (!this.#closing) resolve(displayEnd(end));
+      });
+    });
+  }
+
+  /** How many frames were replaced by a newer one before the window took them. */
+  get dropped(): number {
+    return this.#newest.dropped;
+  }
+
+  push(frame: Frame): void {
+    this.#newest.push(frame);
+  }
+
+  async #feed(): Promise<void> {
+    let frame: Frame | undefined;
+    while ((frame = await this.#newest.take()) !== undefined) {
+      const startMs = performance.now();
+      if (!await this.#child.write(frame.data)) return;
+      const restMs = 1000 / DECLARED_FPS - (performance.now() - startMs);
+      if (restMs > 1) await pause(restMs);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true;
+    this.#newest.close();
+    await this.#child.stop();
+    await this.#feeding;
+  }
+}

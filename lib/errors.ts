@@ -1,0 +1,79 @@
+/**
+ * The error classes that somebody catches. Each says what happened in terms of its own layer; the sentence for the
+ * user is made from it in one place, by `describe` in messages.ts.
+ */
+
+/** The peer is gone without a goodbye: reset, cut inside a message, or silent for too long. */
+export class PeerLostError extends Error {
+  override readonly name = "PeerLostError";
+  /** How it was noticed. */
+  readonly how: "reset" | "cut" | "silence" | "no-bye";
+
+  constructor(how: PeerLostError["how"], options?: ErrorOptions) {
+    super(`Cannot go on with the call: ${how}`, options);
+    this.how = how;
+  }
+}
+
+/** The peer sent what the wire does not allow. The message names what was wrong, in English, and may be sent to it. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+/** The reason with which a server that has no place left refuses a caller, as it stands on the wire. */
+export const BUSY = "busy";
+
+/** The other end answered and said no. The message is its reason. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+}
+
+/** A program that this one needs is not installed. */
+export class NotInstalledError extends Error {
+  override readonly name = "NotInstalledError";
+  /** The program's name: `ffmpeg` or `ffplay`. */
+  readonly command: string;
+
+  constructor(command: string, options?: ErrorOptions) {
+    super(`Cannot run ${command}: not found`, options);
+    this.command = command;
+  }
+}
+
+/** A camera or another input that gives no pictures. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+  /** What is the matter with it. */
+  readonly kind: "missing" | "busy" | "forbidden" | "silent" | "stopped" | "none" | "unreadable";
+  /** The camera or input as the user would name it. */
+  readonly device: string;
+  /** The last words of ffmpeg, or nothing. */
+  readonly detail: string;
+
+  constructor(kind: SourceError["kind"], device: string, detail = "") {
+    super(`Cannot capture from ${device}: ${kind}${detail && ` (${detail})`}`);
+    this.kind = kind;
+    this.device = device;
+    this.detail = detail;
+  }
+}
+
+/** A wrong option or value. The message is the sentence for the user, in the language that was asked for. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The recording cannot be made where the user wants it. */
+export class RecordingError extends Error {
+  override readonly name = "RecordingError";
+  /** What is the matter with the place. */
+  readonly kind: "no-folder" | "not-writable" | "is-folder" | "other";
+  /** The path the user gave. */
+  readonly path: string;
+
+  constructor(kind: RecordingError["kind"], path: string, options?: ErrorOptions) {
+    super(`Cannot record to ${path}: ${kind}`, options);
+    this.kind = kind;
+    this.path = path;
+  }
+}

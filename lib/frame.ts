@@ -1,0 +1,71 @@
+/**
+ * A frame and its format. Everything that carries pictures speaks in these terms; nothing here knows where a picture
+ * comes from or where it goes.
+ */
+
+/** How the bytes of a frame are to be read: bgr24 rows from the top, one JPEG, or one H.264 access unit. */
+export type Codec = "raw" | "mjpeg" | "h264";
+
+/** Width and height in pixels, and frames per second (any positive number, 29.97 too). */
+export interface VideoFormat {
+  readonly codec: Codec;
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+}
+
+/** One picture. It is never changed after it is made, so every sink may hold the same one. */
+export interface Frame {
+  /** `raw`: width x height x 3 bytes, blue green red, rows from the top. */
+  readonly data: Uint8Array;
+  /** When it was captured: microseconds on a clock that never goes back, whose zero is the sender's own affair. */
+  readonly captureUs: number;
+  /** Counts the frames of a call from 0, also those that were dropped before the wire: a gap is a loss. */
+  readonly sequence: number;
+  /** Whether it can be shown without the frames before it. */
+  readonly keyframe: boolean;
+}
+
+/** What the report sends and what a caller gets who asks for nothing else: 320 x 240 at 20 frames a second. */
+export const DEFAULT_FORMAT: VideoFormat = { codec: "raw", width: 320, height: 240, fps: 20 };
+
+/** The least and the most a call may ask for (width and height in pixels, frames per second). */
+export const FORMAT_LIMITS = {
+  minWidth: 16,
+  minHeight: 16,
+  maxWidth: 3840,
+  maxHeight: 2160,
+  minFps: 1,
+  maxFps: 120,
+} as const;
+
+/** Bytes of one uncompressed bgr24 picture of this format. */
+export function rawFrameBytes(format: { readonly width: number; readonly height: number }): number {
+  return format.width * format.height * 3;
+}
+
+/**
+ * The most bytes one frame of this format may take on the wire. A compressed picture larger than the same picture
+ * uncompressed would be no compression; the 4 KiB are for the headers of very small pictures.
+ */
+export function maxFrameBytes(format: VideoFormat): number {
+  return format.codec === "raw" ? rawFrameBytes(format) : rawFrameBytes(format) + 4096;
+}
+
+/** What is wrong with a format somebody asks for, in English, or `undefined` when it may be had. */
+export function formatProblem(format: VideoFormat): string | undefined {
+  const { width, height, fps } = format;
+  const limits = FORMAT_LIMITS;
+  if (
+    !Number.isInteger(width) || !Number.isInteger(height) ||
+    width < limits.minWidth || width > limits.maxWidth ||
+    height < limits.minHeight || height > limits.maxHeight
+  ) {
+    return `a picture of ${width}x${height} is outside ${limits.minWidth}x${limits.minHeight} to ` +
+      `${limits.maxWidth}x${limits.maxHeight}`;
+  }
+  if (!Number.isFinite(fps) || fps < limits.minFps || fps > limits.maxFps) {
+    return `${fps} frames a second is outside ${limits.minFps} to ${limits.maxFps}`;
+  }
+  return undefined;
+}

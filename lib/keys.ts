@@ -1,0 +1,31 @@
+/**
+ * The `q` key, where standard input is a terminal. It is watched by itself: waiting for a caller or for a frame does not
+ * delay it. The terminal is given back as it was.
+ */
+
+import { ReadStream } from "node:tty";
+
+/** Calls `onQuit` when `q` is pressed, until disposed of. Where there is no terminal, nothing happens. */
+export function watchKeys(onQuit: () => void): Disposable {
+  if (!Deno.stdin.isTerminal()) return { [Symbol.dispose](): void {} };
+  // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
+  const stream = new ReadStream(0);
+  // Keys one by one, but Ctrl-C stays the signal that it is.
+  Deno.stdin.setRaw(true, { cbreak: true });
+  const onData = (keys: Uint8Array): void => {
+    if (/q/i.test(new TextDecoder().decode(keys))) onQuit();
+  };
+  stream.on("data", onData);
+  // A terminal that was closed gives errors; the hang-up signal says the same.
+  stream.on("error", () => {});
+  return {
+    [Symbol.dispose](): void {
+      try {
+        Deno.stdin.setRaw(false);
+      } catch {
+        // The terminal is gone; there is nothing to give back.
+      }
+      stream.destroy();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * The only place that prints. Sentences for the user go to standard output; the log and the live line to standard error.
+ */
+
+// deno-lint-ignore-file no-console
+
+/** How much is said. */
+export interface LogOptions {
+  /** Errors and warnings only. */
+  readonly quiet: boolean;
+  /** What happens inside, too. */
+  readonly verbose: boolean;
+}
+
+/** Says things, and keeps one live line below them where standard error is a terminal. */
+export class Log {
+  readonly #quiet: boolean;
+  readonly #verbose: boolean;
+  readonly #terminal = Deno.stderr.isTerminal();
+  #status = "";
+
+  /** A log of that loudness. */
+  constructor({ quiet, verbose }: LogOptions) {
+    this.#quiet = quiet;
+    this.#verbose = verbose;
+  }
+
+  /** A sentence for the user, on standard output. */
+  say(sentence: string): void {
+    if (!this.#quiet) this.#print(console.log, sentence);
+  }
+
+  /** Something that did not stop the call. */
+  warn(sentence: string): void {
+    this.#print(console.error, sentence);
+  }
+
+  /** Something that did. */
+  error(sentence: string): void {
+    this.#print(console.error, sentence);
+  }
+
+  /** What happens inside, with the part that says it in front: `[recorder] …`. */
+  debug(part: string, text: string): void {
+    if (this.#verbose) this.#print(console.error, `[${part}] ${text}`);
+  }
+
+  /** Shows the live line, in place of the one before; an empty text removes it. */
+  status(text: string): void {
+    if (!this.#terminal || this.#quiet) return;
+    this.#erase();
+    this.#status = text.slice(0, Math.max(columns() - 1, 0));
+    this.#write(this.#status);
+  }
+
+  #print(print: (text: string) => void, text: string): void {
+    this.#erase();
+    try {
+      print(text);
+    } catch {
+      // Whoever read us has gone; the call is worth more than its words.
+    }
+    this.#write(this.#status);
+  }
+
+  #erase(): void {
+    if (this.#status) this.#write("\r\x1b[K");
+  }
+
+  #write(text: string): void {
+    if (!text) return;
+    try {
+      Deno.stderr.writeSync(new TextEncoder().encode(text));
+    } catch {
+      // As above: the terminal was closed.
+    }
+  }
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || 80;
+  } catch {
+    return 80;
+  }
+}

@@ -1,0 +1,455 @@
+/**
+ * Every sentence a user reads, in Portuguese and in English. With `pt`, the sentences of the report stand as they are there.
+ * Sentences name the cause and the cure. Knows error classes, and nothing else of the program.
+ */
+
+import {
+  BUSY,
+  NotInstalledError,
+  PeerLostError,
+  ProtocolError,
+  RecordingError,
+  RefusedError,
+  SourceError,
+  UsageError,
+} from "./errors.ts";
+
+/** The languages there are. */
+export type Language = "pt" | "en";
+
+/** Who is who in a call. */
+export type Party = "CLIENT" | "HOST";
+
+/** What a recording or a sending came to, for its one line of summary. */
+export interface Summary {
+  readonly seconds: number;
+  readonly frames: number;
+  /** Frames that were received, where that is another number. */
+  readonly received: number;
+  readonly lost: number;
+  readonly file: string;
+  readonly bytes: number;
+}
+
+/** What the live line shows; a figure that is not known is left out. */
+export interface Status {
+  readonly seconds: number;
+  readonly fps: number;
+  readonly delayMs?: number | undefined;
+  readonly dropped: number;
+  readonly bytesPerSecond: number;
+  readonly fileBytes?: number | undefined;
+}
+
+/** Windows are named in the report's words in either language. */
+export const TITLES = {
+  receiving: "RECEBENDO VIDEO (CLIENTE)",
+  sending: "TRANSMITINDO VIDEO",
+} as const;
+
+const INSTALL: Readonly<Record<string, string>> = {
+  linux: "sudo apt install ffmpeg",
+  darwin: "brew install ffmpeg",
+  windows: "winget install Gyan.FFmpeg",
+};
+
+const en = {
+  hostIp: (address: string) => `HOST IP: ${address}`,
+  listening: (host: string, port: number) => `LISTENING ON: ('${host}', ${port})`,
+  dialHint: (command: string) => `On the other computer: ${command}`,
+  otherAddresses: (list: string) => `If that address cannot be reached, try: ${list}`,
+  received: (host: string, port: number) => `CONNECTION RECEIVED FROM: ('${host}', ${port})`,
+  calling: (host: string, port: number) => `CALLING: ('${host}', ${port})`,
+  answered: (host: string, port: number) => `IN A CALL WITH: ('${host}', ${port})`,
+  hangUpHint: "Press q to hang up.",
+  endedBy: (party: Party): string =>
+    party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
+  lost: (party: Party, how: PeerLostError["how"]) =>
+    `The ${party} was lost: ${
+      {
+        reset: "the connection was cut",
+        cut: "the connection ended in the middle of a frame",
+        silence: "nothing came for 5 s",
+        "no-bye": "the connection ended without a goodbye",
+      }[how]
+    }.`,
+  nonsense: (party: Party, detail: string) =>
+    `The ${party} spoke what Chamada does not understand: ${detail}.`,
+  nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
+  stranger: (host: string, detail: string) =>
+    `${host} was turned away: ${detail}. Waiting for the next caller.`,
+  busyStranger: (host: string) => `${host} was told that the line is busy.`,
+  refused: (reason: string) =>
+    reason === BUSY
+      ? "The line is busy: the server is in another call. Try again later, or let it answer more with --max-calls."
+      : `The server refused the call: ${reason}.`,
+  reason: (text: string) => `Its reason: ${text}`,
+  summary: (s: Summary) =>
+    `Recorded ${duration(s.seconds)}, ${count(s.frames, "en")} frames` +
+    `${s.received !== s.frames ? ` (${count(s.received, "en")} received)` : ""}, ` +
+    `${count(s.lost, "en")} lost: ${s.file} (${bytes(s.bytes, "en")})`,
+  notRecorded: (s: Pick<Summary, "seconds" | "received" | "lost">) =>
+    `Received ${duration(s.seconds)}, ${count(s.received, "en")} frames, ${
+      count(s.lost, "en")
+    } lost: not recorded`,
+  sent: (s: { seconds: number; frames: number; dropped: number }) =>
+    `Sent ${duration(s.seconds)}, ${count(s.frames, "en")} frames, ${
+      count(s.dropped, "en")
+    } dropped`,
+  status: (s: Status) => status(s, "en", { delay: "delay", dropped: "dropped", file: "recorded" }),
+  recordingFailed: (file: string, detail: string) =>
+    `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,
+  recordingIncomplete: (file: string) => `The recording is not whole: ${file}`,
+  recorderSlow: "The recorder cannot keep up: frames are lost. Other programs may want less.",
+  displayFailed: (detail: string) =>
+    `The window failed (${detail}). The call goes on without it; --no-display avoids it.`,
+  noScreen: "There is no screen here: the call goes on without a window (--no-display says so).",
+  noFfplay: (install: string) =>
+    `ffplay is not installed: the call goes on without a window. To have one: ${install}`,
+  cameras: "Cameras:",
+  noCameras:
+    "No camera found. Plug one in, or send something else with --input (try --input test).",
+  noAddress:
+    "This machine has no address on a network: give one with --host (127.0.0.1 for a call within this machine).",
+  portTaken: (host: string, port: number) =>
+    `Port ${port} of ${host} is taken by another program: choose another with --port (0 for any free one).`,
+  portForbidden: (port: number) =>
+    `Port ${port} needs special rights here: choose one above 1023 with --port.`,
+  addressNotHere: (host: string) =>
+    `${host} is no address of this machine: leave --host away, or give one of its own.`,
+  nameUnknown: (host: string) =>
+    `The name ${host} is not known on this network: check --host, or give the address that the server shows.`,
+  nobodyListens: (host: string, port: number) =>
+    `Nobody listens at ('${host}', ${port}): start the server there first, and check --host and --port.`,
+  unreachable: (host: string) =>
+    `${host} cannot be reached: check --host, and that both machines are on the same network and no firewall is between.`,
+  network: (detail: string) => `The network refused: ${detail}. Check --host and --port.`,
+  notInstalled: (command: string, install: string) => `${command} is not installed: ${install}`,
+  noFolder: (path: string) =>
+    `The folder of ${path} does not exist: make it, or give another file with --record.`,
+  notWritable: (path: string) =>
+    `${path} cannot be written: give a file in a folder of your own with --record.`,
+  isFolder: (path: string) => `${path} is a folder: give the name of a file with --record.`,
+  cannotRecord: (path: string, detail: string) =>
+    `${path} cannot be recorded to (${detail}): give another file with --record.`,
+  source: (kind: SourceError["kind"], device: string, detail: string) => {
+    const because = detail && ` (${detail})`;
+    switch (kind) {
+      case "missing":
+        return `${device} was not found${because}: check --camera and --input; --list-cameras shows the cameras.`;
+      case "none":
+        return `There is no camera "${device}"${
+          detail ? `; there is ${detail}` : ""
+        }: see --list-cameras, or try --input test.`;
+      case "busy":
+        return `The camera ${device} is in use by another program: close that one and try again${because}.`;
+      case "forbidden":
+        return `The camera ${device} may not be used: on Linux, join the group video (sudo usermod -aG video $USER); on macOS and Windows, allow it in the privacy settings.`;
+      case "silent":
+        return `${device} gives no pictures. On macOS, allow the camera in the privacy settings; else unplug it and plug it in again.`;
+      case "stopped":
+        return `${device} stopped giving pictures${because}: was it unplugged?`;
+      case "unreadable":
+        return `${device} cannot be read${because}: check --camera and --input.`;
+    }
+  },
+  failed: (detail: string) => `Something went wrong: ${detail}`,
+  usage: {
+    unknown: (option: string) => `There is no option ${option}`,
+    stray: (word: string) => `"${word}" belongs to no option`,
+    missing: (option: string) => `${option} needs a value`,
+    bad: (option: string, value: string, wanted: string) => `${option} ${value}: ${wanted}`,
+    conflict: (one: string, other: string) => `${one} and ${other} contradict each other`,
+    seeHelp: "--help shows what there is.",
+    number: (min: number, max: number) => `a whole number from ${min} to ${max} is wanted`,
+    rate: (min: number, max: number) => `a number from ${min} to ${max} is wanted`,
+    size: "a size like 640x480 is wanted, from 16x16 to 3840x2160",
+    seconds: "a number of seconds above 0 is wanted",
+    oneOf: (values: string) => `one of ${values} is wanted`,
+  },
+};
+
+/** The sentences of one language. */
+export type Messages = typeof en;
+
+const pt: Messages = {
+  hostIp: (address) => `HOST IP: ${address}`,
+  listening: (host, port) => `ESCUTANDO EM: ('${host}', ${port})`,
+  dialHint: (command) => `No outro computador: ${command}`,
+  otherAddresses: (list) => `Se esse endereço não for alcançado, tente: ${list}`,
+  received: (host, port) => `CONEXÃO RECEBIDA DE: ('${host}', ${port})`,
+  calling: (host, port) => `CHAMANDO: ('${host}', ${port})`,
+  answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
+  hangUpHint: "Tecle q para desligar.",
+  endedBy: (party) =>
+    party === "CLIENT"
+      ? "Video Chamada encerrada pelo CLIENTE"
+      : "Videochamada encerrada pelo HOST.",
+  lost: (party, how) =>
+    `Conexão com o ${partyPt(party)} perdida: ${
+      {
+        reset: "ela foi cortada",
+        cut: "ela terminou no meio de um quadro",
+        silence: "nada chegou por 5 s",
+        "no-bye": "ela terminou sem despedida",
+      }[how]
+    }.`,
+  nonsense: (party, detail) =>
+    `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
+  nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
+  stranger: (host, detail) => `${host} foi dispensado: ${detail}. Esperando a próxima chamada.`,
+  busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
+  refused: (reason) =>
+    reason === BUSY
+      ? "A linha está ocupada: o servidor está em outra chamada. Tente mais tarde, ou deixe-o atender mais com --max-calls."
+      : `O servidor recusou a chamada: ${reason}.`,
+  reason: (text) => `O motivo dado: ${text}`,
+  summary: (s) =>
+    `Gravados ${duration(s.seconds)}, ${count(s.frames, "pt")} quadros` +
+    `${s.received !== s.frames ? ` (${count(s.received, "pt")} recebidos)` : ""}, ` +
+    `${count(s.lost, "pt")} perdidos: ${s.file} (${bytes(s.bytes, "pt")})`,
+  notRecorded: (s) =>
+    `Recebidos ${duration(s.seconds)}, ${count(s.received, "pt")} quadros, ${
+      count(s.lost, "pt")
+    } perdidos: sem gravação`,
+  sent: (s) =>
+    `Enviados ${duration(s.seconds)}, ${count(s.frames, "pt")} quadros, ${
+      count(s.dropped, "pt")
+    } descartados`,
+  status: (s) => status(s, "pt", { delay: "atraso", dropped: "descartados", file: "gravados" }),
+  recordingFailed: (file, detail) =>
+    `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,
+  recordingIncomplete: (file) => `A gravação não está completa: ${file}`,
+  recorderSlow:
+    "A gravação não acompanha: quadros estão se perdendo. Feche outros programas se puder.",
+  displayFailed: (detail) =>
+    `A janela falhou (${detail}). A chamada continua sem ela; --no-display a evita.`,
+  noScreen: "Não há tela aqui: a chamada continua sem janela (--no-display diz isso).",
+  noFfplay: (install) =>
+    `O ffplay não está instalado: a chamada continua sem janela. Para tê-la: ${install}`,
+  cameras: "Câmeras:",
+  noCameras:
+    "Nenhuma câmera encontrada. Conecte uma, ou envie outra coisa com --input (tente --input test).",
+  noAddress:
+    "Esta máquina não tem endereço em nenhuma rede: informe um com --host (127.0.0.1 para uma chamada dentro da própria máquina).",
+  portTaken: (host, port) =>
+    `A porta ${port} de ${host} já está em uso por outro programa: escolha outra com --port (0 para qualquer uma livre).`,
+  portForbidden: (port) =>
+    `A porta ${port} exige direitos especiais aqui: escolha uma acima de 1023 com --port.`,
+  addressNotHere: (host) =>
+    `${host} não é um endereço desta máquina: deixe --host de fora, ou informe um que seja dela.`,
+  nameUnknown: (host) =>
+    `O nome ${host} não é conhecido nesta rede: confira --host, ou informe o endereço que o servidor mostra.`,
+  nobodyListens: (host, port) =>
+    `Ninguém escuta em ('${host}', ${port}): inicie antes o servidor lá, e confira --host e --port.`,
+  unreachable: (host) =>
+    `${host} não pode ser alcançado: confira --host, e se as duas máquinas estão na mesma rede, sem firewall entre elas.`,
+  network: (detail) => `A rede recusou: ${detail}. Confira --host e --port.`,
+  notInstalled: (command, install) => `O ${command} não está instalado: ${install}`,
+  noFolder: (path) =>
+    `A pasta de ${path} não existe: crie-a, ou informe outro arquivo com --record.`,
+  notWritable: (path) =>
+    `${path} não pode ser gravado: informe com --record um arquivo em uma pasta sua.`,
+  isFolder: (path) => `${path} é uma pasta: informe o nome de um arquivo com --record.`,
+  cannotRecord: (path, detail) =>
+    `Não é possível gravar em ${path} (${detail}): informe outro arquivo com --record.`,
+  source: (kind, device, detail) => {
+    const because = detail && ` (${detail})`;
+    switch (kind) {
+      case "missing":
+        return `${device} não foi encontrado${because}: confira --camera e --input; --list-cameras mostra as câmeras.`;
+      case "none":
+        return `Não há câmera "${device}"${
+          detail ? `; há ${detail}` : ""
+        }: veja --list-cameras, ou tente --input test.`;
+      case "busy":
+        return `A câmera ${device} está em uso por outro programa: feche-o e tente de novo${because}.`;
+      case "forbidden":
+        return `A câmera ${device} não pode ser usada: no Linux, entre no grupo video (sudo usermod -aG video $USER); no macOS e no Windows, permita-a nas configurações de privacidade.`;
+      case "silent":
+        return `${device} não dá imagens. No macOS, permita a câmera nas configurações de privacidade; senão, desconecte-a e conecte-a de novo.`;
+      case "stopped":
+        return `${device} parou de dar imagens${because}: foi desconectada?`;
+      case "unreadable":
+        return `${device} não pode ser lido${because}: confira --camera e --input.`;
+    }
+  },
+  failed: (detail) => `Algo deu errado: ${detail}`,
+  usage: {
+    unknown: (option) => `Não há a opção ${option}`,
+    stray: (word) => `"${word}" não pertence a nenhuma opção`,
+    missing: (option) => `${option} precisa de um valor`,
+    bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
+    conflict: (one, other) => `${one} e ${other} se contradizem`,
+    seeHelp: "--help mostra o que há.",
+    number: (min, max) => `espera-se um número inteiro de ${min} a ${max}`,
+    rate: (min, max) => `espera-se um número de ${min} a ${max}`,
+    size: "espera-se um tamanho como 640x480, de 16x16 a 3840x2160",
+    seconds: "espera-se um número de segundos acima de 0",
+    oneOf: (values) => `espera-se um destes: ${values}`,
+  },
+};
+
+/** The sentences of a language. */
+export function messagesIn(language: Language): Messages {
+  return language === "pt" ? pt : en;
+}
+
+/** The language of the system: the first of these variables that is set decides; `locale` where none is. */
+export function systemLanguage(
+  variable: (name: string) => string | undefined,
+  locale: string,
+): Language {
+  const set = ["LC_ALL", "LC_MESSAGES", "LANG"].map(variable).find((value) => value);
+  return /^pt\b|^pt[_-]/i.test(set ?? locale) ? "pt" : "en";
+}
+
+/** How ffmpeg is installed on a system, by the names of `Deno.build.os`. */
+export function installCommand(system: string): string {
+  return INSTALL[system] ?? "https://ffmpeg.org/download.html";
+}
+
+/** The sentence for an error of any layer. `peer` is who the other end is. */
+export function describe(error: unknown, messages: Messages, system: string, peer: Party): string {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof PeerLostError) return messages.lost(peer, error.how);
+  if (error instanceof ProtocolError) {
+    return `${messages.nonsense(peer, error.message)} ${messages.nonsenseCure}`;
+  }
+  if (error instanceof RefusedError) return messages.refused(error.message);
+  if (error instanceof NotInstalledError) {
+    return messages.notInstalled(error.command, installCommand(system));
+  }
+  if (error instanceof SourceError) {
+    return messages.source(error.kind, error.device, error.detail);
+  }
+  if (error instanceof RecordingError) {
+    switch (error.kind) {
+      case "no-folder":
+        return messages.noFolder(error.path);
+      case "not-writable":
+        return messages.notWritable(error.path);
+      case "is-folder":
+        return messages.isFolder(error.path);
+      case "other":
+        return messages.cannotRecord(error.path, detailOf(error.cause));
+    }
+  }
+  return messages.failed(detailOf(error));
+}
+
+/** The sentence for an address that cannot be listened on. */
+export function describeListen(
+  error: unknown,
+  messages: Messages,
+  host: string,
+  port: number,
+): string {
+  switch (codeOf(error)) {
+    case "EADDRINUSE":
+      return messages.portTaken(host, port);
+    case "EADDRNOTAVAIL":
+      return messages.addressNotHere(host);
+    case "EACCES":
+      return messages.portForbidden(port);
+    case "ENOTFOUND":
+      return messages.nameUnknown(host);
+    default:
+      return messages.network(detailOf(error));
+  }
+}
+
+/** The sentence for an address that cannot be called. */
+export function describeConnect(
+  error: unknown,
+  messages: Messages,
+  host: string,
+  port: number,
+): string {
+  switch (codeOf(error)) {
+    case "ECONNREFUSED":
+      return messages.nobodyListens(host, port);
+    case "ENOTFOUND":
+      return messages.nameUnknown(host);
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "EHOSTDOWN":
+    case "ETIMEDOUT":
+      return messages.unreachable(host);
+    default:
+      return messages.network(detailOf(error));
+  }
+}
+
+/** The system's name for an error of the network; Deno gives it as a code, a class or only in words. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  if ("code" in error && typeof error.code === "string") return error.code;
+  const known: readonly (readonly [RegExp, string])[] = [
+    [/AddrInUse|address already in use/i, "EADDRINUSE"],
+    [/AddrNotAvailable|cannot assign requested/i, "EADDRNOTAVAIL"],
+    [/ConnectionRefused|connection refused/i, "ECONNREFUSED"],
+    [/lookup address|name or service|no address|resolve/i, "ENOTFOUND"],
+    [/TimeoutError|TimedOut|timed out/i, "ETIMEDOUT"],
+    [/unreachable|no route/i, "EHOSTUNREACH"],
+    [/PermissionDenied|permission denied/i, "EACCES"],
+  ];
+  const text = `${error.name}: ${error.message}`;
+  return known.find(([pattern]) => pattern.test(text))?.[1] ?? "";
+}
+
+function detailOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function partyPt(party: Party): string {
+  return party === "CLIENT" ? "CLIENTE" : "HOST";
+}
+
+/** Seconds as `hh:mm:ss`. */
+function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  return [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+    .map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+function count(number: number, language: Language): string {
+  return new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en").format(number);
+}
+
+/** Bytes in decimal units, with two digits at least: 41 MB, 1.2 MB, 640 kB. */
+function bytes(amount: number, language: Language): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = amount;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  const digits = unit > 0 && value < 9.95 ? 1 : 0;
+  const format = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    useGrouping: false,
+  });
+  return `${format.format(value)} ${units[unit]}`;
+}
+
+function status(
+  s: Status,
+  language: Language,
+  words: { delay: string; dropped: string; file: string },
+): string {
+  const fps = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en", {
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  }).format(s.fps);
+  return [
+    duration(Math.floor(s.seconds)),
+    `${fps} fps`,
+    ...(s.delayMs === undefined ? [] : [`${words.delay} ${Math.round(s.delayMs)} ms`]),
+    `${count(s.dropped, language)} ${words.dropped}`,
+    `${bytes(s.bytesPerSecond, language)}/s`,
+    ...(s.fileBytes === undefined ? [] : [`${bytes(s.fileBytes, language)} ${words.file}`]),
+  ].join("  ");
+}

@@ -1,0 +1,513 @@
+/**
+ * The command line: one table that feeds both the parser and `--help`.
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { UsageError } from "./errors.ts";
+import {
+  type Codec,
+  DEFAULT_FORMAT,
+  FORMAT_LIMITS,
+  formatProblem,
+  type VideoFormat,
+} from "./frame.ts";
+import { type Language, type Messages, messagesIn } from "./messages.ts";
+import type { WireMode } from "./receiver.ts";
+
+/** The two programs. */
+export type Program = "server" | "client";
+
+interface Option {
+  readonly name: string;
+  readonly programs: readonly Program[];
+  /** What its value is called; an option without one is a switch. */
+  readonly value?: string;
+  readonly help: Readonly<Record<Language, string>>;
+}
+
+const BOTH: readonly Program[] = ["server", "client"];
+const SERVER: readonly Program[] = ["server"];
+const CLIENT: readonly Program[] = ["client"];
+
+const WIRES: readonly WireMode[] = ["call", "plain"];
+const CODECS: readonly Codec[] = ["raw"];
+
+const TABLE: readonly Option[] = [
+  {
+    name: "host",
+    programs: SERVER,
+    value: "address",
+    help: {
+      en: "where to listen; 0.0.0.0 or :: for every network (default: this machine's address)",
+      pt: "onde escutar; 0.0.0.0 ou :: para todas as redes (padrão: o endereço desta máquina)",
+    },
+  },
+  {
+    name: "host",
+    programs: CLIENT,
+    value: "address",
+    help: {
+      en: "whom to call: the address that the server shows (default: this machine)",
+      pt: "quem chamar: o endereço que o servidor mostra (padrão: esta máquina)",
+    },
+  },
+  {
+    name: "port",
+    programs: SERVER,
+    value: "n",
+    help: {
+      en: "TCP port, 0 for any free one (default: 8080)",
+      pt: "porta TCP, 0 para qualquer uma livre (padrão: 8080)",
+    },
+  },
+  {
+    name: "port",
+    programs: CLIENT,
+    value: "n",
+    help: { en: "TCP port (default: 8080)", pt: "porta TCP (padrão: 8080)" },
+  },
+  {
+    name: "record",
+    programs: SERVER,
+    value: "file",
+    help: {
+      en: "the recording; a file that is there is kept: video-2.avi, … (default: video.avi)",
+      pt: "a gravação; um arquivo que já existe fica: video-2.avi, … (padrão: video.avi)",
+    },
+  },
+  {
+    name: "no-record",
+    programs: SERVER,
+    help: { en: "show only", pt: "apenas mostrar" },
+  },
+  {
+    name: "stay",
+    programs: SERVER,
+    help: {
+      en: "answer the next caller when a call ends (default: one call, then exit)",
+      pt: "atender a próxima chamada quando uma acaba (padrão: uma chamada, e fim)",
+    },
+  },
+  {
+    name: "max-calls",
+    programs: SERVER,
+    value: "n",
+    help: {
+      en: "calls at once, each with its own window and file (default: 1)",
+      pt: "chamadas ao mesmo tempo, cada uma com sua janela e seu arquivo (padrão: 1)",
+    },
+  },
+  {
+    name: "fps",
+    programs: SERVER,
+    value: "n",
+    help: {
+      en: "frames a second in the recording of a caller that announces none (default: 20)",
+      pt: "quadros por segundo na gravação de quem não os anuncia (padrão: 20)",
+    },
+  },
+  {
+    name: "camera",
+    programs: CLIENT,
+    value: "index or name",
+    help: { en: "the camera (default: 0)", pt: "a câmera (padrão: 0)" },
+  },
+  {
+    name: "list-cameras",
+    programs: CLIENT,
+    help: { en: "print the cameras and exit", pt: "mostrar as câmeras e sair" },
+  },
+  {
+    name: "input",
+    programs: CLIENT,
+    value: "source",
+    help: {
+      en: "in place of the camera: a file or a URL that ffmpeg opens, or test (a moving picture)",
+      pt:
+        "no lugar da câmera: um arquivo ou URL que o ffmpeg abra, ou test (uma imagem em movimento)",
+    },
+  },
+  {
+    name: "size",
+    programs: CLIENT,
+    value: "WxH",
+    help: {
+      en: "size of the picture sent (default: 320x240)",
+      pt: "tamanho da imagem enviada (padrão: 320x240)",
+    },
+  },
+  {
+    name: "fps",
+    programs: CLIENT,
+    value: "n",
+    help: {
+      en: "frames a second to send (default: 20)",
+      pt: "quadros por segundo a enviar (padrão: 20)",
+    },
+  },
+  {
+    name: "no-mirror",
+    programs: CLIENT,
+    help: {
+      en: "do not flip the picture (default: mirrored, as a selfie)",
+      pt: "não inverter a imagem (padrão: espelhada, como em uma selfie)",
+    },
+  },
+  {
+    name: "duration",
+    programs: CLIENT,
+    value: "seconds",
+    help: { en: "hang up by itself after that long", pt: "desligar sozinho depois desse tempo" },
+  },
+  {
+    name: "wire",
+    programs: CLIENT,
+    value: WIRES.join("|"),
+    help: {
+      en: "what to speak: call (Chamada), or plain (bare frames, 320x240) (default: call)",
+      pt: "o que falar: call (Chamada), ou plain (só quadros, 320x240) (padrão: call)",
+    },
+  },
+  {
+    name: "codec",
+    programs: CLIENT,
+    value: CODECS.join("|"),
+    help: {
+      en: "how video crosses the wire (default: raw)",
+      pt: "como o vídeo cruza a rede (padrão: raw)",
+    },
+  },
+  {
+    name: "no-display",
+    programs: BOTH,
+    help: {
+      en: "no window (default: a window, where there is a screen)",
+      pt: "sem janela (padrão: uma janela, onde há tela)",
+    },
+  },
+  {
+    name: "lang",
+    programs: BOTH,
+    value: "pt|en",
+    help: {
+      en: "language of the sentences (default: that of the system)",
+      pt: "língua das frases (padrão: a do sistema)",
+    },
+  },
+  {
+    name: "quiet",
+    programs: BOTH,
+    help: { en: "print warnings and errors only", pt: "mostrar apenas avisos e erros" },
+  },
+  {
+    name: "verbose",
+    programs: BOTH,
+    help: { en: "print what happens inside, too", pt: "mostrar também o que acontece por dentro" },
+  },
+  {
+    name: "help",
+    programs: BOTH,
+    help: { en: "print this and exit", pt: "mostrar isto e sair" },
+  },
+  {
+    name: "version",
+    programs: BOTH,
+    help: { en: "print the version and exit", pt: "mostrar a versão e sair" },
+  },
+];
+
+/** What both programs are told. */
+export interface CommonOptions {
+  /** Where to listen or whom to call; this machine's address if not given. */
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly display: boolean;
+  readonly messages: Messages;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** Print the text for this and exit, in place of a call. */
+  readonly instead: "help" | "version" | undefined;
+  readonly language: Language;
+}
+
+/** What the server is told. */
+export interface ServerOptions extends CommonOptions {
+  /** The recording, or nothing for none. */
+  readonly record: string | undefined;
+  readonly stay: boolean;
+  readonly maxCalls: number;
+  readonly fps: number;
+}
+
+/** What the client is told. */
+export interface ClientOptions extends CommonOptions {
+  readonly from: { readonly camera: string } | { readonly input: string };
+  readonly format: VideoFormat;
+  readonly mirror: boolean;
+  readonly durationSeconds: number | undefined;
+  readonly wire: WireMode;
+  readonly listCameras: boolean;
+}
+
+/** Reads the server's command line. Throws `UsageError`. */
+export function parseServerOptions(args: readonly string[], system: Language): ServerOptions {
+  const words = parse("server", args, system);
+  words.refuseBoth("record", "no-record");
+  return {
+    ...common(words, { minPort: 0 }),
+    record: words.on("no-record") ? undefined : words.value("record") ?? "video.avi",
+    stay: words.on("stay"),
+    maxCalls: words.whole("max-calls", 1, 64) ?? 1,
+    fps: words.rate() ?? DEFAULT_FORMAT.fps,
+  };
+}
+
+/** Reads the client's command line. Throws `UsageError`. */
+export function parseClientOptions(args: readonly string[], system: Language): ClientOptions {
+  const words = parse("client", args, system);
+  words.refuseBoth("camera", "input");
+  const wire = words.oneOf("wire", WIRES) ?? "call";
+  const size = words.size() ?? DEFAULT_FORMAT;
+  const codec = words.oneOf("codec", CODECS) ?? DEFAULT_FORMAT.codec;
+  const { width, height } = DEFAULT_FORMAT;
+  if (wire === "plain" && (size.width !== width || size.height !== height)) {
+    throw words.conflict("--wire plain", `--size ${size.width}x${size.height}`);
+  }
+  if (wire !== "call" && codec !== "raw") {
+    throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);
+  }
+  const input = words.value("input");
+  return {
+    ...common(words, { minPort: 1 }),
+    from: input === undefined ? { camera: words.value("camera") ?? "0" } : { input },
+    format: {
+      codec,
+      width: size.width,
+      height: size.height,
+      fps: words.rate() ?? DEFAULT_FORMAT.fps,
+    },
+    mirror: !words.on("no-mirror"),
+    durationSeconds: words.seconds("duration"),
+    wire,
+    listCameras: words.on("list-cameras"),
+  };
+}
+
+function common(words: Words, { minPort }: { minPort: number }): CommonOptions {
+  words.refuseBoth("quiet", "verbose");
+  return {
+    host: words.value("host"),
+    port: words.whole("port", minPort, 65535) ?? 8080,
+    display: !words.on("no-display"),
+    messages: words.messages,
+    quiet: words.on("quiet"),
+    verbose: words.on("verbose"),
+    instead: words.on("help") ? "help" : words.on("version") ? "version" : undefined,
+    language: words.language,
+  };
+}
+
+/** The words of a command line, checked against the table, not yet understood. */
+class Words {
+  readonly messages: Messages;
+  readonly language: Language;
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>, language: Language) {
+    this.#values = values;
+    this.language = language;
+    this.messages = messagesIn(language);
+  }
+
+  on(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  value(name: string): string | undefined {
+    const value = this.#values[name];
+    if (value === undefined) return undefined;
+    if (value === "") throw this.wrong(this.messages.usage.missing(`--${name}`));
+    return String(value);
+  }
+
+  whole(name: string, min: number, max: number): number | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
+    if (number >= min && number <= max) return number;
+    throw this.#bad(name, value, this.messages.usage.number(min, max));
+  }
+
+  rate(): number | undefined {
+    const value = this.value("fps");
+    if (value === undefined) return undefined;
+    const { minFps, maxFps } = FORMAT_LIMITS;
+    const number = /^\d{1,3}(\.\d{1,3})?$/.test(value) ? Number(value) : NaN;
+    if (number >= minFps && number <= maxFps) return number;
+    throw this.#bad("fps", value, this.messages.usage.rate(minFps, maxFps));
+  }
+
+  seconds(name: string): number | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    const number = /^\d{1,9}(\.\d{1,6})?$/.test(value) ? Number(value) : NaN;
+    if (number > 0) return number;
+    throw this.#bad(name, value, this.messages.usage.seconds);
+  }
+
+  size(): { readonly width: number; readonly height: number } | undefined {
+    const value = this.value("size");
+    if (value === undefined) return undefined;
+    const match = /^(\d{1,5})x(\d{1,5})$/i.exec(value);
+    const size = { width: Number(match?.[1]), height: Number(match?.[2]) };
+    if (match && !formatProblem({ ...DEFAULT_FORMAT, ...size })) return size;
+    throw this.#bad("size", value, this.messages.usage.size);
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    const found = values.find((one) => one === value);
+    if (found !== undefined) return found;
+    throw this.#bad(name, value, this.messages.usage.oneOf(values.join(", ")));
+  }
+
+  refuseBoth(one: string, other: string): void {
+    const given = (name: string): boolean =>
+      this.on(name) || this.#values[name] !== undefined && this.#values[name] !== false;
+    if (given(one) && given(other)) throw this.conflict(`--${one}`, `--${other}`);
+  }
+
+  conflict(one: string, other: string): UsageError {
+    return this.wrong(this.messages.usage.conflict(one, other));
+  }
+
+  wrong(what: string): UsageError {
+    return new UsageError(`${what}. ${this.messages.usage.seeHelp}`);
+  }
+
+  #bad(name: string, value: string, wanted: string): UsageError {
+    return this.wrong(this.messages.usage.bad(`--${name}`, value, wanted));
+  }
+}
+
+function parse(program: Program, args: readonly string[], system: Language): Words {
+  const options = TABLE.filter(({ programs }) => programs.includes(program));
+  const names = (withValue: boolean): string[] =>
+    options.filter(({ value }) => (value !== undefined) === withValue).map(({ name }) => name);
+  // `--no-record=x` would be read as `--record x`: a switch takes no value.
+  const unknown = args.filter((word) => /^--no-[^=]*=/.test(word));
+  const parsed = parseArgs([...args], {
+    string: names(true),
+    boolean: names(false),
+    alias: { help: "h" },
+    unknown: (word: string): boolean => {
+      unknown.push(word);
+      return false;
+    },
+  }) as Record<string, unknown>;
+  // The language first: what is wrong with the rest is said in it.
+  const wanted = parsed["lang"];
+  const language = wanted === "pt" || wanted === "en" ? wanted : system;
+  const words = new Words(parsed, language);
+  words.oneOf("lang", ["pt", "en"]);
+  // What stands behind "--" is no option of ours either.
+  const [first] = [...unknown, ...(parsed["_"] as unknown[]).map(String)];
+  if (first !== undefined) {
+    const { usage } = words.messages;
+    throw words.wrong(first.startsWith("-") ? usage.unknown(first) : usage.stray(first));
+  }
+  return words;
+}
+
+const HELP = {
+  en: {
+    about: {
+      server: "Answers a video call: shows it in a window and records it.",
+      client: "Makes a video call: sends this machine's camera to a server on the network.",
+    },
+    usage: "Usage",
+    options: "Options",
+    examples: "Examples",
+    exits: "Exit status",
+    ending: "q in the window or in the terminal, closing the window, or Ctrl-C hangs up.",
+    exit: [
+      "0  either side hung up, --duration was reached, or the input ended",
+      "1  it could not be done, or not whole: no camera, port taken, refused, recording failed",
+      "2  a wrong option, or options that contradict each other",
+      "3  the other side was lost: cut off, killed, or silent for 5 s",
+    ],
+    example: {
+      server: [
+        ["", "answer one call and record it to video.avi"],
+        ["--stay --record aula.avi", "answer one call after the other: aula.avi, aula-2.avi, …"],
+        ["--host 0.0.0.0 --no-display", "listen on every network, record without a window"],
+      ],
+      client: [
+        ["--host 192.168.1.7", "call the server at that address with the camera"],
+        ["--host 192.168.1.7 --input test", "send a moving test picture instead"],
+        ["--list-cameras", "see which cameras there are"],
+      ],
+    },
+  },
+  pt: {
+    about: {
+      server: "Atende uma chamada de vídeo: mostra em uma janela e grava.",
+      client: "Faz uma chamada de vídeo: envia a câmera desta máquina a um servidor da rede.",
+    },
+    usage: "Uso",
+    options: "Opções",
+    examples: "Exemplos",
+    exits: "Código de saída",
+    ending: "q na janela ou no terminal, fechar a janela, ou Ctrl-C desliga.",
+    exit: [
+      "0  um dos lados desligou, --duration foi atingido, ou a entrada acabou",
+      "1  não foi possível, ou não por inteiro: sem câmera, porta em uso, recusa, falha ao gravar",
+      "2  uma opção errada, ou opções que se contradizem",
+      "3  o outro lado se perdeu: cortado, morto, ou calado por 5 s",
+    ],
+    example: {
+      server: [
+        ["", "atender uma chamada e gravá-la em video.avi"],
+        ["--stay --record aula.avi", "atender uma chamada após a outra: aula.avi, aula-2.avi, …"],
+        ["--host 0.0.0.0 --no-display", "escutar em todas as redes, gravar sem janela"],
+      ],
+      client: [
+        ["--host 192.168.1.7", "chamar com a câmera o servidor nesse endereço"],
+        ["--host 192.168.1.7 --input test", "enviar no lugar uma imagem de teste em movimento"],
+        ["--list-cameras", "ver que câmeras há"],
+      ],
+    },
+  },
+} as const;
+
+/** The text of `--help`. `command` is how the user starts the program. */
+export function formatHelp(program: Program, command: string, language: Language): string {
+  const text = HELP[language];
+  const options = TABLE.filter(({ programs }) => programs.includes(program)).map((option) => ({
+    left: `--${option.name}${option.value ? ` <${option.value}>` : ""}`,
+    right: option.help[language],
+  }));
+  const width = Math.max(...options.map(({ left }) => left.length));
+  const examples = text.example[program].map(([args, what]) => ({
+    left: `${command} ${args}`.trim(),
+    right: what,
+  }));
+  const exampleWidth = Math.max(...examples.map(({ left }) => left.length));
+  return [
+    text.about[program],
+    "",
+    `${text.usage}: ${command} [${text.options.toLowerCase()}]`,
+    "",
+    `${text.options}:`,
+    ...options.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}`),
+    "",
+    text.ending,
+    "",
+    `${text.examples}:`,
+    ...examples.map(({ left, right }) => `  ${left.padEnd(exampleWidth)}  ${right}`),
+    "",
+    `${text.exits}:`,
+    ...text.exit.map((line) => `  ${line}`),
+  ].join("\n");
+}

@@ -1,0 +1,91 @@
+/**
+ * What both programs do around their work: choose the language, answer `--help` and a wrong command line, turn signals and
+ * the `q` key into one signal to hang up, and make of whatever goes wrong a sentence and an exit status.
+ */
+
+import { EXIT, type Surroundings } from "./call.ts";
+import { displayDriver } from "./display.ts";
+import { UsageError } from "./errors.ts";
+import { watchKeys } from "./keys.ts";
+import { Log } from "./log.ts";
+import { describe, type Language, systemLanguage } from "./messages.ts";
+import { type CommonOptions, formatHelp, type Program } from "./options.ts";
+
+/** What a program is made of. */
+export interface ProgramParts<Options extends CommonOptions> {
+  readonly program: Program;
+  readonly args: readonly string[];
+  readonly version: string;
+  readonly parse: (args: readonly string[], language: Language) => Options;
+  /** The work. Resolves to the exit status. */
+  readonly run: (options: Options, around: Surroundings) => Promise<number>;
+}
+
+/** How the other program is started by the user, for sentences that tell a command to type. */
+export function commandOf(program: Program): string {
+  if (Deno.build.standalone) return Deno.build.os === "windows" ? `${program}.exe` : `./${program}`;
+  return program === "server" ? "deno task serve" : "deno task send";
+}
+
+/** Runs a program to its end and sets the exit status. */
+export async function runProgram<Options extends CommonOptions>(
+  { program, args, version, parse, run }: ProgramParts<Options>,
+): Promise<void> {
+  const variable = (name: string): string | undefined => Deno.env.get(name);
+  const language = systemLanguage(variable, navigator.language);
+  let options: Options;
+  try {
+    options = parse(args, language);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const log = new Log({ quiet: false, verbose: false });
+    log.error(error.message);
+    Deno.exitCode = EXIT.usage;
+    return;
+  }
+  const { messages } = options;
+  const log = new Log(options);
+  if (options.instead === "help") {
+    log.say(formatHelp(program, commandOf(program), options.language));
+    return;
+  }
+  if (options.instead === "version") {
+    log.say(`chamada ${program} ${version}`);
+    return;
+  }
+  let screen: string | undefined;
+  if (options.display) {
+    screen = displayDriver(Deno.build.os, variable);
+    if (screen === undefined) log.warn(messages.noScreen);
+  }
+  const hangUp = new AbortController();
+  using _signals = watchSignals(() => hangUp.abort());
+  using _keys = watchKeys(() => hangUp.abort());
+  try {
+    Deno.exitCode = await run(options, {
+      log,
+      messages,
+      system: Deno.build.os,
+      screen,
+      hangUp: hangUp.signal,
+    });
+  } catch (error) {
+    log.status("");
+    log.error(describe(error, messages, Deno.build.os, program === "server" ? "CLIENT" : "HOST"));
+    if (error instanceof Error) log.debug(program, error.stack ?? "");
+    Deno.exitCode = EXIT.failed;
+  }
+}
+
+/** Calls `onSignal` for every signal that asks a program to end. A second one changes nothing: the end is under way. */
+function watchSignals(onSignal: () => void): Disposable {
+  const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  return {
+    [Symbol.dispose](): void {
+      for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
+    },
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * The wire: messages with their length in front, over anything that reads and writes bytes.
+ *
+ * ```
+ *  0        8                        8 + n
+ *  ┌────────┬──────────────────────────┐
+ *  │ n: u64 │ payload: n bytes         │      n is little-endian
+ *  └────────┴──────────────────────────┘
+ * ```
+ *
+ * It knows nothing of what the messages mean, nor of Deno: a TCP connection of Deno's fits `Connection` as it is.
+ */
+
+import type { Timer } from "./clock.ts";
+import { PeerLostError, ProtocolError } from "./errors.ts";
+
+/** What the wire needs of a connection; `Deno.TcpConn` has it. Closing must wake a `read` that waits. */
+export interface Connection {
+  /** Reads at most `into.length` bytes; resolves to how many, or to `null` at the end of the stream. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes some of `data`; resolves to how many bytes. */
+  write(data: Uint8Array): Promise<number>;
+  /** Says that nothing more will be written; what is under way still arrives. */
+  closeWrite(): Promise<void>;
+  /** Lets go of everything. */
+  close(): void;
+}
+
+/** Bytes of the length in front of every message. */
+export const LENGTH_BYTES = 8;
+
+/** How long a peer may say nothing before it counts as lost, in milliseconds (as SRT's idle time). */
+export const SILENCE_MS = 5000;
+
+/**
+ * Fewer bytes than this within the time of silence is silence too: a peer that keeps a connection busy with a byte a
+ * second is not there.
+ */
+const TRICKLE_BYTES = 4096;
+
+/** How often the silence is looked at, in milliseconds. */
+const TICK_MS = 250;
+
+/** How long the rest of a peer's words is waited for after our last one, in milliseconds. */
+const FAREWELL_MS = 1000;
+
+/** Settings of a wire. */
+export interface WireOptions {
+  /** How long nothing may come, in milliseconds. */
+  readonly silenceMs?: number;
+  /** Whether something ought to come at this moment; where it need not, silence is no loss. Always, if not given. */
+  readonly expecting?: () => boolean;
+}
+
+/** Messages over a connection: one reader and one writer at a time. Owns the connection and closes it. */
+export class Wire {
+  readonly #connection: Connection;
+  readonly #expecting: () => boolean;
+  readonly #ticksAllowed: number;
+  readonly #header = new Uint8Array(LENGTH_BYTES);
+  #ticker: Timer | undefined;
+  #quietTicks = 0;
+  #recentBytes = 0;
+  #insideMessage = false;
+  #silent = false;
+  #closed = false;
+  #received = 0;
+  #sent = 0;
+
+  /** Takes over the connection. */
+  constructor(connection: Connection, options: WireOptions = {}) {
+    this.#connection = connection;
+    this.#expecting = options.expecting ?? ((): boolean => true);
+    // Ticks are counted, not time: a machine that slept itself does not take its own sleep for the peer's silence.
+    this.#ticksAllowed = Math.ceil((options.silenceMs ?? SILENCE_MS) / TICK_MS);
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Bytes received so far, lengths included. */
+  get receivedBytes(): number {
+    return this.#received;
+  }
+
+  /** Bytes sent so far, lengths included. */
+  get sentBytes(): number {
+    return this.#sent;
+  }
+
+  /**
+   * Reads the length of the next message. Resolves to `null` when the stream ends between two messages. Nothing of the
+   * message itself is read or stored: the caller judges the length first.
+   * Throws `PeerLostError`; `ProtocolError` for a length no message of any mode can have.
+   */
+  async readLength(): Promise<number | null> {
+    if (!await this.#fill(this.#header, true)) return null;
+    const length = new DataView(this.#header.buffer).getBigUint64(0, true);
+    if (length > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw new ProtocolError(`a message of ${length} bytes is too long`);
+    }
+    return Number(length);
+  }
+
+  /** Fills `into` with the next bytes of the message. Throws `PeerLostError` where the stream ends before. */
+  async read(into: Uint8Array): Promise<void> {
+    await this.#fill(into, false);
+  }
+
+  /** Reads one message of at most `maxBytes`, or `null` at the end of the stream. Throws as `readLength` and `read`. */
+  async readMessage(maxBytes: number): Promise<Uint8Array | null> {
+    const length = await this.readLength();
+    if (length === null) return null;
+    if (length > maxBytes) {
+      throw new ProtocolError(`a message of ${length} bytes is too long: at most ${maxBytes} here`);
+    }
+    const message = new Uint8Array(length);
+    await this.read(message);
+    return message;
+  }
+
+  /**
+   * Writes one message given in two parts, of which the second may be large: the parts are never joined. Calls must not
+   * overlap. Throws `PeerLostError`.
+   */
+  async writeMessage(head: Uint8Array, body?: Uint8Array): Promise<void> {
+    const start = new Uint8Array(LENGTH_BYTES + head.length);
+    const length = head.length + (body?.length ?? 0);
+    new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
+    start.set(head, LENGTH_BYTES);
+    await this.#writeAll(start);
+    if (body) await this.#writeAll(body);
+  }
+
+  /**
+   * The polite end: says that nothing more comes, then reads and forgets what the peer still says until it has closed
+   * too, for a second at most. Closing at once would reset the connection wherever unread bytes wait, and the peer
+   * would lose our last words with it.
+   */
+  async finish(): Promise<void> {
+    if (this.#closed) return;
+    this.#stopTicking();
+    const timer = setTimeout(() => this.close(), FAREWELL_MS);
+    try {
+      await this.#connection.closeWrite();
+      const rest = new Uint8Array(65536);
+      while (!this.#closed && await this.#connection.read(rest) !== null);
+    } catch {
+      // The peer was quicker: there is nobody left to be polite to.
+    } finally {
+      clearTimeout(timer);
+      this.close();
+    }
+  }
+
+  /** Lets go at once. Safe twice. */
+  close(): void {
+    this.#stopTicking();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#connection.close();
+  }
+
+  /** Fills `into`; `false` when the stream ends before its first byte and `mayEnd` allows that. */
+  async #fill(into: Uint8Array, mayEnd: boolean): Promise<boolean> {
+    this.#insideMessage = !mayEnd;
+    let filled = 0;
+    while (filled < into.length) {
+      const count = await this.#readSome(filled === 0 ? into : into.subarray(filled));
+      if (count === null) {
+        if (mayEnd && filled === 0) return false;
+        throw new PeerLostError("cut");
+      }
+      filled += count;
+      this.#received += count;
+      this.#recentBytes += count;
+      this.#insideMessage = true;
+    }
+    if (mayEnd === false) this.#heard();
+    return true;
+  }
+
+  async #readSome(into: Uint8Array): Promise<number | null> {
+    try {
+      return await this.#connection.read(into);
+    } catch (error) {
+      throw new PeerLostError(this.#silent ? "silence" : "reset", { cause: error });
+    }
+  }
+
+  async #writeAll(data: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < data.length) {
+      try {
+        const count = await this.#connection.write(written === 0 ? data : data.subarray(written));
+        written += count;
+        this.#sent += count;
+        // A link that takes what is written is slow, not silent.
+        this.#recentBytes += count;
+      } catch (error) {
+        throw new PeerLostError(this.#silent ? "silence" : "reset", { cause: error });
+      }
+    }
+  }
+
+  #heard(): void {
+    this.#insideMessage = false;
+    this.#quietTicks = 0;
+    this.#recentBytes = 0;
+  }
+
+  #tick(): void {
+    if (!this.#insideMessage && !this.#expecting()) {
+      this.#quietTicks = 0;
+    } else if (this.#recentBytes >= TRICKLE_BYTES) {
+      this.#quietTicks = 0;
+      this.#recentBytes = 0;
+    } else if (++this.#quietTicks >= this.#ticksAllowed) {
+      this.#silent = true;
+      this.close();
+    }
+  }
+
+  #stopTicking(): void {
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * `deno task ok`: every check of this project, one after another, a line each. What a check says
+ * is shown only when it fails; the tests are shown as they run. The last line is always
+ * `N passed, N failed`, where each check counts as one and each test as one.
+ *
+ * Arguments are handed on to `deno test`, as in `deno task ok --filter wire`.
+ */
+
+/** How many have passed and failed, and how many tests were not for this machine. */
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** A check: what it is called, and the arguments of the `deno` that makes it. */
+interface Check {
+  name: string;
+  args: () => string[];
+}
+
+const CHECKS: Check[] = [
+  { name: "format", args: () => ["fmt", "--check"] },
+  { name: "lint", args: () => ["lint", "--quiet"] },
+  {
+    name: "types",
+    args: () => ["check", "--quiet", "server.ts", "client.ts", "lib/", "tests/", "scripts/"],
+  },
+  { name: "layers", args: () => ["task", "--quiet", "layers"] },
+  { name: "documentation", args: () => ["doc", "--quiet", "--lint", ...modules("lib")] },
+];
+
+/** The summary of `deno test`, which is absent when it did not get as far as running a test. */
+const SUMMARY =
+  /^(?:ok|FAILED) \| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?: \(\d+ steps?\))?(?: \| (\d+) ignored)?/gm;
+
+const count: Count = { passed: 0, failed: 0, skipped: 0 };
+for (const check of CHECKS) {
+  if (await makes(check)) count.passed++;
+  else count.failed++;
+}
+const tests = await runTests(Deno.args);
+count.passed += tests.passed;
+count.failed += tests.failed;
+count.skipped += tests.skipped;
+
+print(
+  `${count.passed} passed, ${count.failed} failed` +
+    (count.skipped > 0 ? `, ${count.skipped} skipped` : ""),
+);
+if (count.failed > 0) Deno.exitCode = 1;
+
+/** Whether a check passes; tells so. */
+async function makes({ name, args }: Check): Promise<boolean> {
+  const start = performance.now();
+  try {
+    const output = await deno(args(), "piped").output();
+    print(`${output.success ? "ok  " : "FAIL"} ${name} (${seconds(start)} s)`);
+    if (output.success) return true;
+    writeAll(output.stdout);
+    writeAll(output.stderr);
+  } catch (error) {
+    print(`FAIL ${name}\n${error}`);
+  }
+  return false;
+}
+
+/** Runs the tests, showing what they print as they print it, and counts them. */
+async function runTests(args: string[]): Promise<Count> {
+  const start = performance.now();
+  const child = deno(["task", "--quiet", "test", ...args], "inherit").spawn();
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of child.stdout) {
+    writeAll(chunk);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  const { success } = await child.status;
+  // A test that brought the run down with it has left its line unfinished.
+  if (text !== "" && !text.endsWith("\n")) print("");
+
+  // A test may print such a line too; the last one is that of the whole run.
+  const summary = [...text.matchAll(SUMMARY)].at(-1);
+  const [passed, failed, skipped] = (summary?.slice(1) ?? []).map((digits) => Number(digits ?? 0));
+  const tests = { passed: passed ?? 0, failed: failed ?? 0, skipped: skipped ?? 0 };
+  // No summary, or a crash after it, or one that knows of no failure: the run has failed as one.
+  if (summary === undefined || (!success && tests.failed === 0)) tests.failed = 1;
+  print(`${tests.failed === 0 ? "ok  " : "FAIL"} tests (${seconds(start)} s)`);
+  return tests;
+}
+
+/** The `deno` that runs this file; without colours, so that its words can be read. */
+function deno(args: string[], stderr: "piped" | "inherit"): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr,
+  });
+}
+
+/** The TypeScript files of a folder, in order. */
+function modules(folder: string): string[] {
+  return [...Deno.readDirSync(folder)]
+    .filter((entry) => entry.isFile && entry.name.endsWith(".ts"))
+    .map((entry) => `${folder}/${entry.name}`)
+    .sort();
+}
+
+function seconds(start: number): string {
+  return ((performance.now() - start) / 1000).toFixed(1);
+}
+
+function print(line: string): void {
+  writeAll(new TextEncoder().encode(`${line}\n`));
+}
+
+/** A pipe may take less than it is offered. */
+function writeAll(bytes: Uint8Array): void {
+  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+}
