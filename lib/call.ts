@@ -27,7 +27,7 @@ import {
 import type { ClientOptions, ServerOptions } from "./options.ts";
 import { type Offer, readOffer, type Receiver } from "./receiver.ts";
 import { Recorder, type Recording, reserveFile } from "./recorder.ts";
-import { openSender } from "./sender.ts";
+import { openSender, type Sender } from "./sender.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
 import type { Connection } from "./wire.ts";
@@ -38,7 +38,7 @@ export interface Surroundings {
   readonly messages: Messages;
   /** The system, by the names of `Deno.build.os`. */
   readonly system: typeof Deno.build.os;
-  /** The driver for windows, or nothing where there shall be none. */
+  /** The driver for windows: `none` where there shall be none, nothing where there can be none. */
   readonly screen: string | undefined;
   /** Aborted when the user hangs up in the terminal or the system wants us to end. */
   readonly hangUp: AbortSignal;
@@ -432,18 +432,14 @@ async function send(
   const onHangUp = end("hung up");
   hangUp.addEventListener("abort", onHangUp);
   stack.defer(() => hangUp.removeEventListener("abort", onHangUp));
+  if (hangUp.aborted) onHangUp();
 
-  const introduction = openSender(connection, { mode, format, name: "Chamada" });
-  const introduced = await Promise.race([
-    introduction.catch((error: unknown): End => ({ kind: "error", error })),
-    local.promise,
-  ]);
-  if ("kind" in introduced) {
-    connection.close();
-    await introduction.catch(() => {});
-    return introduced;
+  let sender: Sender;
+  try {
+    sender = await openSender(connection, { mode, format, name: "Chamada" }, hangUp);
+  } catch (error) {
+    return hangUp.aborted ? await local.promise : { kind: "error", error };
   }
-  const sender = introduced;
   stack.use(sender);
   log.say(messages.hangUpHint);
   const display = openDisplay(
@@ -507,7 +503,11 @@ function openDisplay(
   { log, messages, system, screen }: Surroundings,
   onClosed: () => void,
 ): Display | undefined {
-  if (screen === undefined) return undefined;
+  if (screen === "none") return undefined;
+  if (screen === undefined) {
+    log.warn(messages.noScreen);
+    return undefined;
+  }
   try {
     const display = new Display({ ...options, driver: screen });
     display.ended.then((end) => {

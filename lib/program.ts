@@ -53,11 +53,6 @@ export async function runProgram<Options extends CommonOptions>(
     log.say(`chamada ${program} ${version}`);
     return;
   }
-  let screen: string | undefined;
-  if (options.display) {
-    screen = displayDriver(Deno.build.os, variable);
-    if (screen === undefined) log.warn(messages.noScreen);
-  }
   const hangUp = new AbortController();
   using _signals = watchSignals(() => hangUp.abort());
   using _keys = watchKeys(() => hangUp.abort());
@@ -66,7 +61,7 @@ export async function runProgram<Options extends CommonOptions>(
       log,
       messages,
       system: Deno.build.os,
-      screen,
+      screen: options.display ? displayDriver(Deno.build.os, variable) : "none",
       hangUp: hangUp.signal,
     });
   } catch (error) {

@@ -53,14 +53,21 @@ export interface Sender extends Sink {
 }
 
 /**
- * Opens a call on a connection. Throws `RefusedError` where the other end says no, `ProtocolError` where it is none of
- * ours, `PeerLostError`.
+ * Opens a call on a connection, which is the sender's from then on. Throws `RefusedError` where the other end says no,
+ * `ProtocolError` where it is none of ours, `PeerLostError`, or the signal's reason.
  */
-export async function openSender(connection: Connection, options: SenderOptions): Promise<Sender> {
+export async function openSender(
+  connection: Connection,
+  options: SenderOptions,
+  signal: AbortSignal,
+): Promise<Sender> {
   let greeting = options.mode === "call";
   const wire: Wire = new Wire(connection, { expecting: () => greeting || sender.expecting });
   const sender = new WireSender(wire, options.mode);
+  const abort = (): void => wire.close();
+  signal.addEventListener("abort", abort, { once: true });
   try {
+    signal.throwIfAborted();
     if (greeting) {
       await wire.writeMessage(encodeHello({ name: options.name, video: options.format }));
       const message = await wire.readMessage(MAX_HELLO_BYTES);
@@ -71,7 +78,10 @@ export async function openSender(connection: Connection, options: SenderOptions)
     }
   } catch (error) {
     wire.close();
+    signal.throwIfAborted();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
   sender.listen();
   return sender;

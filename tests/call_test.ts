@@ -1,0 +1,396 @@
+/** Whole calls between the two programs, or one of them and a peer of a few lines, looked at from outside. */
+
+import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
+import { DEFAULT_FORMAT } from "../lib/frame.ts";
+import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
+import { Wire } from "../lib/wire.ts";
+import {
+  commandLine,
+  probe,
+  Running,
+  startClient,
+  startServer,
+  temporaryFolder,
+} from "./harness.ts";
+import { numberedFrame, readPictures, writeNumbers } from "./numbered.ts";
+import { until } from "./screen.ts";
+import { test } from "./strict.ts";
+
+const FRAME_BYTES = 320 * 240 * 3;
+
+/** A peer of a few lines that speaks `plain`. */
+async function plainPeer(port: number): Promise<Wire> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  connection.setNoDelay(true);
+  return new Wire(connection, { expecting: () => false });
+}
+
+/** Sends these numbers at their moments, in seconds from now. */
+async function sendAt(wire: Wire, moments: readonly number[]): Promise<void> {
+  const startMs = performance.now();
+  for (const [n, seconds] of moments.entries()) {
+    const earlyMs = startMs + seconds * 1000 - performance.now();
+    if (earlyMs > 0) await new Promise((resolve) => setTimeout(resolve, earlyMs));
+    await wire.writeMessage(numberedFrame(n, DEFAULT_FORMAT).data);
+  }
+}
+
+function lines(text: string): string[] {
+  return text.trimEnd().split("\n");
+}
+
+test("a recording of 200 frames holds each once, in order, mirrored, as XVID at 20/1", async () => {
+  await using folder = await temporaryFolder();
+  const numbers = Array.from({ length: 200 }, (_, n) => n);
+  await writeNumbers(`${folder.path}/numbers.avi`, numbers, DEFAULT_FORMAT);
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  await using client = startClient(called.port, ["--input", `${folder.path}/numbers.avi`]);
+  await client.exits(0);
+  const { stdout } = await called.server.exits(0);
+  assertEquals(await probe(file), {
+    codec: "mpeg4",
+    tag: "XVID",
+    width: 320,
+    height: 240,
+    rate: "20/1",
+    frames: 200,
+    seconds: 10,
+  });
+  const pictures = await readPictures(file);
+  assertEquals(pictures.map(({ number }) => number), numbers);
+  assert(pictures.every(({ mirrored }) => mirrored));
+  assertStringIncludes(stdout, "Recorded 00:00:10, 200 frames, 0 lost: ");
+});
+
+test("frames of a plain peer are recorded each once, in order, as they are", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  const wire = await plainPeer(called.port);
+  await sendAt(wire, Array.from({ length: 60 }, (_, n) => n / 20));
+  wire.close();
+  await called.server.exits(0);
+  const pictures = await readPictures(file);
+  assertEquals(pictures.map(({ number }) => number), Array.from({ length: 60 }, (_, n) => n));
+  assert(pictures.every(({ mirrored }) => !mirrored));
+});
+
+test("a sender of 30 a second is recorded at 20 and at true speed", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  const wire = await plainPeer(called.port);
+  await sendAt(wire, Array.from({ length: 180 }, (_, n) => n / 30));
+  wire.close();
+  await called.server.exits(0);
+  const { seconds, rate } = await probe(file);
+  assertEquals(rate, "20/1");
+  assertLessOrEqual(Math.abs(seconds - 6), 0.12);
+  const numbers = (await readPictures(file)).map(({ number }) => number);
+  assertEquals(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+    "a frame is repeated or out of order",
+  );
+});
+
+test("a sender that pauses for two seconds is recorded with the pause", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  const wire = await plainPeer(called.port);
+  const moments = Array.from({ length: 80 }, (_, n) => n / 20 + (n < 40 ? 0 : 2));
+  await sendAt(wire, moments);
+  wire.close();
+  await called.server.exits(0);
+  const { seconds } = await probe(file);
+  assertLessOrEqual(Math.abs(seconds - 6), 0.12);
+  const numbers = (await readPictures(file)).map(({ number }) => number);
+  assertEquals([...new Set(numbers)], moments.map((_, n) => n));
+  assert(numbers.filter((number) => number === 39).length > 35, "the pause is not where it was");
+});
+
+test("with --lang pt the report's own sentences stand, each on its line and in its order", async () => {
+  await using folder = await temporaryFolder();
+  await using called = await startServer(["--lang", "pt", "--record", `${folder.path}/video.avi`]);
+  await using client = startClient(called.port, ["--lang", "pt", "--duration", "1"]);
+  const sent = lines((await client.exits(0)).stdout);
+  const received = lines((await called.server.exits(0)).stdout);
+  const peer = /^CONEXÃO RECEBIDA DE: \('127\.0\.0\.1', \d+\)$/;
+  const order = [
+    received.indexOf("HOST IP: 127.0.0.1"),
+    received.indexOf(`ESCUTANDO EM: ('127.0.0.1', ${called.port})`),
+    received.findIndex((line) => peer.test(line)),
+    received.findIndex((line) => line.startsWith("Gravados 00:00:01, 20 quadros, 0 perdidos: ")),
+    received.indexOf("Video Chamada encerrada pelo CLIENTE"),
+  ];
+  assertEquals(order, [...order].sort((a, b) => a - b));
+  assert(!order.includes(-1), received.join("\n"));
+  assertEquals(order.at(-1), received.length - 1);
+  assertEquals(sent.at(-1), "Video Chamada encerrada pelo CLIENTE");
+  assertStringIncludes(
+    received.join("\n"),
+    `deno task send --host 127.0.0.1 --port ${called.port}`,
+  );
+});
+
+test("--duration sends exactly that long", async () => {
+  await using called = await startServer(["--no-record"]);
+  await using client = startClient(called.port, [
+    "--duration",
+    "1.5",
+    "--fps",
+    "30",
+    "--size",
+    "64x48",
+  ]);
+  assertStringIncludes((await client.exits(0)).stdout, "45 frames, 0 dropped");
+  assertStringIncludes((await called.server.exits(0)).stdout, "45 frames, 0 lost");
+});
+
+test("size and rate of the caller are those of the recording", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file, "--fps", "20"]);
+  await using client = startClient(called.port, [
+    "--duration",
+    "1",
+    "--fps",
+    "30",
+    "--size",
+    "642x362",
+  ]);
+  await client.exits(0);
+  await called.server.exits(0);
+  const { width, height, rate, frames } = await probe(file);
+  assertEquals({ width, height, rate, frames }, {
+    width: 642,
+    height: 362,
+    rate: "30/1",
+    frames: 30,
+  });
+});
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  test(`${signal} at the server ends the call for both, with the recording whole`, async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/video.avi`;
+    await using called = await startServer(["--record", file]);
+    await using client = startClient(called.port, []);
+    await recorded(file);
+    called.server.signal(signal);
+    const server = await called.server.exits(0);
+    assertEquals(lines(server.stdout).at(-1), "Call ended by the HOST.");
+    assertEquals(lines((await client.exits(0)).stdout).at(-1), "Call ended by the HOST.");
+    const { frames } = await probe(file);
+    assertStringIncludes(server.stdout, `${frames} frames, 0 lost`);
+  });
+}
+
+test("SIGINT at the client ends the call for both", async () => {
+  await using called = await startServer(["--no-record"]);
+  await using client = startClient(called.port, []);
+  await client.says(/Press q/);
+  client.signal("SIGINT");
+  assertEquals(lines((await client.exits(0)).stdout).at(-1), "Call ended by the CLIENT");
+  assertEquals(
+    lines((await called.server.exits(0)).stdout).at(-1),
+    "Call ended by the CLIENT",
+  );
+});
+
+test("a client that is killed is a loss, exit 3, and the recording is kept", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  await using client = startClient(called.port, []);
+  await recorded(file);
+  client.signal("SIGKILL");
+  const { stdout } = await called.server.exits(3);
+  assertStringIncludes(lines(stdout).at(-1)!, "The CLIENT was lost");
+  assert((await probe(file)).frames > 0);
+});
+
+test("a server that is killed is a loss for the client, exit 3, and its recorder finishes the file", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  await using client = startClient(called.port, []);
+  await recorded(file);
+  called.server.signal("SIGKILL");
+  assertStringIncludes((await client.exits(3)).stdout, "The HOST was lost");
+  assert((await probe(file)).frames > 0);
+});
+
+test("a plain peer cut inside a frame is a loss; what was whole is recorded", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+  const wire = new Wire(connection, { expecting: () => false });
+  await sendAt(wire, [0, 0.05, 0.1]);
+  await connection.write(new Uint8Array([0, 0x84, 3, 0, 0, 0, 0, 0, 1, 2, 3]));
+  wire.close();
+  const { stdout } = await called.server.exits(3);
+  assertStringIncludes(stdout, "in the middle of a frame");
+  assertEquals((await probe(file)).frames, 3);
+});
+
+test("a call session that ends without a goodbye is a loss", async () => {
+  await using called = await startServer(["--no-record"]);
+  const wire = await plainPeer(called.port);
+  await wire.writeMessage(encodeHello({ name: "test", video: DEFAULT_FORMAT }));
+  await wire.readMessage(65536);
+  const frame = numberedFrame(0, DEFAULT_FORMAT);
+  await wire.writeMessage(encodeVideoHeader(frame), frame.data);
+  await wire.readMessage(65536);
+  wire.close();
+  assertStringIncludes((await called.server.exits(3)).stdout, "without a goodbye");
+});
+
+test("a peer that falls silent in the middle of a call is let go after 5 s", async () => {
+  await using called = await startServer(["--no-record"]);
+  const wire = await plainPeer(called.port);
+  await sendAt(wire, [0]);
+  assertStringIncludes((await called.server.exits(3)).stdout, "nothing came for 5 s");
+  wire.close();
+});
+
+test("strangers are turned away with a reason, leave no file, and the next caller is answered", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  const nonsense: readonly Uint8Array<ArrayBuffer>[] = [
+    new TextEncoder().encode("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
+    new Uint8Array(8), // a message of no bytes
+    new Uint8Array([255, 255, 255, 255, 255, 255, 255, 255]), // one of 2^64 - 1
+    new Uint8Array([3, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]), // three bytes that are no hello
+    new Uint8Array(0), // nothing at all
+  ];
+  for (const bytes of nonsense) {
+    const stranger = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+    await stranger.write(bytes);
+    if (bytes.length === 0) stranger.close();
+    else {
+      const rest = new Uint8Array(4096);
+      while (await stranger.read(rest).catch(() => null) !== null);
+      stranger.close();
+    }
+  }
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+  await using client = startClient(called.port, ["--duration", "0.5"]);
+  await client.exits(0);
+  const { stderr } = await called.server.exits(0);
+  assertEquals(stderr.match(/127\.0\.0\.1 was turned away: /g)?.length, 4, stderr);
+  assertEquals((await probe(file)).frames, 10);
+});
+
+test("a second caller is told that the line is busy, and the first does not notice", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file]);
+  await using first = startClient(called.port, ["--duration", "4"]);
+  await recorded(file);
+  await using second = startClient(called.port, []);
+  const refused = await second.exits(1);
+  assertStringIncludes(refused.stderr, "The line is busy");
+  await first.exits(0);
+  await called.server.exits(0);
+  assertEquals((await probe(file)).frames, 80);
+});
+
+test("--stay answers one caller after the other, each into a file of its own", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file, "--stay"]);
+  for (const frames of [10, 20]) {
+    await using client = startClient(called.port, ["--duration", String(frames / 20)]);
+    await client.exits(0);
+    await called.server.says(new RegExp(`${frames} frames, 0 lost.*\nCall ended by the CLIENT\n`));
+  }
+  called.server.signal("SIGTERM");
+  const { stdout } = await called.server.exits(0);
+  assertEquals(lines(stdout).at(-1), "Call ended by the HOST.");
+  assertEquals((await probe(file)).frames, 10);
+  assertEquals((await probe(`${folder.path}/video-2.avi`)).frames, 20);
+});
+
+test("--max-calls 2 has two calls at once, each with its own file and its own end", async () => {
+  await using folder = await temporaryFolder();
+  await using called = await startServer([
+    ...["--record", `${folder.path}/video.avi`, "--max-calls", "2"],
+  ]);
+  await using one = startClient(called.port, ["--duration", "2"]);
+  await using other = startClient(called.port, ["--duration", "3"]);
+  await one.exits(0);
+  await other.exits(0);
+  await called.server.exits(0);
+  const frames = await Promise.all(
+    ["video.avi", "video-2.avi"].map(async (name) =>
+      (await probe(`${folder.path}/${name}`)).frames
+    ),
+  );
+  assertEquals(frames.sort(), [40, 60]);
+});
+
+test("what cannot be done is said with cause and cure, exit 1", async () => {
+  await using folder = await temporaryFolder();
+  await using called = await startServer(["--no-record"]);
+  const start = (program: "server" | "client", ...args: string[]): Running =>
+    program === "server"
+      ? new Running(serverLine(args), { cwd: folder.path })
+      : startClient(called.port, args, { cwd: folder.path });
+  const { port: free } = freePort();
+  const cases: readonly (readonly [Running, string])[] = [
+    [start("server", "--host", "127.0.0.1", "--port", String(called.port)), "is taken by another"],
+    [start("server", "--host", "203.0.113.9", "--port", "0"), "is no address of this machine"],
+    [
+      start("server", "--host", "127.0.0.1", "--port", "0", "--record", "no/video.avi"),
+      "does not exist: make it",
+    ],
+    [start("server", "--host", "127.0.0.1", "--port", "0", "--record", folder.path), "is a folder"],
+    [startClient(free, []), "Nobody listens at"],
+    [start("client", "--host", "no-such-host.invalid"), "is not known on this network"],
+    [start("client", "--input", "no-such-file.avi"), "was not found"],
+    [start("client", "--camera", "no such camera"), 'There is no camera "no such camera"'],
+  ];
+  for (const [program, sentence] of cases) {
+    await using running = program;
+    const { stderr } = await running.exits(1);
+    assertStringIncludes(stderr, sentence);
+    assert(!/\n\s+at /.test(stderr), `a stack trace reached the user:\n${stderr}`);
+  }
+  assertEquals([...Deno.readDirSync(folder.path)], [], "something was left behind");
+});
+
+test("a wrong command line is refused with the reason, exit 2", async () => {
+  for (const program of ["server", "client"] as const) {
+    await using running = program === "server"
+      ? new Running(serverLine(["--prot", "8080"]))
+      : startClient(1, ["--wire", "plain", "--size", "640x480"]);
+    const { stderr } = await running.exits(2);
+    assertStringIncludes(stderr, program === "server" ? "--prot" : "contradict");
+    assertStringIncludes(stderr, "--help");
+  }
+});
+
+function serverLine(args: readonly string[]): string[] {
+  return commandLine("server", args);
+}
+
+/** A port that nobody listens on. */
+function freePort(): { port: number } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return { port };
+}
+
+/** Waits until a recording has begun to fill. */
+async function recorded(file: string): Promise<void> {
+  await until(`pictures in ${file}`, async () => {
+    const size = (await Deno.stat(file).catch(() => undefined))?.size ?? 0;
+    return size > 50_000 ? size : undefined;
+  });
+}

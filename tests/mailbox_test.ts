@@ -1,0 +1,132 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { FrameQueue, NewestFrame } from "../lib/mailbox.ts";
+import { test } from "./strict.ts";
+
+/** Whether a promise is settled once everything that could settle it has run. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  promise.then(() => settled = true);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  return settled;
+}
+
+test("NewestFrame gives the last item pushed and counts those it replaced", async () => {
+  const box = new NewestFrame<string>();
+  for (const item of ["a", "b", "c"]) box.push(item);
+  assertEquals(await box.take(), "c");
+  assertEquals(box.dropped, 2);
+  box.push("d");
+  assertEquals(await box.take(), "d");
+  assertEquals(box.dropped, 2);
+});
+
+test("NewestFrame gives each item once: who takes again waits for the next", async () => {
+  const box = new NewestFrame<string>();
+  box.push("a");
+  assertEquals(await box.take(), "a");
+  const next = box.take();
+  assertFalse(await isSettled(next));
+  box.push("b");
+  assertEquals(await next, "b");
+  box.push("c");
+  box.push("d");
+  assertEquals(await box.take(), "d");
+  assertEquals(box.dropped, 1);
+});
+
+test("NewestFrame holds items that are false by nature", async () => {
+  const box = new NewestFrame<number>();
+  box.push(0);
+  assertEquals(await box.take(), 0);
+  const waiting = box.take();
+  box.push(0);
+  assertEquals(await waiting, 0);
+});
+
+test("NewestFrame.close() drops what waits, wakes who waits, and is safe twice", async () => {
+  const full = new NewestFrame<string>();
+  full.push("a");
+  full.close();
+  full.close();
+  assertEquals(await full.take(), undefined);
+  full.push("b");
+  assertEquals(await full.take(), undefined);
+
+  const empty = new NewestFrame<string>();
+  const waiting = empty.take();
+  empty.close();
+  assertEquals(await waiting, undefined);
+  assertEquals(empty.dropped, 0);
+});
+
+test("FrameQueue gives every item in order", async () => {
+  const queue = new FrameQueue<number>(100);
+  for (let item = 0; item < 100; item++) assert(queue.push(item, 1));
+  for (let item = 0; item < 100; item++) assertEquals(await queue.take(), item);
+  assertEquals(queue.dropped, 0);
+});
+
+test("FrameQueue takes as much as its bound, and nothing of one byte more", () => {
+  const queue = new FrameQueue<string>(100);
+  assert(queue.push("a", 60));
+  assert(queue.hasRoom(40));
+  assertFalse(queue.hasRoom(41));
+  assertFalse(queue.push("b", 41));
+  assertEquals(queue.dropped, 1);
+  assert(queue.push("c", 40));
+  assertFalse(queue.hasRoom(1));
+  assert(queue.hasRoom(0));
+  assertFalse(queue.push("d", 1));
+  assertEquals(queue.dropped, 2);
+});
+
+test("FrameQueue drops the new, never the old, and has room again after a take", async () => {
+  const queue = new FrameQueue<string>(100);
+  queue.push("a", 50);
+  queue.push("b", 50);
+  queue.push("c", 50);
+  assertEquals(await queue.take(), "a");
+  assert(queue.push("d", 50));
+  assertEquals(await queue.take(), "b");
+  assertEquals(await queue.take(), "d");
+  assertEquals(queue.dropped, 1);
+});
+
+test("FrameQueue takes a single item whatever it weighs, and no second beside it", async () => {
+  const queue = new FrameQueue<string>(100);
+  assert(queue.hasRoom(101));
+  assert(queue.push("a", 101));
+  assertFalse(queue.push("b", 1));
+  assertEquals(await queue.take(), "a");
+  assert(queue.push("c", 1000));
+  assertEquals(await queue.take(), "c");
+});
+
+test("FrameQueue hands an item to who waits without weighing it", async () => {
+  const queue = new FrameQueue<string>(100);
+  const waiting = queue.take();
+  assertFalse(await isSettled(waiting));
+  assert(queue.push("a", 100));
+  assertEquals(await waiting, "a");
+  assert(queue.hasRoom(100));
+  assert(queue.push("b", 100));
+});
+
+test("FrameQueue.close() takes nothing more, but what waits can be taken", async () => {
+  const queue = new FrameQueue<string>(100);
+  queue.push("a", 1);
+  queue.push("b", 1);
+  queue.close();
+  queue.close();
+  assertFalse(queue.hasRoom(0));
+  assertFalse(queue.push("c", 1));
+  assertEquals(queue.dropped, 1);
+  assertEquals(await queue.take(), "a");
+  assertEquals(await queue.take(), "b");
+  assertEquals(await queue.take(), undefined);
+
+  const empty = new FrameQueue<string>(100);
+  const waiting = empty.take();
+  empty.close();
+  assertEquals(await waiting, undefined);
+});

@@ -1,0 +1,144 @@
+/**
+ * A screen that only exists in memory, for tests that look at windows: Xvfb, its pixels read from the file it keeps them in,
+ * and xdotool for what a person does with keyboard and mouse.
+ */
+
+import { readPicture, type Size } from "./numbered.ts";
+
+/** Bytes a pixel takes in Xvfb's file at depth 24: blue, green, red and one unused. */
+const PIXEL_BYTES = 4;
+
+/** A screen. Windows of its size fill it. */
+export class Screen implements AsyncDisposable {
+  /** What `DISPLAY` is to be for a program that shall show itself here. */
+  readonly display: string;
+  readonly #size: Size;
+  readonly #server: Deno.ChildProcess;
+  readonly #folder: string;
+  readonly #file: Deno.FsFile;
+  readonly #pixelsAt: number;
+  readonly #raw: Uint8Array;
+
+  private constructor(
+    display: string,
+    size: Size,
+    server: Deno.ChildProcess,
+    folder: string,
+    file: Deno.FsFile,
+  ) {
+    this.display = display;
+    this.#size = size;
+    this.#server = server;
+    this.#folder = folder;
+    this.#file = file;
+    // The file is an X window dump: its header tells its own size and that of the colours behind it, big-endian.
+    const header = new Uint8Array(100);
+    file.readSync(header);
+    const view = new DataView(header.buffer);
+    this.#pixelsAt = view.getUint32(0) + view.getUint32(76) * 12;
+    this.#raw = new Uint8Array(size.width * size.height * PIXEL_BYTES);
+  }
+
+  /** Opens a screen of that size, on a number that is free. */
+  static async open(size: Size): Promise<Screen> {
+    const folder = await Deno.makeTempDir({ prefix: "chamada-screen-" });
+    const server = new Deno.Command("Xvfb", {
+      args: [
+        ...["-displayfd", "1", "-screen", "0", `${size.width}x${size.height}x24`],
+        ...["-fbdir", folder, "-nolisten", "tcp"],
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    // It prints the number when it is ready, and nothing else ever.
+    const reader = server.stdout.getReader();
+    let number = "";
+    while (!number.endsWith("\n")) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error("Cannot open a screen: Xvfb ended");
+      number += new TextDecoder().decode(value);
+    }
+    await reader.cancel();
+    const file = await Deno.open(`${folder}/Xvfb_screen0`);
+    return new Screen(`:${number.trim()}`, size, server, folder, file);
+  }
+
+  /** What is on it now, as bgr24. */
+  pixels(): Uint8Array {
+    this.#file.seekSync(this.#pixelsAt, Deno.SeekMode.Start);
+    let filled = 0;
+    while (filled < this.#raw.length) {
+      filled += this.#file.readSync(this.#raw.subarray(filled)) ?? this.#raw.length;
+    }
+    const pixels = new Uint8Array(this.#size.width * this.#size.height * 3);
+    for (let from = 0, to = 0; from < this.#raw.length; from += PIXEL_BYTES, to += 3) {
+      pixels[to] = this.#raw[from]!;
+      pixels[to + 1] = this.#raw[from + 1]!;
+      pixels[to + 2] = this.#raw[from + 2]!;
+    }
+    return pixels;
+  }
+
+  /** The number that the picture on it shows, or nothing while it shows none, or two halves. */
+  number(): number | undefined {
+    try {
+      return readPicture(this.pixels(), this.#size).number;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Waits until a numbered picture is on it, and gives what it says. */
+  async picture(): Promise<{ number: number; mirrored: boolean }> {
+    return await until("a numbered picture", () => {
+      try {
+        return readPicture(this.pixels(), this.#size);
+      } catch {
+        return undefined;
+      }
+    });
+  }
+
+  /** Waits for a window whose title is exactly this, and gives its id. */
+  async window(title: string): Promise<string> {
+    const escaped = title.replace(/[()]/g, "\\$&");
+    return await until(`a window "${title}"`, async () => {
+      const ids = (await this.do("search", "--name", `^${escaped}$`)).trim();
+      return ids === "" ? undefined : ids.split("\n").at(-1);
+    });
+  }
+
+  /** Lets xdotool do something; gives what it prints. */
+  async do(...args: string[]): Promise<string> {
+    const { stdout } = await new Deno.Command("xdotool", {
+      args,
+      env: { DISPLAY: this.display },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).output();
+    return new TextDecoder().decode(stdout);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#file.close();
+    this.#server.kill("SIGTERM");
+    await this.#server.status;
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+/** Looks again and again until there is something, for 30 s. */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | Promise<T | undefined>,
+): Promise<T> {
+  const endMs = performance.now() + 30_000;
+  while (performance.now() < endMs) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`Cannot find ${what}: it did not come in 30 s`);
+}

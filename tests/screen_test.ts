@@ -1,0 +1,149 @@
+/** The windows, as a person sees and uses them: titles, pictures, keys, closing, and how old a picture is. */
+
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { DEFAULT_FORMAT } from "../lib/frame.ts";
+import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
+import { Wire } from "../lib/wire.ts";
+import { startClient, startServer, temporaryFolder } from "./harness.ts";
+import { numberedFrame, writeNumbers } from "./numbered.ts";
+import { Screen } from "./screen.ts";
+import { test } from "./strict.ts";
+
+const RECEIVING = "RECEBENDO VIDEO (CLIENTE)";
+const SENDING = "TRANSMITINDO VIDEO";
+
+/** Xvfb exists on Linux only; there the set-up installs it. */
+function onScreen(name: string, fn: () => Promise<void>): void {
+  test(name, fn, { ignore: Deno.build.os !== "linux" });
+}
+
+onScreen(
+  "both windows have their title and show the mirrored picture in true colours",
+  async () => {
+    await using folder = await temporaryFolder();
+    const input = `${folder.path}/numbers.avi`;
+    await writeNumbers(input, Array.from({ length: 400 }, (_, n) => n), DEFAULT_FORMAT);
+    await using there = await Screen.open(DEFAULT_FORMAT);
+    await using here = await Screen.open(DEFAULT_FORMAT);
+    await using called = await startServer(["--no-record"], { env: { DISPLAY: there.display } });
+    await using client = startClient(called.port, ["--input", input], {
+      env: { DISPLAY: here.display },
+    });
+    await there.window(RECEIVING);
+    await here.window(SENDING);
+    assertEquals((await there.picture()).mirrored, true);
+    assertEquals((await here.picture()).mirrored, true);
+    client.signal("SIGINT");
+    await client.exits(0);
+    await called.server.exits(0);
+  },
+);
+
+const GESTURES: readonly (readonly [string, (window: string) => string[]])[] = [
+  ["pressing q in", (window) => ["key", "--window", window, "q"]],
+  ["closing", (window) => ["windowclose", window]],
+];
+
+for (const side of ["server", "client"] as const) {
+  for (const [what, gesture] of GESTURES) {
+    onScreen(`${what} the window of the ${side} ends the call at both ends`, async () => {
+      await using folder = await temporaryFolder();
+      await using screen = await Screen.open({ width: 640, height: 480 });
+      const env = { env: { DISPLAY: screen.display } };
+      await using called = await startServer(
+        ["--record", `${folder.path}/video.avi`, ...(side === "server" ? [] : ["--no-display"])],
+        env,
+      );
+      await using client = startClient(
+        called.port,
+        side === "client" ? [] : ["--no-display"],
+        env,
+      );
+      const window = await screen.window(side === "server" ? RECEIVING : SENDING);
+      await screen.do(...gesture(window));
+      const sentence = side === "server" ? "Call ended by the HOST." : "Call ended by the CLIENT";
+      for (const outcome of [await called.server.exits(0), await client.exits(0)]) {
+        assertEquals(outcome.stdout.trimEnd().split("\n").at(-1), sentence);
+      }
+    });
+  }
+}
+
+onScreen(
+  "a window that is killed leaves the call and the recording alone, with a warning",
+  async () => {
+    await using folder = await temporaryFolder();
+    await using screen = await Screen.open(DEFAULT_FORMAT);
+    await using called = await startServer(["--record", `${folder.path}/video.avi`], {
+      env: { DISPLAY: screen.display },
+    });
+    await using client = startClient(called.port, ["--no-display"]);
+    const window = await screen.window(RECEIVING);
+    Deno.kill(Number(await screen.do("getwindowpid", window)), "SIGKILL");
+    await called.server.says(/The window failed/);
+    client.signal("SIGTERM");
+    await client.exits(0);
+    const { stdout } = await called.server.exits(0);
+    assertStringIncludes(stdout, "Recorded ");
+  },
+);
+
+onScreen("a DISPLAY that nothing answers at is a warning, and the call goes on", async () => {
+  await using called = await startServer(["--no-record"], { env: { DISPLAY: ":987" } });
+  await using client = startClient(called.port, ["--no-display", "--duration", "1"]);
+  await client.exits(0);
+  const { stderr } = await called.server.exits(0);
+  assertStringIncludes(stderr, "The window failed");
+});
+
+onScreen(
+  "a picture is on the screen within 150 ms, though the rate announced is a third of the real one",
+  async () => {
+    await using screen = await Screen.open(DEFAULT_FORMAT);
+    await using called = await startServer(["--no-record"], { env: { DISPLAY: screen.display } });
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+    connection.setNoDelay(true);
+    const wire = new Wire(connection, { expecting: () => false });
+    const announced = { ...DEFAULT_FORMAT, fps: 10 };
+    const real = { ...DEFAULT_FORMAT, fps: 30 };
+    await wire.writeMessage(encodeHello({ name: "test", video: announced }));
+    await wire.readMessage(65536);
+    const acks = (async (): Promise<void> => {
+      while (await wire.readMessage(65536) !== null);
+    })().catch(() => {});
+
+    const writtenMs: number[] = [];
+    const startMs = performance.now();
+    let delays: number[] = [];
+    let shown = -1;
+    for (let n = 0; n < 22 * real.fps; n++) {
+      // What is measured is the state after 20 s of falling behind, if there is any falling behind.
+      if (n === 20 * real.fps) delays = [];
+      const frame = numberedFrame(n, real);
+      writtenMs.push(performance.now());
+      await wire.writeMessage(encodeVideoHeader(frame), frame.data);
+      const nextMs = startMs + (n + 1) * 1000 / real.fps;
+      do {
+        const number = screen.number();
+        if (number !== undefined && number !== shown) {
+          shown = number;
+          delays.push(performance.now() - writtenMs[number]!);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 4));
+      } while (performance.now() < nextMs);
+    }
+    wire.close();
+    await acks;
+    await called.server.exits(3);
+    delays.sort((a, b) => a - b);
+    assert(delays.length > real.fps / 2, `only ${delays.length} pictures seen in two seconds`);
+    const median = delays[Math.floor(delays.length / 2)]!;
+    if (Deno.env.get("SHOW_FIGURES")) {
+      // deno-lint-ignore no-console
+      console.log(
+        `median ${median.toFixed(1)} ms of ${delays.length}, slowest ${delays.at(-1)!.toFixed(1)}`,
+      );
+    }
+    assertLess(median, 150);
+  },
+);
