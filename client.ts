@@ -5,7 +5,6 @@ import config from "./deno.json" with { type: "json" };
 import { EXIT, makeCall, type Surroundings } from "./lib/call.ts";
 import { listCameras } from "./lib/camera.ts";
 import { chooseAddress } from "./lib/local_ip.ts";
-import { describeConnect } from "./lib/messages.ts";
 import { type ClientOptions, parseClientOptions } from "./lib/options.ts";
 import { runProgram } from "./lib/program.ts";
 import type { Connection } from "./lib/wire.ts";
@@ -22,19 +21,13 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     return EXIT.failed;
   }
   const { port } = options;
-  log.say(messages.calling(host, port));
-  const connect = async (hangUp: AbortSignal): Promise<Connection> => {
-    const signal = AbortSignal.any([hangUp, AbortSignal.timeout(CONNECT_MS)]);
+  const connect = async (givenUp: AbortSignal): Promise<Connection> => {
+    const signal = AbortSignal.any([givenUp, AbortSignal.timeout(CONNECT_MS)]);
     const connection = await Deno.connect({ hostname: host, port, signal });
     connection.setNoDelay(true);
     return connection;
   };
-  return await makeCall(
-    connect,
-    (error) => describeConnect(error, messages, host, port),
-    options,
-    around,
-  );
+  return await makeCall({ host, port, connect }, options, around);
 }
 
 async function showCameras({ log, messages, system }: Surroundings): Promise<number> {

@@ -41,8 +41,9 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   log.say(messages.listening(host, port));
   const portOption = port === 8080 ? "" : ` --port ${port}`;
   log.say(messages.dialHint(`${commandOf("client")} --host ${shown}${portOption}`));
-  const others = options.host === undefined || wildcard ? own?.others ?? [] : [];
-  if (wildcard && others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
+  const others = options.host === undefined ? own?.others ?? [] : [];
+  if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
+  if (around.keys) log.say(messages.hangUpHint);
   return await answerCalls(accept(listener), options, around);
 }
 

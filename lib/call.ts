@@ -18,6 +18,7 @@ import type { Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import {
   describe,
+  describeConnect,
   installCommand,
   type Messages,
   type Party,
@@ -40,6 +41,8 @@ export interface Surroundings {
   readonly system: typeof Deno.build.os;
   /** The driver for windows: `none` where there shall be none, nothing where there can be none. */
   readonly screen: string | undefined;
+  /** Whether the `q` key is watched. */
+  readonly keys: boolean;
   /** Aborted when the user hangs up in the terminal or the system wants us to end. */
   readonly hangUp: AbortSignal;
 }
@@ -97,7 +100,10 @@ export async function answerCalls(
     } finally {
       atDoor.delete(caller.connection);
     }
-    if (offer === null) return;
+    if (offer === null) {
+      if (free && !closed) log.warn(messages.leftSilently(caller.host));
+      return;
+    }
     if (closed || calls.size >= options.maxCalls) {
       if (!closed) log.warn(messages.busyStranger(caller.host));
       await offer.refuse(BUSY);
@@ -105,8 +111,7 @@ export async function answerCalls(
     }
     const call = new AnsweredCall(offer, caller, options, around);
     calls.add(call);
-    const callExit = await call.run();
-    calls.delete(call);
+    const callExit = await call.run().finally(() => calls.delete(call));
     // A server that stays has not failed because a caller was lost; a recording that failed is another matter.
     if (!options.stay || callExit === EXIT.failed) exit = callExit;
     if (!options.stay && calls.size === 0) over.resolve();
@@ -226,8 +231,6 @@ class AnsweredCall {
     await using stack = new AsyncDisposableStack();
 
     let over = false;
-    const receiver = await this.#offer.accept();
-    this.#receiver = receiver;
     const { mode, name, format } = this.#offer;
     log.debug(
       "server",
@@ -244,6 +247,14 @@ class AnsweredCall {
       : `${TITLES.receiving} ${host}:${port}`;
     const display = openDisplay({ format, title }, this.#around, end("window closed"));
     if (display) stack.use(display);
+    // Once it hears yes, the caller sends: by then whatever takes its time to start has been started.
+    let receiver: Receiver;
+    try {
+      receiver = await this.#offer.accept();
+    } catch (error) {
+      return { end: { kind: "error", error }, recording: undefined };
+    }
+    this.#receiver = receiver;
 
     const receive = async (): Promise<End> => {
       try {
@@ -330,19 +341,26 @@ class AnsweredCall {
   }
 }
 
+/** Whom to call, and how to reach it. */
+export interface Callee {
+  readonly host: string;
+  readonly port: number;
+  connect(signal: AbortSignal): Promise<Connection>;
+}
+
 /**
- * Calls a server and sends to it until somebody hangs up, the duration is reached or the source ends. `connect` opens the
- * connection; the source is opened at the same time, and nothing is said to the server before it gives a picture. Resolves
- * to the exit status.
+ * Calls a server and sends to it until somebody hangs up, the duration is reached or the source ends. The source is opened at
+ * the same time as the connection, and nothing is said to the server before it gives a picture. Resolves to the exit status.
  */
 export async function makeCall(
-  connect: (signal: AbortSignal) => Promise<Connection>,
-  describeConnectError: (error: unknown) => string,
+  callee: Callee,
   options: ClientOptions,
   around: Surroundings,
 ): Promise<number> {
   const { log, messages, system, hangUp } = around;
-  const opened = await openBoth(connect, options, around);
+  const { host, port } = callee;
+  log.say(messages.calling(host, port));
+  const opened = await openBoth((signal) => callee.connect(signal), options, around);
   if (opened.problem !== undefined) {
     if (hangUp.aborted) {
       log.say(messages.endedBy("CLIENT"));
@@ -351,7 +369,7 @@ export async function makeCall(
     const { side, error } = opened.problem;
     log.error(
       side === "connection"
-        ? describeConnectError(error)
+        ? describeConnect(error, messages, host, port)
         : describe(error, messages, system, "HOST"),
     );
     return EXIT.failed;
@@ -362,7 +380,7 @@ export async function makeCall(
   {
     await using stack = new AsyncDisposableStack();
     stack.use(source);
-    ended = await send(source, connection, options, around, stack, sent);
+    ended = await send(source, connection, callee, options, around, stack, sent);
   }
   log.status("");
   if (sent.frames > 0) log.say(messages.sent(sent));
@@ -419,6 +437,7 @@ async function openBoth(
 async function send(
   source: Source,
   connection: Connection,
+  { host, port }: Callee,
   options: ClientOptions,
   around: Surroundings,
   stack: AsyncDisposableStack,
@@ -441,7 +460,8 @@ async function send(
     return hangUp.aborted ? await local.promise : { kind: "error", error };
   }
   stack.use(sender);
-  log.say(messages.hangUpHint);
+  log.say(messages.answered(host, port));
+  if (around.keys) log.say(messages.hangUpHint);
   const display = openDisplay(
     { format, title: TITLES.sending },
     around,

@@ -1,17 +1,17 @@
 /**
  * Cameras and other inputs, through ffmpeg: arguments for each system, the list of cameras, and frames.
  *
- * A camera is read as it comes: a frame's capture time is the moment it arrives from ffmpeg, and a camera faster than
- * asked is thinned. A file or a test picture is read on our own clock, one frame each 1/fps seconds: it would come as fast
+ * A camera is read as it comes: a frame's capture time is the moment it arrives from ffmpeg. A file or a test picture is read on our own clock, one frame each 1/fps seconds: it would come as fast
  * as the processor allows, and ffmpeg's own pacing starts with a burst in some versions.
  */
 
+import { AviReader } from "./avi.ts";
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
 import { SourceError } from "./errors.ts";
-import { type Frame, rawFrameBytes, type VideoFormat } from "./frame.ts";
+import { type Frame, maxFrameBytes, rawFrameBytes, type VideoFormat } from "./frame.ts";
+import { hasIdr } from "./h264.ts";
 import { nowUs, pause, within } from "./clock.ts";
 import type { Source } from "./source.ts";
-import { Timeline } from "./timeline.ts";
 
 /** The systems that cameras are known on, by the names of `Deno.build.os`. */
 export type System = "linux" | "darwin" | "windows";
@@ -37,7 +37,8 @@ export interface SourceOptions {
 /** How long a listing may take, in milliseconds. */
 const LIST_TIMEOUT_MS = 5000;
 
-/** How long a source may give no frame before it counts as stopped, in milliseconds. */
+/** How long a source may take to give its first frame, and how long each one after that, in milliseconds. */
+const OPEN_MS = 10_000;
 const SILENCE_MS = 5000;
 
 /**
@@ -49,30 +50,73 @@ const RAW_FIRST_PIXELS = 640 * 480;
 const BEFORE_INPUT = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning"];
 
 /**
- * Arguments that make of any input what the wire carries: cropped to shape rather than stretched, mirrored if wanted,
- * bgr24 rows on stdout. `passthrough` names the option that keeps ffmpeg from making up frames (`-fps_mode` since 5.1,
- * `-vsync` before); `-threads 1` keeps its encoder from holding one back (51 ms at 20 fps without, measured).
+ * Arguments that make of any input what the wire carries: cropped to shape rather than stretched, mirrored if wanted, bgr24
+ * rows or encoded frames on stdout. With `live`, frames pass as they come, those beyond the rate left out; without, the rate
+ * is made constant. `passthrough` names the option that keeps ffmpeg from making up frames (`-fps_mode` since 5.1, `-vsync`
+ * before).
  */
 export function outputArguments(
   format: VideoFormat,
-  { mirror, constantRate, passthrough = "-fps_mode" }: {
+  { mirror, live, passthrough = "-fps_mode" }: {
     readonly mirror: boolean;
-    readonly constantRate: boolean;
+    readonly live: boolean;
     readonly passthrough?: "-fps_mode" | "-vsync";
   },
 ): string[] {
   const { width, height, fps } = format;
   const filters = [
-    ...(constantRate ? [`fps=${fps}`] : []),
+    live ? thinningFilter(fps) : `fps=${fps}`,
     `scale=${width}:${height}:force_original_aspect_ratio=increase`,
     `crop=${width}:${height}`,
     ...(mirror ? ["hflip"] : []),
   ];
   return [
     ...["-an", "-sn", "-dn", "-map", "0:v:0", "-vf", filters.join(",")],
-    ...[passthrough, "passthrough", "-threads", "1"],
-    ...["-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"],
+    ...[passthrough, "passthrough", ...encoderArguments(format), "pipe:1"],
   ];
+}
+
+/**
+ * A filter that leaves out the frames beyond a rate and holds none back, as `fps` does by one. A frame counts if it is not
+ * more than one slot of 1/fps seconds ahead of the frames that were let through; register 0 counts these.
+ */
+function thinningFilter(fps: number): string {
+  const slot = `t*${fps}`;
+  return `select='if(gte(${slot},ld(0)-1),1+0*st(0,max(ld(0)+1,floor(${slot}))),0)'`;
+}
+
+/**
+ * How frames leave ffmpeg. `-threads 1` keeps the encoders that work on several frames at a time from holding one back (51 ms
+ * at 20 fps, measured); x264 tuned to no latency divides the picture instead, and may have all processors for a large one.
+ *
+ * H.264: a keyframe each second, so that what follows a drop is not waited for longer, and never more than 0.4 bits a pixel
+ * (600 kbit/s at 320 x 240 and 20 fps), a quarter of a second's worth at a time, so that a keyframe crosses a link of 1 Mbit/s
+ * in the time of two frames.
+ */
+function encoderArguments(format: VideoFormat): string[] {
+  const { codec, width, height, fps } = format;
+  switch (codec) {
+    case "raw":
+      return ["-threads", "1", "-f", "rawvideo", "-pix_fmt", "bgr24"];
+    case "mjpeg":
+      return [
+        ...["-threads", "1", "-c:v", "mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p"],
+        ...["-flush_packets", "1", "-f", "avi"],
+      ];
+    case "h264": {
+      const large = width * height > RAW_FIRST_PIXELS;
+      const rate = Math.round(width * height * fps * 0.4);
+      // 4:2:0 halves both sides: an odd one needs 4:4:4.
+      const pixels = width % 2 === 0 && height % 2 === 0 ? "yuv420p" : "yuv444p";
+      return [
+        ...["-threads", large ? "0" : "1", "-c:v", "libx264", "-tune", "zerolatency"],
+        ...["-preset", large ? "ultrafast" : "veryfast", "-crf", "23", "-bf", "0"],
+        ...["-maxrate", `${rate}`, "-bufsize", `${Math.round(rate / 4)}`],
+        ...["-g", `${Math.max(Math.round(fps), 1)}`, "-pix_fmt", pixels],
+        ...["-flush_packets", "1", "-f", "avi"],
+      ];
+    }
+  }
 }
 
 /**
@@ -221,9 +265,10 @@ export async function findCamera(
   if (system === "darwin" && /^\d+$/.test(wanted)) return wanted;
   const cameras = await list(system);
   const lower = wanted.toLowerCase();
-  const found = cameras.find((camera) => String(camera.index) === wanted) ??
-    cameras.find((camera) => camera.name === wanted) ??
-    cameras.find((camera) => camera.name.toLowerCase().includes(lower));
+  const found = /^\d+$/.test(wanted)
+    ? cameras.find((camera) => camera.index === Number(wanted))
+    : cameras.find((camera) => camera.name === wanted) ??
+      cameras.find((camera) => camera.name.toLowerCase().includes(lower));
   if (found) return found.device;
   const names = cameras.map((camera) => `${camera.index}: ${camera.name}`).join(", ");
   throw new SourceError("none", wanted, names);
@@ -232,7 +277,7 @@ export async function findCamera(
 /** What ffmpeg's last words say is the matter with a camera or an input. */
 export function diagnose(lastLines: readonly string[]): SourceError["kind"] {
   const text = lastLines.join("\n");
-  if (/Device or resource busy|already in use|Could not run graph|I\/O error/i.test(text)) {
+  if (/Device or resource busy|already in use|Could not run graph/i.test(text)) {
     return "busy";
   }
   if (/Permission denied|Operation not permitted|not authorized/i.test(text)) return "forbidden";
@@ -244,17 +289,19 @@ export function diagnose(lastLines: readonly string[]): SourceError["kind"] {
 }
 
 /**
- * Opens a camera or another input; resolves when its first frame is there. The frames are raw pictures of `format`.
+ * Opens a camera or another input; resolves when its first frame is there. The frames are of `format`.
  * Throws `SourceError`, `NotInstalledError`, or the signal's reason when aborted before.
  */
 export async function openSource(options: SourceOptions, signal: AbortSignal): Promise<Source> {
   const { from, format, mirror, system } = options;
   const isCamera = "camera" in from;
   const paced = !isCamera && !isLiveInput(from.input);
-  const name = isCamera ? from.camera : from.input;
+  const device = isCamera ? await findCamera(from.camera, system) : from.input;
   const inputs = isCamera
-    ? cameraArguments(system, await findCamera(from.camera, system), format)
-    : [inputArguments(from.input, format)];
+    ? cameraArguments(system, device, format)
+    : [inputArguments(device, format)];
+  // A bare number says nothing to a user; where ffmpeg opens it by another name, that one does.
+  const name = isCamera && !/^\d+$/.test(from.camera) ? from.camera : device;
   const ways = inputs.flatMap((input) =>
     (["-fps_mode", "-vsync"] as const).map((passthrough) => ({ input, passthrough }))
   );
@@ -268,16 +315,17 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
       args: [
         ...BEFORE_INPUT,
         ...input,
-        ...outputArguments(format, { mirror, constantRate: paced, passthrough }),
+        ...outputArguments(format, { mirror, live: !paced, passthrough }),
       ],
       flow: "feeding",
     });
     const abort = (): void => void child.stop();
     signal.addEventListener("abort", abort, { once: true });
-    const first = await within(child.read(new Uint8Array(rawFrameBytes(format))), SILENCE_MS);
+    const next = pictureReader(child, format);
+    const first = await within(next(), OPEN_MS);
     signal.removeEventListener("abort", abort);
     if (first) {
-      return new ChildSource(child, first, { format, name, paced, isCamera });
+      return new ChildSource(child, first, next, { format, name, paced, isCamera });
     }
     const end = await child.stop();
     signal.throwIfAborted();
@@ -289,15 +337,28 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
     }
     const kind = diagnose(lastLines);
     // The first failure is that of the way that was wanted; the ones after it tell of the ways that were not.
-    failure ??= new SourceError(kind, name, lastLines[lastLines.length - 1] ?? "");
+    const detail = (lastLines.at(-1) ?? "").replace(`${device}: `, "");
+    failure ??= new SourceError(kind, name, detail);
     if (kind !== "unreadable") break;
   }
   throw failure ?? new SourceError("unreadable", name);
 }
 
+/** What gives the next frame out of an ffmpeg of ours, or `null` at its end. */
+type NextPicture = () => Promise<Uint8Array | null>;
+
+function pictureReader(child: Child, format: VideoFormat): NextPicture {
+  if (format.codec === "raw") {
+    return () => child.read(new Uint8Array(rawFrameBytes(format)));
+  }
+  const reader = new AviReader((into) => child.read(into), maxFrameBytes(format));
+  return () => reader.next();
+}
+
 /** Frames out of an ffmpeg that has given its first one. */
 class ChildSource implements Source {
   readonly #child: Child;
+  readonly #nextPicture: NextPicture;
   readonly #format: VideoFormat;
   readonly #name: string;
   readonly #paced: boolean;
@@ -308,9 +369,11 @@ class ChildSource implements Source {
   constructor(
     child: Child,
     first: Uint8Array,
+    next: NextPicture,
     options: { format: VideoFormat; name: string; paced: boolean; isCamera: boolean },
   ) {
     this.#child = child;
+    this.#nextPicture = next;
     this.#first = first;
     this.#format = options.format;
     this.#name = options.name;
@@ -319,22 +382,16 @@ class ChildSource implements Source {
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
-    const { fps } = this.#format;
+    const { codec, fps } = this.#format;
     const startUs = nowUs();
-    const thinner = new Timeline<Uint8Array>(fps, "capture");
-    let sequence = 0;
-    for (let taken = 0;; taken++) {
-      let captureUs = startUs + Math.round(taken * 1e6 / fps);
-      const earlyMs = (captureUs - nowUs()) / 1000;
+    for (let sequence = 0;; sequence++) {
+      const dueUs = startUs + Math.round(sequence * 1e6 / fps);
+      const earlyMs = (dueUs - nowUs()) / 1000;
       if (this.#paced && earlyMs > 0) await pause(earlyMs);
       const data = await this.#next();
-      if (data === null) return;
-      if (!this.#paced) {
-        captureUs = nowUs();
-        if (thinner.push(data, captureUs, captureUs).length === 0) continue;
-      }
-      if (this.#stopped) return;
-      yield { data, captureUs, sequence: sequence++, keyframe: true };
+      if (data === null || this.#stopped) return;
+      const captureUs = this.#paced ? dueUs : nowUs();
+      yield { data, captureUs, sequence, keyframe: codec !== "h264" || hasIdr(data) };
     }
   }
 
@@ -345,8 +402,7 @@ class ChildSource implements Source {
       this.#first = undefined;
       return first;
     }
-    const into = new Uint8Array(rawFrameBytes(this.#format));
-    const data = await within(this.#child.read(into), SILENCE_MS);
+    const data = await within(this.#nextPicture(), SILENCE_MS);
     if (this.#stopped) return null;
     if (data === undefined) throw new SourceError("silent", this.#name);
     if (data !== null) return data;

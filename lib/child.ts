@@ -67,11 +67,8 @@ export function openChild(options: ChildOptions): Child {
       ...(env && { env: { ...env } }),
     }).spawn();
   } catch (error) {
-    // A program that was not there when Deno started is not among those it may run.
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
-      throw new NotInstalledError(command, { cause: error });
-    }
-    throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new NotInstalledError(command, { cause: error });
   }
   const writer = flow === "fed" ? process.stdin.getWriter() : undefined;
   const reader = flow === "feeding" ? process.stdout.getReader({ mode: "byob" }) : undefined;
@@ -171,10 +168,8 @@ export async function readCommand(
       detached: true,
     }).spawn();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
-      throw new NotInstalledError(command, { cause: error });
-    }
-    throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new NotInstalledError(command, { cause: error });
   }
   const timer = setTimeout(() => process.kill("SIGKILL"), timeoutMs);
   const { code, stdout, stderr } = await process.output();

@@ -8,12 +8,16 @@
 
 import { type Child, type ChildEnd, openChild } from "./child.ts";
 import { pause } from "./clock.ts";
-import type { Frame, VideoFormat } from "./frame.ts";
-import { NewestFrame } from "./mailbox.ts";
+import { type Frame, isInterCoded, type VideoFormat } from "./frame.ts";
+import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
+import { NewestFrame, newestOptions } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
 
 /** The rate that ffplay is told. Above 100 it shows the first picture up to a second late (measured). */
 const DECLARED_FPS = 60;
+
+/** How long frames that need each other may wait for the window before all of them are dropped, in seconds. */
+const WAITING_SECONDS = 0.4;
 
 /** What to show and in which window. */
 export interface DisplayOptions {
@@ -30,11 +34,17 @@ export type DisplayEnd =
 
 /** Arguments of ffplay for these pictures. */
 export function displayArguments({ format, title }: DisplayOptions): string[] {
-  const { width, height } = format;
+  const { codec, width, height } = format;
+  const raw = [
+    ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
+    ...["-framerate", `${DECLARED_FPS}`],
+  ];
+  // Without these it looks at the first seconds of the stream before it shows any (2.4 s, measured).
+  const encoded = ["-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay", "-f", "ivf"];
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning"],
-    ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
-    ...["-framerate", `${DECLARED_FPS}`, "-i", "pipe:0"],
+    ...(codec === "raw" ? raw : encoded),
+    ...["-i", "pipe:0"],
     ...["-vf", "setpts=0", "-autoexit", "-window_title", title],
   ];
 }
@@ -55,7 +65,8 @@ export function displayDriver(
 
 /** What an end of ffplay that we did not cause means: `q` and the close button give 0, a destroyed window 1. */
 export function displayEnd(end: ChildEnd): DisplayEnd {
-  const detail = end.lastLines[end.lastLines.length - 1] ?? `status ${end.code}`;
+  // A line in brackets is a hint to the one before it.
+  const detail = end.lastLines.findLast((line) => !line.startsWith("(")) ?? `status ${end.code}`;
   if (end.signalled) return { kind: "failed", detail: `status ${end.code}` };
   if (end.code === 0) return { kind: "closed" };
   const windowGone = /X Error of failed request|X connection to .* broken/;
@@ -67,7 +78,8 @@ export function displayEnd(end: ChildEnd): DisplayEnd {
 /** A window that shows the newest frame. */
 export class Display implements Sink {
   readonly #child: Child;
-  readonly #newest = new NewestFrame<Frame>();
+  readonly #format: VideoFormat;
+  readonly #newest: NewestFrame<Frame>;
   readonly #feeding: Promise<void>;
   #closing = false;
   /** Resolves when the window ends by itself, and never if we close it. */
@@ -75,7 +87,9 @@ export class Display implements Sink {
 
   /** Opens a window. Throws `NotInstalledError` where there is no ffplay. */
   constructor(options: DisplayOptions) {
-    const { driver } = options;
+    const { driver, format } = options;
+    this.#format = format;
+    this.#newest = new NewestFrame(newestOptions(format, WAITING_SECONDS));
     this.#child = openChild({
       command: "ffplay",
       args: displayArguments(options),
@@ -100,10 +114,19 @@ export class Display implements Sink {
   }
 
   async #feed(): Promise<void> {
-    let frame: Frame | undefined;
-    while ((frame = await this.#newest.take()) !== undefined) {
+    const encoded = this.#format.codec !== "raw";
+    if (encoded && !await this.#child.write(ivfHeader(this.#format))) return;
+    for (let count = 0;; count++) {
+      const frame = await this.#newest.take();
+      if (frame === undefined) return;
       const startMs = performance.now();
+      if (encoded) {
+        const timeUs = Math.round(count * 1e6 / DECLARED_FPS);
+        if (!await this.#child.write(ivfFrameHeader(frame.data.length, timeUs))) return;
+      }
       if (!await this.#child.write(frame.data)) return;
+      // Frames that need each other cannot be thinned.
+      if (isInterCoded(this.#format.codec)) continue;
       const restMs = 1000 / DECLARED_FPS - (performance.now() - startMs);
       if (restMs > 1) await pause(restMs);
     }

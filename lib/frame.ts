@@ -52,6 +52,11 @@ export function maxFrameBytes(format: VideoFormat): number {
   return format.codec === "raw" ? rawFrameBytes(format) : rawFrameBytes(format) + 4096;
 }
 
+/** Whether frames of this codec need those before them: dropping one spoils the next ones, up to a keyframe. */
+export function isInterCoded(codec: Codec): boolean {
+  return codec === "h264";
+}
+
 /** What is wrong with a format somebody asks for, in English, or `undefined` when it may be had. */
 export function formatProblem(format: VideoFormat): string | undefined {
   const { width, height, fps } = format;

@@ -5,9 +5,14 @@
 
 import { ReadStream } from "node:tty";
 
-/** Calls `onQuit` when `q` is pressed, until disposed of. Where there is no terminal, nothing happens. */
-export function watchKeys(onQuit: () => void): Disposable {
-  if (!Deno.stdin.isTerminal()) return { [Symbol.dispose](): void {} };
+/** Keys that are watched, where there is a terminal to watch, until disposed of. */
+export interface Keys extends Disposable {
+  readonly watching: boolean;
+}
+
+/** Calls `onQuit` when `q` is pressed. */
+export function watchKeys(onQuit: () => void): Keys {
+  if (!Deno.stdin.isTerminal()) return { watching: false, [Symbol.dispose](): void {} };
   // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
   const stream = new ReadStream(0);
   // Keys one by one, but Ctrl-C stays the signal that it is.
@@ -19,6 +24,7 @@ export function watchKeys(onQuit: () => void): Disposable {
   // A terminal that was closed gives errors; the hang-up signal says the same.
   stream.on("error", () => {});
   return {
+    watching: true,
     [Symbol.dispose](): void {
       try {
         Deno.stdin.setRaw(false);

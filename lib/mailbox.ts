@@ -4,38 +4,75 @@
  * count what they drop, and neither ever makes the one who pushes wait.
  */
 
-/** A place for one frame: a frame that nobody has taken when the next one comes is dropped. */
+import { type Codec, type Frame, isInterCoded } from "./frame.ts";
+
+/** How a `NewestFrame` treats its frames. */
+export interface NewestOptions<T> {
+  /** How many may wait before all of them are dropped; one, if not given. */
+  readonly room?: number;
+  /** Whether an item is of use without those before it; always, if not given. */
+  readonly standsAlone?: (item: T) => boolean;
+}
+
+/**
+ * A place for one frame: a frame that nobody has taken when the next one comes is dropped. Where frames need those before
+ * them, it is a place for a few, and when they are too many all are dropped and everything up to one that stands alone.
+ */
 export class NewestFrame<T> {
-  #item: T | undefined;
+  readonly #room: number;
+  readonly #standsAlone: (item: T) => boolean;
+  #items: T[] = [];
+  #broken = false;
   #waiting: ((item: T | undefined) => void) | undefined;
   #closed = false;
   #dropped = 0;
 
-  /** How many were replaced before anybody took them. */
+  /** One frame, each of which stands alone, if not told otherwise. */
+  constructor({ room = 1, standsAlone = () => true }: NewestOptions<T> = {}) {
+    this.#room = room;
+    this.#standsAlone = standsAlone;
+  }
+
+  /** How many were dropped before anybody took them. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Puts an item in the place of the one that waits, if any. */
+  /** The item that `take` would give at once, if there is one. */
+  get next(): T | undefined {
+    return this.#items[0];
+  }
+
+  /** Puts an item in; in the place of those that wait, where there are too many. */
   push(item: T): void {
     if (this.#closed) return;
+    if (this.#items.length >= this.#room) {
+      this.#dropped += this.#items.length;
+      this.#items = [];
+      this.#broken = true;
+    }
+    if (this.#broken && !this.#standsAlone(item)) {
+      this.#dropped++;
+      return;
+    }
+    this.#broken = false;
     if (this.#waiting) {
       const waiting = this.#waiting;
       this.#waiting = undefined;
       waiting(item);
-      return;
+    } else {
+      this.#items.push(item);
     }
-    if (this.#item !== undefined) this.#dropped++;
-    this.#item = item;
   }
 
-  /** Takes the newest item, waiting for one if need be; `undefined` when closed. One taker at a time. */
+  /** Takes the first item that waits, if there is one. */
+  poll(): T | undefined {
+    return this.#items.shift();
+  }
+
+  /** Takes the first item, waiting for one if need be; `undefined` when closed. One taker at a time. */
   take(): Promise<T | undefined> {
-    if (this.#item !== undefined) {
-      const item = this.#item;
-      this.#item = undefined;
-      return Promise.resolve(item);
-    }
+    if (this.#items.length > 0) return Promise.resolve(this.poll());
     if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#waiting = resolve);
   }
@@ -43,10 +80,23 @@ export class NewestFrame<T> {
   /** Ends it: what waits is dropped, whoever waits is given `undefined`. */
   close(): void {
     this.#closed = true;
-    this.#item = undefined;
+    this.#items = [];
     this.#waiting?.(undefined);
     this.#waiting = undefined;
   }
+}
+
+/**
+ * What a place for the newest frame is to be for frames of this kind: one, or as many as come in that many seconds where
+ * each needs the one before it.
+ */
+export function newestOptions(
+  { codec, fps }: { readonly codec: Codec; readonly fps: number },
+  seconds: number,
+): NewestOptions<Frame> {
+  return isInterCoded(codec)
+    ? { room: Math.max(Math.ceil(fps * seconds), 2), standsAlone: (frame) => frame.keyframe }
+    : {};
 }
 
 /** A queue of everything pushed, in order, as long as it weighs no more than its bound. */

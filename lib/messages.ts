@@ -57,7 +57,8 @@ const en = {
   hostIp: (address: string) => `HOST IP: ${address}`,
   listening: (host: string, port: number) => `LISTENING ON: ('${host}', ${port})`,
   dialHint: (command: string) => `On the other computer: ${command}`,
-  otherAddresses: (list: string) => `If that address cannot be reached, try: ${list}`,
+  otherAddresses: (list: string) =>
+    `This machine has other addresses, too: ${list} (--host chooses one, 0.0.0.0 means all)`,
   received: (host: string, port: number) => `CONNECTION RECEIVED FROM: ('${host}', ${port})`,
   calling: (host: string, port: number) => `CALLING: ('${host}', ${port})`,
   answered: (host: string, port: number) => `IN A CALL WITH: ('${host}', ${port})`,
@@ -78,24 +79,22 @@ const en = {
   nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
   stranger: (host: string, detail: string) =>
     `${host} was turned away: ${detail}. Waiting for the next caller.`,
+  leftSilently: (host: string) => `${host} left without a word. Waiting for the next caller.`,
   busyStranger: (host: string) => `${host} was told that the line is busy.`,
   refused: (reason: string) =>
     reason === BUSY
       ? "The line is busy: the server is in another call. Try again later, or let it answer more with --max-calls."
       : `The server refused the call: ${reason}.`,
-  reason: (text: string) => `Its reason: ${text}`,
   summary: (s: Summary) =>
-    `Recorded ${duration(s.seconds)}, ${count(s.frames, "en")} frames` +
+    `Recorded ${duration(s.seconds)}, ${frames(s.frames, "en")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "en")} received)` : ""}, ` +
     `${count(s.lost, "en")} lost: ${s.file} (${bytes(s.bytes, "en")})`,
   notRecorded: (s: Pick<Summary, "seconds" | "received" | "lost">) =>
-    `Received ${duration(s.seconds)}, ${count(s.received, "en")} frames, ${
+    `Received ${duration(s.seconds)}, ${frames(s.received, "en")}, ${
       count(s.lost, "en")
     } lost: not recorded`,
   sent: (s: { seconds: number; frames: number; dropped: number }) =>
-    `Sent ${duration(s.seconds)}, ${count(s.frames, "en")} frames, ${
-      count(s.dropped, "en")
-    } dropped`,
+    `Sent ${duration(s.seconds)}, ${frames(s.frames, "en")}, ${count(s.dropped, "en")} dropped`,
   status: (s: Status) => status(s, "en", { delay: "delay", dropped: "dropped", file: "recorded" }),
   recordingFailed: (file: string, detail: string) =>
     `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,
@@ -153,6 +152,8 @@ const en = {
         return `${device} cannot be read${because}: check --camera and --input.`;
     }
   },
+  notAllowed: (detail: string) =>
+    `This program lacks a right: ${detail}. Start it with deno task, or compiled with deno task compile.`,
   failed: (detail: string) => `Something went wrong: ${detail}`,
   usage: {
     unknown: (option: string) => `There is no option ${option}`,
@@ -176,7 +177,8 @@ const pt: Messages = {
   hostIp: (address) => `HOST IP: ${address}`,
   listening: (host, port) => `ESCUTANDO EM: ('${host}', ${port})`,
   dialHint: (command) => `No outro computador: ${command}`,
-  otherAddresses: (list) => `Se esse endereço não for alcançado, tente: ${list}`,
+  otherAddresses: (list) =>
+    `Esta máquina tem também outros endereços: ${list} (--host escolhe um, 0.0.0.0 são todos)`,
   received: (host, port) => `CONEXÃO RECEBIDA DE: ('${host}', ${port})`,
   calling: (host, port) => `CHAMANDO: ('${host}', ${port})`,
   answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
@@ -198,22 +200,22 @@ const pt: Messages = {
     `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
   nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
   stranger: (host, detail) => `${host} foi dispensado: ${detail}. Esperando a próxima chamada.`,
+  leftSilently: (host) => `${host} saiu sem dizer nada. Esperando a próxima chamada.`,
   busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
   refused: (reason) =>
     reason === BUSY
       ? "A linha está ocupada: o servidor está em outra chamada. Tente mais tarde, ou deixe-o atender mais com --max-calls."
       : `O servidor recusou a chamada: ${reason}.`,
-  reason: (text) => `O motivo dado: ${text}`,
   summary: (s) =>
-    `Gravados ${duration(s.seconds)}, ${count(s.frames, "pt")} quadros` +
+    `Gravados ${duration(s.seconds)}, ${frames(s.frames, "pt")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "pt")} recebidos)` : ""}, ` +
     `${count(s.lost, "pt")} perdidos: ${s.file} (${bytes(s.bytes, "pt")})`,
   notRecorded: (s) =>
-    `Recebidos ${duration(s.seconds)}, ${count(s.received, "pt")} quadros, ${
+    `Recebidos ${duration(s.seconds)}, ${frames(s.received, "pt")}, ${
       count(s.lost, "pt")
     } perdidos: sem gravação`,
   sent: (s) =>
-    `Enviados ${duration(s.seconds)}, ${count(s.frames, "pt")} quadros, ${
+    `Enviados ${duration(s.seconds)}, ${frames(s.frames, "pt")}, ${
       count(s.dropped, "pt")
     } descartados`,
   status: (s) => status(s, "pt", { delay: "atraso", dropped: "descartados", file: "gravados" }),
@@ -274,6 +276,8 @@ const pt: Messages = {
         return `${device} não pode ser lido${because}: confira --camera e --input.`;
     }
   },
+  notAllowed: (detail) =>
+    `Falta um direito a este programa: ${detail}. Inicie-o com deno task, ou compilado com deno task compile.`,
   failed: (detail) => `Algo deu errado: ${detail}`,
   usage: {
     unknown: (option) => `Não há a opção ${option}`,
@@ -311,6 +315,7 @@ export function installCommand(system: string): string {
 
 /** The sentence for an error of any layer. `peer` is who the other end is. */
 export function describe(error: unknown, messages: Messages, system: string, peer: Party): string {
+  if (isNotCapable(error)) return messages.notAllowed(detailOf(error));
   if (error instanceof UsageError) return error.message;
   if (error instanceof PeerLostError) return messages.lost(peer, error.how);
   if (error instanceof ProtocolError) {
@@ -324,6 +329,7 @@ export function describe(error: unknown, messages: Messages, system: string, pee
     return messages.source(error.kind, error.device, error.detail);
   }
   if (error instanceof RecordingError) {
+    if (isNotCapable(error.cause)) return messages.notAllowed(detailOf(error.cause));
     switch (error.kind) {
       case "no-folder":
         return messages.noFolder(error.path);
@@ -345,6 +351,7 @@ export function describeListen(
   host: string,
   port: number,
 ): string {
+  if (isNotCapable(error)) return messages.notAllowed(detailOf(error));
   switch (codeOf(error)) {
     case "EADDRINUSE":
       return messages.portTaken(host, port);
@@ -366,6 +373,7 @@ export function describeConnect(
   host: string,
   port: number,
 ): string {
+  if (isNotCapable(error)) return messages.notAllowed(detailOf(error));
   switch (codeOf(error)) {
     case "ECONNREFUSED":
       return messages.nobodyListens(host, port);
@@ -398,6 +406,11 @@ function codeOf(error: unknown): string {
   return known.find(([pattern]) => pattern.test(text))?.[1] ?? "";
 }
 
+/** Deno's word for a permission that was not given. */
+function isNotCapable(error: unknown): boolean {
+  return error instanceof Error && error.name === "NotCapable";
+}
+
 function detailOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -415,6 +428,11 @@ function duration(seconds: number): string {
 
 function count(number: number, language: Language): string {
   return new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en").format(number);
+}
+
+function frames(number: number, language: Language): string {
+  const [one, many] = language === "pt" ? ["quadro", "quadros"] : ["frame", "frames"];
+  return `${count(number, language)} ${number === 1 ? one : many}`;
 }
 
 /** Bytes in decimal units, with two digits at least: 41 MB, 1.2 MB, 640 kB. */

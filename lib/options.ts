@@ -29,8 +29,8 @@ const BOTH: readonly Program[] = ["server", "client"];
 const SERVER: readonly Program[] = ["server"];
 const CLIENT: readonly Program[] = ["client"];
 
-const WIRES: readonly WireMode[] = ["call", "plain"];
-const CODECS: readonly Codec[] = ["raw"];
+const WIRES: readonly WireMode[] = ["call", "plain", "pickle"];
+const CODECS: readonly Codec[] = ["raw", "mjpeg", "h264"];
 
 const TABLE: readonly Option[] = [
   {
@@ -38,7 +38,7 @@ const TABLE: readonly Option[] = [
     programs: SERVER,
     value: "address",
     help: {
-      en: "where to listen; 0.0.0.0 or :: for every network (default: this machine's address)",
+      en: "where to listen; 0.0.0.0 or :: means everywhere (default: this machine's address)",
       pt: "onde escutar; 0.0.0.0 ou :: para todas as redes (padrão: o endereço desta máquina)",
     },
   },
@@ -164,8 +164,8 @@ const TABLE: readonly Option[] = [
     programs: CLIENT,
     value: WIRES.join("|"),
     help: {
-      en: "what to speak: call (Chamada), or plain (bare frames, 320x240) (default: call)",
-      pt: "o que falar: call (Chamada), ou plain (só quadros, 320x240) (padrão: call)",
+      en: "call for Chamada, plain for bare frames, pickle for the report's server (default: call)",
+      pt: "call para o Chamada, plain para só quadros, pickle para o relatório (padrão: call)",
     },
   },
   {
@@ -173,8 +173,8 @@ const TABLE: readonly Option[] = [
     programs: CLIENT,
     value: CODECS.join("|"),
     help: {
-      en: "how video crosses the wire (default: raw)",
-      pt: "como o vídeo cruza a rede (padrão: raw)",
+      en: "raw on a good network, mjpeg on a fair one, h264 on a slow one (default: raw)",
+      pt: "raw em uma rede boa, mjpeg em uma média, h264 em uma lenta (padrão: raw)",
     },
   },
   {

@@ -8,7 +8,7 @@ import { displayDriver } from "./display.ts";
 import { UsageError } from "./errors.ts";
 import { watchKeys } from "./keys.ts";
 import { Log } from "./log.ts";
-import { describe, type Language, systemLanguage } from "./messages.ts";
+import { describe, type Language, messagesIn, systemLanguage } from "./messages.ts";
 import { type CommonOptions, formatHelp, type Program } from "./options.ts";
 
 /** What a program is made of. */
@@ -32,15 +32,13 @@ export async function runProgram<Options extends CommonOptions>(
   { program, args, version, parse, run }: ProgramParts<Options>,
 ): Promise<void> {
   const variable = (name: string): string | undefined => Deno.env.get(name);
-  const language = systemLanguage(variable, navigator.language);
   let options: Options;
   try {
-    options = parse(args, language);
+    options = parse(args, systemLanguage(variable, navigator.language));
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
     const log = new Log({ quiet: false, verbose: false });
-    log.error(error.message);
-    Deno.exitCode = EXIT.usage;
+    log.error(describe(error, messagesIn("en"), Deno.build.os, "HOST"));
+    Deno.exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failed;
     return;
   }
   const { messages } = options;
@@ -55,13 +53,14 @@ export async function runProgram<Options extends CommonOptions>(
   }
   const hangUp = new AbortController();
   using _signals = watchSignals(() => hangUp.abort());
-  using _keys = watchKeys(() => hangUp.abort());
+  using keys = watchKeys(() => hangUp.abort());
   try {
     Deno.exitCode = await run(options, {
       log,
       messages,
       system: Deno.build.os,
       screen: options.display ? displayDriver(Deno.build.os, variable) : "none",
+      keys: keys.watching,
       hangUp: hangUp.signal,
     });
   } catch (error) {

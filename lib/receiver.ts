@@ -7,12 +7,14 @@ import { PeerLostError, ProtocolError } from "./errors.ts";
 import {
   DEFAULT_FORMAT,
   type Frame,
+  isInterCoded,
   maxFrameBytes,
   rawFrameBytes,
   type VideoFormat,
 } from "./frame.ts";
 import { nowUs } from "./clock.ts";
 import { NewestFrame } from "./mailbox.ts";
+import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
 import {
   decodeBye,
   decodeHello,
@@ -25,10 +27,10 @@ import {
   MAX_HELLO_BYTES,
   VIDEO_HEADER_BYTES,
 } from "./session.ts";
-import { type Connection, Wire, type WireOptions } from "./wire.ts";
+import { type Connection, LAST_WORDS_MS, Wire, type WireOptions } from "./wire.ts";
 
 /** What a peer speaks. */
-export type WireMode = "plain" | "call";
+export type WireMode = "plain" | "pickle" | "call";
 
 /** How the frames of a caller ended, where they did not end in an error. */
 export interface Goodbye {
@@ -105,24 +107,50 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
       refuse: (): Promise<void> => wire.finish(),
     };
   }
-  if (length === 0 || length > MAX_HELLO_BYTES) {
+  if (length === 0 || length > MAX_PICKLE_BYTES) {
     throw new ProtocolError(
       `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
     );
   }
-  const hello = new Uint8Array(length);
-  await wire.read(hello);
+  // The first byte tells a hello from a pickle, and so how long the message may be, before there is room made for it.
+  const kind = new Uint8Array(1);
+  await wire.read(kind);
+  if (kind[0] === PICKLE_START) {
+    const picture = decodePickle(await readRest(wire, kind, length));
+    const { width, height } = picture;
+    const format: VideoFormat = { codec: "raw", width, height, fps };
+    return {
+      mode: "pickle",
+      format,
+      name: "",
+      accept: (): Promise<Receiver> =>
+        Promise.resolve(new PickleReceiver(wire, format, picture.data)),
+      refuse: (): Promise<void> => wire.finish(),
+    };
+  }
+  if (kind[0] !== KIND.hello || length > MAX_HELLO_BYTES) {
+    throw new ProtocolError(
+      kind[0] === KIND.hello
+        ? `a hello of ${length} bytes is too long: at most ${MAX_HELLO_BYTES}`
+        : `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
+    );
+  }
+  const hello = await readRest(wire, kind, length);
   if (!isHello(hello)) {
     throw new ProtocolError(`the first ${length} bytes are no hello of Chamada's`);
   }
   const { name, video } = decodeHello(hello);
-  if (video.codec !== "raw") throw new ProtocolError(`the codec ${video.codec} is not spoken here`);
   return {
     mode: "call",
     format: video,
     name,
     async accept(): Promise<Receiver> {
-      await wire.writeMessage(encodeAnswer({ accept: true }));
+      try {
+        await wire.writeMessage(encodeAnswer({ accept: true }));
+      } catch (error) {
+        wire.close();
+        throw error;
+      }
       return new CallReceiver(wire, video);
     },
     async refuse(reason: string): Promise<void> {
@@ -132,8 +160,16 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
   };
 }
 
-/** Frames of bgr24, one after the other; the end of the stream between two of them is a hang-up. */
-class PlainReceiver implements Receiver {
+/** The whole of a message of which the first byte was read. */
+async function readRest(wire: Wire, first: Uint8Array, length: number): Promise<Uint8Array> {
+  const message = new Uint8Array(length);
+  message.set(first);
+  if (length > first.length) await wire.read(message.subarray(first.length));
+  return message;
+}
+
+/** Pictures that carry no time and no number; the end of the stream between two of them is a hang-up. */
+abstract class PictureReceiver implements Receiver {
   readonly stamps = "arrival";
   readonly format: VideoFormat;
   readonly #wire: Wire;
@@ -151,26 +187,47 @@ class PlainReceiver implements Receiver {
   }
 
   async read(): Promise<Frame | Goodbye> {
-    const data = this.#first ?? await this.#next();
+    const data = this.#first ?? await this.next(this.#wire);
     this.#first = undefined;
     if (data === null) return { reason: "" };
     return { data, captureUs: nowUs(), sequence: this.#sequence++, keyframe: true };
   }
 
-  async #next(): Promise<Uint8Array | null> {
-    const length = await this.#wire.readLength();
+  /** The pixels of the next message, or `null` at the end of the stream. */
+  protected abstract next(wire: Wire): Promise<Uint8Array | null>;
+
+  hangUp(): Promise<void> {
+    return this.#wire.finish();
+  }
+}
+
+/** Frames of bgr24 and nothing else. */
+class PlainReceiver extends PictureReceiver {
+  protected override async next(wire: Wire): Promise<Uint8Array | null> {
+    const length = await wire.readLength();
     if (length === null) return null;
     const expected = rawFrameBytes(this.format);
     if (length !== expected) {
       throw new ProtocolError(`a message of ${length} bytes is not a frame of ${expected}`);
     }
     const data = new Uint8Array(expected);
-    await this.#wire.read(data);
+    await wire.read(data);
     return data;
   }
+}
 
-  hangUp(): Promise<void> {
-    return this.#wire.finish();
+/** Pickled arrays, as the report's client sends them, all of one size. */
+class PickleReceiver extends PictureReceiver {
+  protected override async next(wire: Wire): Promise<Uint8Array | null> {
+    const message = await wire.readMessage(MAX_PICKLE_BYTES);
+    if (message === null) return null;
+    const { width, height, data } = decodePickle(message);
+    if (width !== this.format.width || height !== this.format.height) {
+      throw new ProtocolError(
+        `the size changed from ${this.format.width}x${this.format.height} to ${width}x${height}`,
+      );
+    }
+    return data;
   }
 }
 
@@ -182,12 +239,16 @@ class CallReceiver implements Receiver {
   readonly #maxBytes: number;
   readonly #acks = new NewestFrame<number>();
   readonly #acking: Promise<void>;
+  #nextSequence: number | undefined;
+  #broken: boolean;
   #hangingUp: Promise<void> | undefined;
 
   constructor(wire: Wire, format: VideoFormat) {
     this.#wire = wire;
     this.format = format;
-    this.#maxBytes = VIDEO_HEADER_BYTES + maxFrameBytes(format);
+    this.#maxBytes = Math.max(VIDEO_HEADER_BYTES + maxFrameBytes(format), MAX_HELLO_BYTES);
+    // The first frame has to stand alone, too.
+    this.#broken = isInterCoded(format.codec);
     this.#acking = this.#writeAcks();
   }
 
@@ -196,26 +257,43 @@ class CallReceiver implements Receiver {
   }
 
   async read(): Promise<Frame | Goodbye> {
-    const message = await this.#wire.readMessage(this.#maxBytes);
-    if (message === null) throw new PeerLostError("no-bye");
-    switch (message[0]) {
-      case KIND.video: {
-        const frame = decodeVideo(message, this.format);
-        this.#acks.push(frame.sequence);
-        return frame;
+    while (true) {
+      const message = await this.#wire.readMessage(this.#maxBytes);
+      if (message === null) throw new PeerLostError("no-bye");
+      switch (message[0]) {
+        case KIND.video: {
+          const frame = decodeVideo(message, this.format);
+          this.#acks.push(frame.sequence);
+          if (this.#isWhole(frame)) return frame;
+          break;
+        }
+        case KIND.bye:
+          if (message.length > MAX_HELLO_BYTES) {
+            throw new ProtocolError(`a goodbye of ${message.length} bytes is too long`);
+          }
+          return { reason: decodeBye(message) };
+        default:
+          throw new ProtocolError(`a message of kind ${message[0]} has no place here`);
       }
-      case KIND.bye:
-        return { reason: decodeBye(message) };
-      default:
-        throw new ProtocolError(`a message of kind ${message[0]} has no place here`);
     }
+  }
+
+  /** Whether a frame can be shown: one that needs a frame that was dropped would be a torn picture. */
+  #isWhole(frame: Frame): boolean {
+    const gap = this.#nextSequence !== undefined && frame.sequence !== this.#nextSequence;
+    this.#nextSequence = frame.sequence + 1;
+    this.#broken = (this.#broken || (gap && isInterCoded(this.format.codec))) && !frame.keyframe;
+    return !this.#broken;
   }
 
   hangUp(reason: string): Promise<void> {
     return this.#hangingUp ??= (async (): Promise<void> => {
       this.#acks.close();
+      // A caller that reads nothing keeps our last words from leaving; it is not waited for.
+      const timer = setTimeout(() => this.#wire.close(), LAST_WORDS_MS);
       await this.#acking;
       await this.#wire.writeMessage(encodeBye(reason)).catch(() => {});
+      clearTimeout(timer);
       await this.#wire.finish();
     })();
   }

@@ -8,10 +8,11 @@
 
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
 import { RecordingError } from "./errors.ts";
-import { type Frame, rawFrameBytes, type VideoFormat } from "./frame.ts";
+import { type Frame, isInterCoded, type VideoFormat } from "./frame.ts";
+import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
-import { type Placed, Timeline } from "./timeline.ts";
+import { CallClock, type Placed, Timeline } from "./timeline.ts";
 import { nowUs, type Timer } from "./clock.ts";
 
 /** What may wait for a recorder that cannot keep up, in bytes: 14 s of raw 320 x 240 at 20 frames a second. */
@@ -54,11 +55,19 @@ export interface Recording {
 
 /** Arguments of ffmpeg for this recording. */
 export function recorderArguments({ path, format, fps }: RecorderOptions): string[] {
-  const { width, height } = format;
-  return [
-    ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
+  const { codec, width, height } = format;
+  const raw = [
     ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
     ...["-framerate", `${fps}`, "-i", "pipe:0"],
+  ];
+  // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats` counts the frames.
+  const encoded = [
+    ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
+    ...["-f", "ivf", "-i", "pipe:0", "-r", `${fps}`, "-pix_fmt", "yuv420p"],
+  ];
+  return [
+    ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
+    ...(codec === "raw" ? raw : encoded),
     ...["-c:v", "mpeg4", "-vtag", "XVID", "-q:v", "3"],
     ...["-flush_packets", "1", "-f", "avi", `file:${path}`],
   ];
@@ -115,22 +124,35 @@ function recordingError(path: string, cause: unknown): RecordingError {
   return new RecordingError(kind, path, { cause });
 }
 
-/** Records frames to a file. */
+/** A frame that has its place in the file: slots to fill before it, or its time. */
+interface Job {
+  readonly frame: Frame;
+  readonly repeatsBefore: number;
+  readonly timeUs: number;
+}
+
+/**
+ * Records frames to a file. Raw pictures are put into their slots by the timeline, each written as often as it stands there;
+ * encoded ones carry their time to ffmpeg, which repeats and leaves out what it has decoded.
+ */
 export class Recorder implements Sink {
   /** The file. */
   readonly path: string;
   /** Resolves with the reason when ffmpeg fails before it was asked to finish, and never otherwise. */
   readonly failed: Promise<string>;
   readonly #child: Child;
+  readonly #format: VideoFormat;
   readonly #fps: number;
-  readonly #frameBytes: number;
   readonly #timeline: Timeline<Frame>;
-  readonly #queue = new FrameQueue<Placed<Frame>>(MAX_QUEUED_BYTES);
+  readonly #clock = new CallClock();
+  readonly #queue = new FrameQueue<Job>(MAX_QUEUED_BYTES);
   readonly #feeding: Promise<void>;
   #settling: Timer | undefined;
+  #broken = false;
   #last: Frame | undefined;
   #lastPushUs = 0;
   #lastCaptureUs = 0;
+  #timeUs = -1;
   #written = 0;
   #lost = 0;
   #failure: string | undefined;
@@ -139,8 +161,8 @@ export class Recorder implements Sink {
   /** Starts a recording. Throws `NotInstalledError` where there is no ffmpeg. */
   constructor(options: RecorderOptions) {
     this.path = options.path;
+    this.#format = options.format;
     this.#fps = options.fps;
-    this.#frameBytes = rawFrameBytes(options.format);
     this.#timeline = new Timeline(options.fps, options.stamps);
     this.#child = openChild({ command: "ffmpeg", args: recorderArguments(options), flow: "fed" });
     this.#feeding = this.#feed();
@@ -159,18 +181,28 @@ export class Recorder implements Sink {
   }
 
   push(frame: Frame): void {
-    if (this.#closing || this.#failure !== undefined || !this.#queue.hasRoom(this.#frameBytes)) {
+    const room = this.#queue.hasRoom(frame.data.length);
+    if (!room && isInterCoded(this.#format.codec)) this.#broken = true;
+    if (frame.keyframe) this.#broken = false;
+    if (this.#closing || this.#failure !== undefined || !room || this.#broken) {
       this.#lost++;
       return;
     }
     this.#lastPushUs = nowUs();
     this.#lastCaptureUs = frame.captureUs;
-    this.#enqueue(this.#timeline.push(frame, frame.captureUs, this.#lastPushUs));
+    if (this.#format.codec !== "raw") {
+      const timeUs = this.#clock.since(frame.captureUs, this.#lastPushUs);
+      this.#timeUs = Math.max(this.#timeUs + 1, Math.round(timeUs));
+      this.#enqueue({ frame, repeatsBefore: 0, timeUs: this.#timeUs });
+      return;
+    }
+    this.#place(this.#timeline.push(frame, frame.captureUs, this.#lastPushUs));
+    clearTimeout(this.#settling);
     if (this.#timeline.unsettled) {
-      this.#settling ??= setTimeout(() => {
-        this.#settling = undefined;
-        this.#enqueue(this.#timeline.settle());
-      }, this.#timeline.settleMs);
+      this.#settling = setTimeout(
+        () => this.#place(this.#timeline.settle()),
+        this.#timeline.settleMs,
+      );
     }
   }
 
@@ -188,55 +220,87 @@ export class Recorder implements Sink {
 
   async #close(untilNow: boolean): Promise<Recording> {
     clearTimeout(this.#settling);
-    this.#enqueue(this.#timeline.settle());
+    this.#place(this.#timeline.settle());
     this.#queue.close();
     const endUs = nowUs();
     const pauseUs = endUs - this.#lastPushUs;
-    const repeatsAfter = untilNow && pauseUs > FINAL_PAUSE_US
-      ? this.#timeline.repeatsUntil(this.#lastCaptureUs + pauseUs, endUs)
-      : 0;
+    const paused = untilNow && pauseUs > FINAL_PAUSE_US;
     const drained = this.#feeding.then(async () => {
-      await this.#repeat(repeatsAfter);
+      if (paused) await this.#fillUntil(this.#lastCaptureUs + pauseUs, endUs);
       return await this.#child.finish(FINISH_MS);
     });
     const end = await drained ?? await this.#child.stop();
     if (end.code !== 0) this.#failure ??= failureOf(end);
-    return {
-      frames: this.#written,
-      seconds: this.#written / this.#fps,
-      lost: this.#lost,
-      failure: this.#failure,
-    };
+    const frames = this.#format.codec === "raw" ? this.#written : this.#countedFrames(end);
+    return { frames, seconds: frames / this.#fps, lost: this.#lost, failure: this.#failure };
   }
 
-  #enqueue(placed: readonly Placed<Frame>[]): void {
-    for (const one of placed) {
-      if (!this.#queue.push(one, this.#frameBytes)) this.#lost++;
+  #place(placed: readonly Placed<Frame>[]): void {
+    for (const { item, repeatsBefore } of placed) {
+      this.#enqueue({ frame: item, repeatsBefore, timeUs: 0 });
     }
+  }
+
+  #enqueue(job: Job): void {
+    if (!this.#queue.push(job, job.frame.data.length)) this.#lost++;
   }
 
   async #feed(): Promise<void> {
-    let placed: Placed<Frame> | undefined;
-    while ((placed = await this.#queue.take()) !== undefined) {
-      await this.#repeat(placed.repeatsBefore);
-      this.#last = placed.item;
-      await this.#repeat(1);
+    const encoded = this.#format.codec !== "raw";
+    if (encoded) await this.#child.write(ivfHeader(this.#format));
+    let job: Job | undefined;
+    while ((job = await this.#queue.take()) !== undefined) {
+      if (!encoded) await this.#repeat(job.repeatsBefore);
+      this.#last = job.frame;
+      if (encoded) await this.#writeEncoded(job.frame, job.timeUs);
+      else await this.#repeat(1);
     }
   }
 
-  /** Writes the last frame that many times. */
+  /** Makes the recording last until then by repeating its last frame, where that one stands alone. */
+  async #fillUntil(captureUs: number, arrivalUs: number): Promise<void> {
+    const { codec } = this.#format;
+    if (codec === "raw") {
+      await this.#repeat(this.#timeline.repeatsUntil(captureUs, arrivalUs));
+    } else if (this.#last && !isInterCoded(codec)) {
+      const lastUs = this.#clock.since(captureUs, arrivalUs) - 1e6 / this.#fps;
+      await this.#writeEncoded(this.#last, Math.max(this.#timeUs + 1, Math.round(lastUs)));
+    }
+  }
+
+  async #writeEncoded(frame: Frame, timeUs: number): Promise<void> {
+    const header = ivfFrameHeader(frame.data.length, timeUs);
+    if (!await this.#child.write(header) || !await this.#child.write(frame.data)) this.#lost++;
+  }
+
+  /** Writes the last raw frame that many times. */
   async #repeat(times: number): Promise<void> {
     for (let time = 0; time < times && this.#last; time++) {
       if (!await this.#child.write(this.#last.data)) {
-        // Whatever comes behind it is lost as well: the count goes on, the file does not.
+        // The file has ended before the call: each frame counts once, its repeats do not.
         if (time === times - 1) this.#lost++;
         continue;
       }
       this.#written++;
     }
   }
+
+  /** How many frames ffmpeg says that it has written; where it was killed, as many as it had time for. */
+  #countedFrames({ lastLines }: ChildEnd): number {
+    const stats = lastLines.findLast(isStats);
+    const [, frames] = /frame=\s*(\d+)/.exec(stats ?? "") ?? [];
+    if (frames !== undefined) return Number(frames);
+    return this.#timeUs < 0 ? 0 : Math.floor(this.#timeUs / 1e6 * this.#fps) + 1;
+  }
 }
 
-function failureOf(end: ChildEnd): string {
-  return end.lastLines[end.lastLines.length - 1] ?? `ffmpeg ended with status ${end.code}`;
+function isStats(line: string): boolean {
+  return line.startsWith("frame=");
+}
+
+function failureOf({ code, lastLines }: ChildEnd): string {
+  const words = lastLines.filter((line) => !isStats(line));
+  // The cause comes first, and what followed from it last.
+  return words.find((line) => /No space left|Permission denied|Input\/output error/.test(line)) ??
+    words.at(-1) ?? `ffmpeg ended with status ${code}`;
 }

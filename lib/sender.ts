@@ -13,20 +13,25 @@ import {
   encodeBye,
   encodeHello,
   encodeVideoHeader,
+  isHello,
   KIND,
   MAX_HELLO_BYTES,
   VIDEO_HEADER_BYTES,
 } from "./session.ts";
+import { NewestFrame, newestOptions } from "./mailbox.ts";
+import { encodePickle } from "./pickle.ts";
 import type { Sink } from "./sink.ts";
-import { SendWindow } from "./window.ts";
-import { type Connection, LENGTH_BYTES, Wire } from "./wire.ts";
+import { SendWindow } from "./send_window.ts";
+import { type Connection, LAST_WORDS_MS, LENGTH_BYTES, Wire } from "./wire.ts";
 import type { Goodbye, WireMode } from "./receiver.ts";
-
-/** How long a hang-up waits for what is being written, in milliseconds. */
-const LAST_WORDS_MS = 1000;
 
 /** How long the last frames may take to leave when the input has ended, in milliseconds. */
 const FLUSH_MS = 5000;
+
+/** How long frames that need each other may wait for the link before all of them are dropped, in seconds. */
+const WAITING_SECONDS = 0.4;
+
+const NOTHING = new Uint8Array(0);
 
 /** What to say and how. */
 export interface SenderOptions {
@@ -63,16 +68,14 @@ export async function openSender(
 ): Promise<Sender> {
   let greeting = options.mode === "call";
   const wire: Wire = new Wire(connection, { expecting: () => greeting || sender.expecting });
-  const sender = new WireSender(wire, options.mode);
+  const sender = new WireSender(wire, options);
   const abort = (): void => wire.close();
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
     if (greeting) {
       await wire.writeMessage(encodeHello({ name: options.name, video: options.format }));
-      const message = await wire.readMessage(MAX_HELLO_BYTES);
-      if (message === null) throw new PeerLostError("no-bye");
-      const answer = decodeAnswer(message);
+      const answer = decodeAnswer(await readAnswer(wire));
       if (!answer.accept) throw new RefusedError(answer.reason ?? "");
       greeting = false;
     }
@@ -87,26 +90,47 @@ export async function openSender(
   return sender;
 }
 
+/** What a server means that speaks where none speaks: one of ours says why it turns us away. */
+function unasked(message: Uint8Array): Error {
+  if (!isHello(message)) return new ProtocolError("a server that only listens has spoken");
+  return new RefusedError(decodeAnswer(message).reason ?? "");
+}
+
+/** The first words of the other end. One that has none, or leaves, is none of ours: nothing was lost yet. */
+async function readAnswer(wire: Wire): Promise<Uint8Array> {
+  let message: Uint8Array | null;
+  try {
+    message = await wire.readMessage(MAX_HELLO_BYTES);
+  } catch (error) {
+    if (!(error instanceof PeerLostError) || error.how !== "silence") throw error;
+    throw new ProtocolError("it does not answer a hello", { cause: error });
+  }
+  if (message === null) throw new ProtocolError("it hung up in place of an answer");
+  return message;
+}
+
 class WireSender implements Sender {
   readonly #wire: Wire;
   readonly #mode: WireMode;
+  readonly #format: VideoFormat;
   readonly #window = new SendWindow();
   readonly #captures = new Map<number, number>();
   readonly #end = Promise.withResolvers<Goodbye>();
-  #waiting: Frame | undefined;
+  readonly #waiting: NewestFrame<Frame>;
   #writing: Promise<void> = Promise.resolve();
   #writes = 0;
   #idle: (() => void) | undefined;
   #sent = 0;
-  #dropped = 0;
   #delayMs: number | undefined;
   #over = false;
   #hangingUp: Promise<void> | undefined;
 
-  constructor(wire: Wire, mode: WireMode) {
+  constructor(wire: Wire, { mode, format }: SenderOptions) {
     this.#wire = wire;
     this.#mode = mode;
-    // The end may come while nobody waits for it any more, after a hang-up of ours.
+    this.#format = format;
+    this.#waiting = new NewestFrame(newestOptions(format, WAITING_SECONDS));
+    // The end may come while nobody waits for it any more.
     this.#end.promise.catch(() => {});
   }
 
@@ -119,7 +143,7 @@ class WireSender implements Sender {
   }
 
   get dropped(): number {
-    return this.#dropped;
+    return this.#waiting.dropped;
   }
 
   get sentBytes(): number {
@@ -137,13 +161,12 @@ class WireSender implements Sender {
 
   push(frame: Frame): void {
     if (this.#over) return;
-    if (this.#waiting) this.#dropped++;
-    this.#waiting = frame;
+    this.#waiting.push(frame);
     this.#pump();
   }
 
   async flush(): Promise<void> {
-    if (this.#over || !this.#waiting) return;
+    if (this.#over || this.#isIdle) return;
     const idle = Promise.withResolvers<void>();
     this.#idle = idle.resolve;
     const timer = setTimeout(idle.resolve, FLUSH_MS);
@@ -154,7 +177,7 @@ class WireSender implements Sender {
   hangUp(reason: string): Promise<void> {
     return this.#hangingUp ??= (async (): Promise<void> => {
       this.#over = true;
-      this.#waiting = undefined;
+      this.#waiting.close();
       // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
       const timer = setTimeout(() => this.#wire.close(), LAST_WORDS_MS);
       await this.#writing;
@@ -175,12 +198,12 @@ class WireSender implements Sender {
         const message = await this.#wire.readMessage(MAX_HELLO_BYTES);
         if (message === null) {
           if (this.#mode === "call") throw new PeerLostError("no-bye");
-          this.#end.resolve({ reason: "" });
+          this.#settle({ reason: "" });
           return;
         }
-        if (this.#mode !== "call") throw new ProtocolError("a server that only listens has spoken");
+        if (this.#mode !== "call") throw unasked(message);
         if (message[0] === KIND.bye) {
-          this.#end.resolve({ reason: decodeBye(message) });
+          this.#settle({ reason: decodeBye(message) });
           return;
         }
         if (message[0] !== KIND.ack) {
@@ -189,11 +212,15 @@ class WireSender implements Sender {
         this.#acknowledged(decodeAck(message));
       }
     } catch (error) {
-      this.#end.reject(error);
+      if (!this.#hangingUp) this.#end.reject(error);
     } finally {
       this.#over = true;
       this.#idle?.();
     }
+  }
+
+  #settle(goodbye: Goodbye): void {
+    if (!this.#hangingUp) this.#end.resolve(goodbye);
   }
 
   #acknowledged(sequence: number): void {
@@ -207,24 +234,32 @@ class WireSender implements Sender {
     this.#pump();
   }
 
-  /** Sends the waiting frame if there is room for it. */
+  /** Sends what waits, as far as there is room for it. */
   #pump(): void {
-    const frame = this.#waiting;
-    if (!frame) {
-      this.#idle?.();
-      return;
+    while (this.#waiting.next && this.#hasRoom(this.#waiting.next)) {
+      this.#send(this.#waiting.poll()!);
     }
+    if (this.#isIdle) this.#idle?.();
+  }
+
+  /** Whether all that was pushed has been handed to the connection. */
+  get #isIdle(): boolean {
+    return !this.#waiting.next && this.#writes === 0;
+  }
+
+  /** Whether this frame may go now; if so, it counts as under way. */
+  #hasRoom(frame: Frame): boolean {
+    // Without acks, the one measure of the link is that it takes what is written.
+    if (this.#mode !== "call") return this.#writes === 0;
     const bytes = LENGTH_BYTES + VIDEO_HEADER_BYTES + frame.data.length;
-    if (this.#mode === "call") {
-      const nowMs = performance.now();
-      if (!this.#window.hasRoom(bytes, nowMs)) return;
-      this.#window.sent(frame.sequence, bytes, nowMs);
-      this.#captures.set(frame.sequence, frame.captureUs);
-    } else if (this.#writes > 0) {
-      // No acks: the one measure of the link is that it takes what is written.
-      return;
-    }
-    this.#waiting = undefined;
+    const nowMs = performance.now();
+    if (!this.#window.hasRoom(bytes, nowMs)) return false;
+    this.#window.sent(frame.sequence, bytes, nowMs);
+    this.#captures.set(frame.sequence, frame.captureUs);
+    return true;
+  }
+
+  #send(frame: Frame): void {
     this.#sent++;
     this.#writes++;
     this.#writing = this.#writing.then(() => this.#write(frame)).finally(() => {
@@ -235,10 +270,15 @@ class WireSender implements Sender {
 
   async #write(frame: Frame): Promise<void> {
     try {
-      if (this.#mode === "call") {
-        await this.#wire.writeMessage(encodeVideoHeader(frame), frame.data);
-      } else {
-        await this.#wire.writeMessage(frame.data);
+      switch (this.#mode) {
+        case "call":
+          return await this.#wire.writeMessage(encodeVideoHeader(frame), frame.data);
+        case "plain":
+          return await this.#wire.writeMessage(NOTHING, frame.data);
+        case "pickle": {
+          const { before, after } = encodePickle(this.#format);
+          return await this.#wire.writeMessage(before, frame.data, after);
+        }
       }
     } catch {
       // The same loss reaches `listen`.

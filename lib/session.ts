@@ -11,7 +11,14 @@
 
 import { equals } from "@std/bytes/equals";
 import { ProtocolError } from "./errors.ts";
-import { type Codec, formatProblem, type Frame, maxFrameBytes, type VideoFormat } from "./frame.ts";
+import {
+  type Codec,
+  formatProblem,
+  type Frame,
+  isInterCoded,
+  maxFrameBytes,
+  type VideoFormat,
+} from "./frame.ts";
 
 /** The version of these messages. A peer of another version is refused with both versions named. */
 export const PROTOCOL_VERSION = 1;
@@ -114,12 +121,28 @@ export function decodeVideo(message: Uint8Array, format: VideoFormat): Frame {
     );
   }
   const view = new DataView(message.buffer, message.byteOffset, VIDEO_HEADER_BYTES);
+  const data = message.subarray(VIDEO_HEADER_BYTES);
+  if (!beginsAs(format.codec, data)) {
+    throw new ProtocolError(`a frame does not begin as ${format.codec} does`);
+  }
   return {
-    data: message.subarray(VIDEO_HEADER_BYTES),
+    data,
     captureUs: Number(view.getBigUint64(8, true)),
     sequence: view.getUint32(4, true),
-    keyframe: format.codec !== "h264" || (view.getUint8(1) & KEYFRAME) !== 0,
+    keyframe: !isInterCoded(format.codec) || (view.getUint8(1) & KEYFRAME) !== 0,
   };
+}
+
+/** Whether data begins with a JPEG's marker, or a start code of H.264; raw pictures have no beginning. */
+function beginsAs(codec: Codec, data: Uint8Array): boolean {
+  switch (codec) {
+    case "raw":
+      return true;
+    case "mjpeg":
+      return data[0] === 0xff && data[1] === 0xd8;
+    case "h264":
+      return data[0] === 0 && data[1] === 0 && (data[2] === 1 || (data[2] === 0 && data[3] === 1));
+  }
 }
 
 /** Bytes of the receiver's word that it has taken a frame. */

@@ -33,12 +33,31 @@ const BURST = 0.5;
  */
 const MAX_SKEW_US = 5_000_000;
 
+/**
+ * The time of a frame in its recording. The sender's clock says how far apart frames are; ours bounds what it may claim.
+ */
+export class CallClock {
+  #originUs: number | undefined;
+  #offsetUs = 0;
+
+  /** Microseconds since the first frame of a frame captured at `timeUs` that arrived at `arrivalUs`. */
+  since(timeUs: number, arrivalUs: number): number {
+    const offsetUs = arrivalUs - timeUs;
+    if (this.#originUs === undefined) {
+      this.#originUs = arrivalUs;
+      this.#offsetUs = offsetUs;
+    } else if (Math.abs(offsetUs - this.#offsetUs) > MAX_SKEW_US) {
+      this.#offsetUs = offsetUs;
+    }
+    return timeUs + this.#offsetUs - this.#originUs;
+  }
+}
+
 /** Frames in, frames and repeats out. */
 export class Timeline<T> {
   readonly #fps: number;
   readonly #stamps: "capture" | "arrival";
-  #originUs: number | undefined;
-  #clockOffsetUs = 0;
+  readonly #clock = new CallClock();
   #slots = 0;
   #thinned = 0;
   #lastSlotTime = 0;
@@ -63,12 +82,12 @@ export class Timeline<T> {
     return this.#thinned;
   }
 
-  /** Whether frames are held until `settle`, which wants to be called a slot and a half later. */
+  /** Whether frames are held until `settle`. */
   get unsettled(): boolean {
     return this.#held.length > 0;
   }
 
-  /** Milliseconds after which `settle` wants to be called, once `unsettled`. */
+  /** Milliseconds after the last frame at which `settle` wants to be called, while `unsettled`. */
   get settleMs(): number {
     return 1500 / this.#fps;
   }
@@ -111,7 +130,7 @@ export class Timeline<T> {
 
   /** How many times the last frame must be repeated for the line to reach this moment, given as `push` takes them. */
   repeatsUntil(timeUs: number, arrivalUs: number): number {
-    if (this.#originUs === undefined) return 0;
+    if (this.#slots === 0) return 0;
     const repeats = Math.max(Math.round(this.#slotTime(timeUs, arrivalUs)) - this.#slots, 0);
     this.#slots += repeats;
     return repeats;
@@ -136,13 +155,6 @@ export class Timeline<T> {
 
   /** A time as a number of slots since the first frame. */
   #slotTime(timeUs: number, arrivalUs: number): number {
-    const offsetUs = arrivalUs - timeUs;
-    if (this.#originUs === undefined) {
-      this.#originUs = arrivalUs;
-      this.#clockOffsetUs = offsetUs;
-    } else if (Math.abs(offsetUs - this.#clockOffsetUs) > MAX_SKEW_US) {
-      this.#clockOffsetUs = offsetUs;
-    }
-    return (timeUs + this.#clockOffsetUs - this.#originUs) / 1e6 * this.#fps;
+    return this.#clock.since(timeUs, arrivalUs) / 1e6 * this.#fps;
   }
 }

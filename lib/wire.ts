@@ -41,6 +41,9 @@ const TRICKLE_BYTES = 4096;
 /** How often the silence is looked at, in milliseconds. */
 const TICK_MS = 250;
 
+/** How long a hang-up waits for what is being written, in milliseconds. */
+export const LAST_WORDS_MS = 1000;
+
 /** How long the rest of a peer's words is waited for after our last one, in milliseconds. */
 const FAREWELL_MS = 1000;
 
@@ -118,16 +121,16 @@ export class Wire {
   }
 
   /**
-   * Writes one message given in two parts, of which the second may be large: the parts are never joined. Calls must not
-   * overlap. Throws `PeerLostError`.
+   * Writes one message given in parts. The first is sent together with the length and should be small; the others may be
+   * large: they are never joined. Calls must not overlap. Throws `PeerLostError`.
    */
-  async writeMessage(head: Uint8Array, body?: Uint8Array): Promise<void> {
+  async writeMessage(head: Uint8Array, ...rest: readonly Uint8Array[]): Promise<void> {
     const start = new Uint8Array(LENGTH_BYTES + head.length);
-    const length = head.length + (body?.length ?? 0);
+    const length = rest.reduce((sum, part) => sum + part.length, head.length);
     new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
     start.set(head, LENGTH_BYTES);
     await this.#writeAll(start);
-    if (body) await this.#writeAll(body);
+    for (const part of rest) await this.#writeAll(part);
   }
 
   /**

@@ -27,32 +27,36 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/frame.ts": place("shared", [], []),
   "lib/errors.ts": place("shared", [], []),
   "lib/clock.ts": place("shared", [], []),
-  "lib/mailbox.ts": place("shared", [], []),
+  "lib/mailbox.ts": place("shared", [], ["frame"]),
   "lib/timeline.ts": place("shared", [], []),
   "lib/source.ts": place("shared", [], ["frame"]),
   "lib/sink.ts": place("shared", [], ["frame"]),
 
   "lib/wire.ts": place("wire", [], ["clock", "errors"]),
-  "lib/window.ts": place("wire", [], ["errors"]),
+  "lib/send_window.ts": place("wire", [], ["errors"]),
   "lib/session.ts": place("wire", [], ["errors", "frame", "@std/bytes/equals"]),
+  "lib/pickle.ts": place("wire", [], ["errors", "frame", "@std/bytes/concat"]),
   "lib/receiver.ts": place("wire", [], [
     ...["clock", "errors", "frame", "mailbox"],
-    ...["session", "wire"],
+    ...["pickle", "session", "wire"],
   ]),
   "lib/sender.ts": place("wire", [], [
-    ...["clock", "errors", "frame", "sink"],
-    ...["receiver", "session", "window", "wire"],
+    ...["clock", "errors", "frame", "mailbox", "sink"],
+    ...["pickle", "receiver", "send_window", "session", "wire"],
   ]),
 
   "lib/child.ts": place("media", ["Command", "ChildProcess", "Signal", "errors"], [
     ...["clock", "errors"],
   ]),
+  "lib/avi.ts": place("media", [], []),
+  "lib/h264.ts": place("media", [], []),
+  "lib/ivf.ts": place("media", [], ["frame"]),
   "lib/camera.ts": place("media", [], [
-    ...["child", "clock", "errors", "frame", "source", "timeline"],
+    ...["avi", "child", "clock", "errors", "frame", "h264", "source"],
   ]),
-  "lib/display.ts": place("media", [], ["child", "clock", "frame", "mailbox", "sink"]),
+  "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
   "lib/recorder.ts": place("media", ["open", "stat", "remove", "errors"], [
-    ...["child", "clock", "errors", "frame", "mailbox", "sink", "timeline"],
+    ...["child", "clock", "errors", "frame", "ivf", "mailbox", "sink", "timeline"],
   ]),
 
   "lib/messages.ts": place("user", [], ["errors"]),

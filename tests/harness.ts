@@ -3,9 +3,10 @@
  * Everything here is disposable, so that a failing test leaves nothing running and nothing behind.
  */
 
+import { fileURLToPath as fromFileUrl } from "node:url";
 import config from "../deno.json" with { type: "json" };
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
 /** How long anything is waited for before the test fails: generous, for slow and busy machines. */
 const PATIENCE_MS = 30_000;
@@ -40,7 +41,7 @@ export class Running implements AsyncDisposable {
     const [program, ...args] = [...options.inside ?? [], ...command];
     const env: Record<string, string> = { ...Deno.env.toObject() };
     const wanted = {
-      LC_ALL: "en_US.UTF-8",
+      LC_ALL: "C.UTF-8",
       NO_COLOR: "1",
       DISPLAY: undefined,
       WAYLAND_DISPLAY: undefined,

@@ -277,14 +277,44 @@ test("layers: words in comments, strings and patterns are no breach, code around
   );
 });
 
-test("deno task layers: needs no right but to read the project, and exits 0 here", async () => {
-  const root = new URL("..", import.meta.url);
+/** Runs `deno task layers` in a folder: its exit status, and all it says. */
+async function runTask(cwd: string | URL): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "layers"],
-    cwd: root,
+    cwd,
     stdin: "null",
     env: { NO_COLOR: "1" },
   }).output();
-  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  assertEquals([code, text], [0, ""]);
+  const decoder = new TextDecoder();
+  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+test("deno task layers: says nothing and exits 0 where all is in its place, with the right to read alone", async () => {
+  assertEquals(await runTask(new URL("..", import.meta.url)), { code: 0, text: "" });
+});
+
+test("deno task layers: prints each breach as a line and exits 1", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const sources = await readSources(new URL("..", import.meta.url));
+    for (const name of ["lib", "scripts", "tests"]) await Deno.mkdir(`${folder}/${name}`);
+    for (const path of ["deno.json", "scripts/layers.ts", "server.ts", "client.ts"]) {
+      await Deno.copyFile(new URL(`../${path}`, import.meta.url), `${folder}/${path}`);
+    }
+    for (const [path, source] of sources) {
+      if (path.startsWith("lib/")) await Deno.writeTextFile(`${folder}/${path}`, source);
+    }
+    await Deno.writeTextFile(`${folder}/lib/clock.ts`, `export {};\nDeno.exit(1);\n`);
+    await Deno.writeTextFile(`${folder}/lib/utils.ts`, "");
+    const { code, text } = await runTask(folder);
+    assertEquals(code, 1);
+    const lines = text.split("\n");
+    assertEquals(lines.filter((line) => /^lib\/(clock|utils)\.ts:/.test(line)), [
+      "lib/clock.ts:2: Deno.exit has no place here",
+      "lib/utils.ts:1: no place in the table of scripts/layers.ts: " +
+      "say there where this file belongs",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { FrameQueue, NewestFrame } from "../lib/mailbox.ts";
+import type { Frame } from "../lib/frame.ts";
+import { FrameQueue, NewestFrame, newestOptions } from "../lib/mailbox.ts";
 import { test } from "./strict.ts";
 
 /** Whether a promise is settled once everything that could settle it has run. */
@@ -57,6 +58,77 @@ test("NewestFrame.close() drops what waits, wakes who waits, and is safe twice",
   empty.close();
   assertEquals(await waiting, undefined);
   assertEquals(empty.dropped, 0);
+});
+
+/** A place for three, where only capital letters stand alone. */
+function openThree(): NewestFrame<string> {
+  return new NewestFrame({ room: 3, standsAlone: (item) => item === item.toUpperCase() });
+}
+
+/** All that waits. */
+function drain<T>(box: NewestFrame<T>): T[] {
+  const items: T[] = [];
+  for (let item = box.poll(); item !== undefined; item = box.poll()) items.push(item);
+  return items;
+}
+
+test("NewestFrame with room for three gives three in order, and shows the first beforehand", async () => {
+  const box = openThree();
+  assertEquals(box.next, undefined);
+  assertEquals(box.poll(), undefined);
+  for (const item of ["A", "b", "c"]) box.push(item);
+  assertEquals(box.next, "A");
+  assertEquals(box.poll(), "A");
+  assertEquals(await box.take(), "b");
+  assertEquals(box.next, "c");
+  box.push("d");
+  box.push("e");
+  assertEquals(drain(box), ["c", "d", "e"]);
+  assertEquals(box.dropped, 0);
+});
+
+test("NewestFrame with too many drops all of them, and more up to one that stands alone", () => {
+  const box = openThree();
+  for (const item of ["A", "b", "c", "d", "e"]) box.push(item);
+  assertEquals(box.next, undefined);
+  assertEquals(box.dropped, 5);
+  for (const item of ["F", "g"]) box.push(item);
+  assertEquals(drain(box), ["F", "g"]);
+  assertEquals(box.dropped, 5);
+});
+
+test("NewestFrame that is full keeps one that stands alone when it comes, and only that", () => {
+  const box = openThree();
+  for (const item of ["A", "b", "c", "D"]) box.push(item);
+  assertEquals(drain(box), ["D"]);
+  assertEquals(box.dropped, 3);
+});
+
+test("NewestFrame gives who waits nothing that needs what was dropped", async () => {
+  const box = openThree();
+  for (const item of ["A", "b", "c", "d"]) box.push(item);
+  const waiting = box.take();
+  box.push("e");
+  assertFalse(await isSettled(waiting));
+  box.push("F");
+  assertEquals(await waiting, "F");
+  assertEquals(box.dropped, 5);
+});
+
+test("newestOptions() are one frame, or some tenths of a second where frames need each other", () => {
+  const frame = (keyframe: boolean): Frame => ({
+    data: new Uint8Array(1),
+    captureUs: 0,
+    sequence: 0,
+    keyframe,
+  });
+  for (const codec of ["raw", "mjpeg"] as const) {
+    assertEquals(newestOptions({ codec, fps: 20 }, 0.4), {});
+  }
+  const { room, standsAlone } = newestOptions({ codec: "h264", fps: 20 }, 0.4);
+  assertEquals(room, 8);
+  assertEquals([standsAlone?.(frame(true)), standsAlone?.(frame(false))], [true, false]);
+  assertEquals(newestOptions({ codec: "h264", fps: 1 }, 0.4).room, 2);
 });
 
 test("FrameQueue gives every item in order", async () => {

@@ -42,7 +42,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     "no-mirror": undefined,
     duration: "10",
     wire: "plain",
-    codec: "raw",
+    codec: "mjpeg",
     "list-cameras": undefined,
     lang: "pt",
     quiet: undefined,
@@ -170,9 +170,12 @@ test("client: each option sets what it names", () => {
   assertEquals(client("--no-mirror").mirror, false);
   assertEquals(client("--no-display").display, false);
   assertEquals(client("--duration", "0.5").durationSeconds, 0.5);
-  assertEquals(client("--wire", "plain").wire, "plain");
-  assertEquals(client("--wire", "call").wire, "call");
-  assertEquals(client("--codec", "raw").format.codec, "raw");
+  for (const wire of ["call", "plain", "pickle"] as const) {
+    assertEquals(client("--wire", wire).wire, wire);
+  }
+  for (const codec of ["raw", "mjpeg", "h264"] as const) {
+    assertEquals(client("--codec", codec).format.codec, codec);
+  }
   assertEquals(client("--list-cameras").listCameras, true);
 });
 
@@ -221,8 +224,8 @@ test("options: a value that cannot be is refused with what is wanted", () => {
       ["0", "0.0", "-5", "abc", "1e3", "10s"],
       "a number of seconds above 0 is wanted",
     ],
-    ["client", "wire", ["CALL", "udp", "call,plain"], "one of call, plain"],
-    ["client", "codec", ["RAW", "vp8"], "one of raw"],
+    ["client", "wire", ["CALL", "udp", "call,plain"], "one of call, plain, pickle is wanted"],
+    ["client", "codec", ["RAW", "vp8"], "one of raw, mjpeg, h264 is wanted"],
     ["server", "lang", ["fr", "PT", "pt_BR"], "one of pt, en is wanted"],
     ["client", "lang", ["portugues"], "one of pt, en is wanted"],
   ];
@@ -274,6 +277,8 @@ test("options: options that contradict each other are both named", () => {
     ["client", ["--camera", "0", "--input", "test"], "--camera", "--input"],
     ["client", ["--wire", "plain", "--size", "640x480"], "--wire plain", "--size 640x480"],
     ["client", ["--size=320x241", "--wire=plain"], "--wire plain", "--size 320x241"],
+    ["client", ["--wire", "plain", "--codec", "mjpeg"], "--wire plain", "--codec mjpeg"],
+    ["client", ["--codec", "h264", "--wire", "pickle"], "--wire pickle", "--codec h264"],
   ];
   for (const [program, args, one, other] of cases) {
     assertEquals(
@@ -290,7 +295,7 @@ test("options: an option without its value is named", () => {
   for (const program of PROGRAMS) {
     for (const [name, value] of Object.entries(OPTIONS[program])) {
       if (value === undefined) continue;
-      for (const args of [[`--${name}`], [`--${name}`, "--help"], [`--${name}`, ""]]) {
+      for (const args of [[`--${name}`], [`--${name}`, "--help"]]) {
         assertEquals(
           refusal(program, args),
           `--${name} needs a value. --help shows what there is.`,
@@ -299,6 +304,13 @@ test("options: an option without its value is named", () => {
       }
       assertStringIncludes(refusal(program, [`--${name}=`]), `--${name}`);
     }
+  }
+});
+
+test("options: an option whose value is empty, as from a variable that is not set, is named", () => {
+  for (const program of PROGRAMS) {
+    assertStringIncludes(refusal(program, ["--host", ""]), "--host needs a value");
+    assertStringIncludes(refusal(program, ["--host="]), "--host");
   }
 });
 

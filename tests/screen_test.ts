@@ -138,12 +138,6 @@ onScreen(
     delays.sort((a, b) => a - b);
     assert(delays.length > real.fps / 2, `only ${delays.length} pictures seen in two seconds`);
     const median = delays[Math.floor(delays.length / 2)]!;
-    if (Deno.env.get("SHOW_FIGURES")) {
-      // deno-lint-ignore no-console
-      console.log(
-        `median ${median.toFixed(1)} ms of ${delays.length}, slowest ${delays.at(-1)!.toFixed(1)}`,
-      );
-    }
     assertLess(median, 150);
   },
 );

@@ -41,9 +41,14 @@ function frame(parts: Partial<Frame> = {}): Frame {
   return { data: new Uint8Array(SMALL_BYTES), captureUs: 0, sequence: 0, keyframe: true, ...parts };
 }
 
-/** A video message of the smallest raw picture. */
-function video(header: Uint8Array, dataBytes: number): Uint8Array {
-  return bytes(header, new Uint8Array(dataBytes));
+/** How the data of each codec begins. */
+const BEGINNINGS = { raw: "", mjpeg: "ff d8", h264: "00 00 00 01" } as const;
+
+/** A video message with that much data, which begins as the codec's does. */
+function video(header: Uint8Array, dataBytes: number, codec: Codec = "raw"): Uint8Array {
+  const data = new Uint8Array(dataBytes);
+  data.set(bytes(BEGINNINGS[codec]).subarray(0, dataBytes));
+  return bytes(header, data);
 }
 
 test("encodeHello() writes the kind, the magic and JSON", () => {
@@ -177,7 +182,7 @@ test("a frame is a keyframe by its flag in h264 and always in the other codecs",
     ] as const
   ) {
     const header = bytes("02", flags, "00 00", "00 00 00 00", "00 00 00 00 00 00 00 00");
-    const got = decodeVideo(video(header, SMALL_BYTES), { ...SMALL, codec });
+    const got = decodeVideo(video(header, SMALL_BYTES, codec), { ...SMALL, codec });
     assertEquals(got.keyframe, keyframe, `${codec} ${flags}`);
   }
 });
@@ -427,21 +432,52 @@ test("decodeVideo() takes a raw picture of exactly its size", () => {
   }
 });
 
-test("decodeVideo() takes a compressed picture of 1 byte to its bound, and none beyond", () => {
+test("decodeVideo() takes a compressed picture up to its bound, and none beyond", () => {
   const header = encodeVideoHeader(frame());
   const most = SMALL_BYTES + 4096;
   for (const codec of ["mjpeg", "h264"] satisfies Codec[]) {
     const format = { ...SMALL, codec };
-    for (const count of [1, most]) {
-      assertEquals(decodeVideo(video(header, count), format).data.length, count);
+    for (const count of [4, most]) {
+      assertEquals(decodeVideo(video(header, count, codec), format).data.length, count);
     }
     for (const count of [0, most + 1]) {
       assertThrows(
-        () => decodeVideo(video(header, count), format),
+        () => decodeVideo(video(header, count, codec), format),
         ProtocolError,
         `a frame of ${count} bytes is not a ${codec} picture of 16x16`,
       );
     }
+  }
+});
+
+test("decodeVideo() refuses a compressed picture that does not begin as its codec does", () => {
+  const header = encodeVideoHeader(frame());
+  for (const beginning of ["00 00 01", "00 00 00 01"]) {
+    const message = bytes(header, beginning, "65 88");
+    assertEquals(
+      decodeVideo(message, { ...SMALL, codec: "h264" }).data.length,
+      message.length - 16,
+    );
+  }
+  for (
+    const [codec, data] of [
+      ["mjpeg", "ff"],
+      ["mjpeg", "ff d9 ff"],
+      ["mjpeg", "00 ff d8"],
+      ["mjpeg", "00 00 00 01"],
+      ["h264", "00 00"],
+      ["h264", "00 00 00"],
+      ["h264", "00 00 00 00 01"],
+      ["h264", "00 01 00 00"],
+      ["h264", "01 00 00 01"],
+      ["h264", "ff d8 ff e0"],
+    ] as const
+  ) {
+    assertThrows(
+      () => decodeVideo(bytes(header, data), { ...SMALL, codec }),
+      ProtocolError,
+      `a frame does not begin as ${codec} does`,
+    );
   }
 });
 

@@ -158,19 +158,16 @@ test(
     await using client = start("client", ["--port", port!, "--input", "test", "--duration", "2"]);
     await client.exits(0);
     const { stdout, stderr } = await server.exits(0);
-    assertMatch(stdout, /^Recorded 00:00:02, 40 frames, 0 lost: video\.avi /m);
+    const recorded = /^Recorded 00:00:02, (\d+) frames.*: video\.avi \(/m.exec(stdout)?.[1];
     assertMatch(stdout, /^Call ended by the CLIENT$/m);
     assertEquals(stderr, "");
 
     assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["video.avi"]);
     const { codec, tag, width, height, frames } = await probe(`${folder.path}/video.avi`);
-    assertEquals({ codec, tag, width, height, frames }, {
-      codec: "mpeg4",
-      tag: "XVID",
-      width: 320,
-      height: 240,
-      frames: 40,
-    });
+    assertEquals([codec, tag, width, height], ["mpeg4", "XVID", 320, 240]);
+    assertEquals(`${frames}`, recorded, stdout);
+    // 40 of them, unless this machine is so busy that the client had to drop one.
+    assertEquals(frames >= 38 && frames <= 40, true, stdout);
   },
   { ignore: !await hasBundler() },
 );

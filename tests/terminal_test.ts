@@ -21,7 +21,7 @@ class Terminal implements AsyncDisposable {
     const line = `echo before:$(stty -g); ${quoted}; echo status:$?; echo after:$(stty -g)`;
     const child = new Deno.Command("script", {
       args: ["--quiet", "--flush", "--return", "--command", line, "/dev/null"],
-      env: { LC_ALL: "en_US.UTF-8", SHELL: "/bin/sh" },
+      env: { LC_ALL: "C.UTF-8", SHELL: "/bin/sh" },
       stdin: "piped",
       stdout: "piped",
       stderr: "null",

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertGreater, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
+import { within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
 import { Wire, type WireOptions } from "../lib/wire.ts";
 import { bytes, framed, length, text } from "./bytes.ts";
@@ -54,6 +55,14 @@ test("writeMessage() puts the length in front, eight bytes, the smallest part fi
     bytes("02 01 03 00 00 00 00 00"), // both parts together: 0x030102
   );
   assertEquals((await open.far.readExactly(0x030102)).length, 0x030102);
+});
+
+test("writeMessage() writes any number of parts as one message, empty ones too", async () => {
+  using open = openWire();
+  const nothing = new Uint8Array(0);
+  await open.wire.writeMessage(nothing, text("ab"), nothing, text("c"));
+  assertEquals(await open.far.readExactly(11), bytes("03 00 00 00 00 00 00 00", "61 62 63"));
+  assertEquals(open.near.writtenBytes, 11);
 });
 
 test("writeMessage() writes a message of no bytes as a length of zero", async () => {
@@ -228,8 +237,9 @@ test("a peer that takes nothing of what is written is lost by its silence", asyn
 });
 
 test("a byte at a time is silence; a slow link is not", async () => {
-  using trickle = openWire(SOON);
+  // The one that lasts is looked at first: it would be lost before the other.
   using slow = openWire(SOON);
+  using trickle = openWire(SOON);
   // 20 bytes a second, and 40,000.
   using _trickling = drip(trickle, new Uint8Array(1), 50);
   const slowly = drip(slow, new Uint8Array(2000), 50);
@@ -245,8 +255,8 @@ test("a byte at a time is silence; a slow link is not", async () => {
 });
 
 test("a link that takes what is written, slowly, is not silent", async () => {
-  using silent = openWire(SOON);
   using open = openWire(SOON, { room: 2000 });
+  using silent = openWire(SOON);
   const message = new Uint8Array(100_000);
   const writing = open.wire.writeMessage(message);
   writing.catch(() => {}); // Its failure is seen below.
@@ -285,6 +295,7 @@ test("patience is renewed by every message", async () => {
   const reading = (async (): Promise<void> => {
     while (await open.wire.readMessage(1) !== null) count++;
   })();
+  reading.catch(() => {}); // Its failure is seen below.
   assertEquals(await loss(() => other.wire.readMessage(1)), "silence");
   assertFalse(open.near.closed);
   assertGreater(count, 1);
@@ -308,7 +319,7 @@ test("finish() lets go after a second of a peer that never finishes", async () =
   using open = openWire();
   using _talking = drip(open, new Uint8Array(1000), 20);
   const start = performance.now();
-  await open.wire.finish();
+  await within(open.wire.finish(), 3000);
   const tookMs = performance.now() - start;
   assert(tookMs > 900 && tookMs < 2000, `${tookMs} ms`);
   assert(open.near.closed);

@@ -6,9 +6,10 @@
  * and measures from the acks how fast the link delivers.
  *
  * ```
- *  rate of one ack = bytes delivered since that frame was sent / time since it was sent
+ *  rate of one ack = bytes delivered since that frame was sent / time in which they were delivered
  *  rate of the link = the best of the last two seconds
- *  room             = nothing under way, or all under way and this frame fit into 100 ms of that rate
+ *  room             = nothing under way, or all under way and this frame fit into 100 ms of that rate;
+ *                     before the first ack, three frames
  * ```
  *
  * The best, not the mean: a frame that waited for a busy processor says nothing of the link. A link that stops is
@@ -25,6 +26,12 @@ const WINDOW_MS = 100;
 /** How old the oldest frame under way may be before nothing is added, in milliseconds. */
 const STALL_MS = 500;
 
+/**
+ * How many frames may go before the first ack has told the rate: the receiver's start takes as long as a few frames, and on
+ * a slow link the delay of three is over in a moment.
+ */
+const FIRST_FRAMES = 3;
+
 /** How long a measured rate is believed, in milliseconds. */
 const RATE_MEMORY_MS = 2000;
 
@@ -32,6 +39,8 @@ interface UnderWay {
   readonly sequence: number;
   readonly bytes: number;
   readonly sentMs: number;
+  /** When the link began with what `deliveredBefore` does not hold. */
+  readonly fromMs: number;
   readonly deliveredBefore: number;
 }
 
@@ -40,6 +49,8 @@ export class SendWindow {
   #underWay: UnderWay[] = [];
   #bytes = 0;
   #delivered = 0;
+  #lastSequence: number | undefined;
+  #lastAckMs = 0;
   #rates: { readonly atMs: number; readonly bytesPerMs: number }[] = [];
 
   /** How many frames are under way. */
@@ -52,12 +63,17 @@ export class SendWindow {
     const oldest = this.#underWay[0];
     if (oldest === undefined) return true;
     if (nowMs - oldest.sentMs > STALL_MS) return false;
+    if (this.#rates.length === 0) return this.#underWay.length < FIRST_FRAMES;
     return this.#bytes + bytes <= this.#rate(nowMs) * WINDOW_MS;
   }
 
   /** Notes a frame that is handed to the link. */
   sent(sequence: number, bytes: number, nowMs: number): void {
-    this.#underWay.push({ sequence, bytes, sentMs: nowMs, deliveredBefore: this.#delivered });
+    // What is under way already counts for this frame's rate as well: so does the time it has taken.
+    const oldest = this.#underWay[0];
+    const fromMs = oldest ? Math.max(oldest.sentMs, this.#lastAckMs) : nowMs;
+    const deliveredBefore = this.#delivered;
+    this.#underWay.push({ sequence, bytes, sentMs: nowMs, fromMs, deliveredBefore });
     this.#bytes += bytes;
   }
 
@@ -78,15 +94,14 @@ export class SendWindow {
     }
     const last = arrived[arrived.length - 1]!;
     this.#lastSequence = last.sequence;
+    this.#lastAckMs = nowMs;
     // A clock of whole milliseconds would make a fast link infinite; below a tenth of one the figure means nothing.
-    const tookMs = Math.max(nowMs - last.sentMs, 0.1);
+    const tookMs = Math.max(nowMs - last.fromMs, 0.1);
     this.#rates.push({
       atMs: nowMs,
       bytesPerMs: (this.#delivered - last.deliveredBefore) / tookMs,
     });
   }
-
-  #lastSequence: number | undefined;
 
   /** The best rate of the last two seconds, in bytes a millisecond; the newest one alone where all are older. */
   #rate(nowMs: number): number {

@@ -1,0 +1,89 @@
+/**
+ * Encoded frames, each with its length, out of an ffmpeg that writes AVI to a pipe: of the containers it has for both MJPEG
+ * and H.264, the plainest. A frame is complete the moment it is read; a bare stream of either codec shows the end of a frame
+ * only by the beginning of the next one, which is a frame of delay.
+ *
+ * ```
+ *  "RIFF" size "AVI "   "LIST" size "hdrl" …   …   "LIST" size "movi"   "00dc" n:u32 frame (padded to even)   …
+ * ```
+ *
+ * Knows nothing of processes: the bytes come from a function.
+ */
+
+/** Fills a buffer with the next bytes and gives it back, or `null` where the stream ends before. */
+export type ReadExactly = (into: Uint8Array<ArrayBuffer>) => Promise<Uint8Array | null>;
+
+/** Bytes of a chunk's name and length. */
+const CHUNK_HEADER_BYTES = 8;
+
+/** What comes before the first frame is a few kilobytes; more is no AVI of ffmpeg's. */
+const MAX_PREAMBLE_BYTES = 1024 * 1024;
+
+/** Reads the frames of the first stream of an AVI. */
+export class AviReader {
+  readonly #read: ReadExactly;
+  readonly #maxFrameBytes: number;
+  #inFrames = false;
+
+  /** Frames of more than `maxFrameBytes` are not believed. */
+  constructor(read: ReadExactly, maxFrameBytes: number) {
+    this.#read = read;
+    this.#maxFrameBytes = maxFrameBytes;
+  }
+
+  /** The next frame, or `null` where the stream ends or stops being an AVI. */
+  async next(): Promise<Uint8Array | null> {
+    if (!this.#inFrames && !await this.#skipPreamble()) return null;
+    while (true) {
+      const chunk = await this.#chunk();
+      if (chunk === null) return null;
+      // An empty frame stands for a moment without one; the index behind the last frame ends it.
+      if (chunk.name === "00dc" && chunk.bytes > 0) {
+        if (chunk.bytes > this.#maxFrameBytes) return null;
+        const frame = await this.#read(new Uint8Array(chunk.bytes));
+        if (frame === null || !await this.#skip(chunk.bytes % 2)) return null;
+        return frame;
+      }
+      if (chunk.name === "idx1") return null;
+      if (chunk.bytes > MAX_PREAMBLE_BYTES) return null;
+      if (!await this.#skip(chunk.bytes + chunk.bytes % 2)) return null;
+    }
+  }
+
+  async #skipPreamble(): Promise<boolean> {
+    const riff = await this.#chunk();
+    if (riff?.name !== "RIFF" || await this.#name() !== "AVI ") return false;
+    for (let left = MAX_PREAMBLE_BYTES; left > 0;) {
+      const chunk = await this.#chunk();
+      if (chunk === null) return false;
+      let bytes = chunk.bytes;
+      if (chunk.name === "LIST") {
+        if (await this.#name() === "movi") return this.#inFrames = true;
+        bytes -= 4;
+      }
+      left -= bytes;
+      if (left <= 0 || !await this.#skip(bytes + bytes % 2)) return false;
+    }
+    return false;
+  }
+
+  async #chunk(): Promise<{ readonly name: string; readonly bytes: number } | null> {
+    const header = await this.#read(new Uint8Array(CHUNK_HEADER_BYTES));
+    if (header === null) return null;
+    const view = new DataView(header.buffer, header.byteOffset);
+    return { name: fourCharacters(header), bytes: view.getUint32(4, true) };
+  }
+
+  async #name(): Promise<string> {
+    const name = await this.#read(new Uint8Array(4));
+    return name === null ? "" : fourCharacters(name);
+  }
+
+  async #skip(bytes: number): Promise<boolean> {
+    return bytes === 0 || await this.#read(new Uint8Array(bytes)) !== null;
+  }
+}
+
+function fourCharacters(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(0, 4));
+}

@@ -1,0 +1,150 @@
+/**
+ * A call with a real camera (`deno task test:camera`): this machine's own, or the one on another machine, where
+ * `CAMERA_RUN` names a command that runs a command line there. That machine needs this folder at the same path, as one that
+ * shares the disk has. Where it reaches this machine (`CAMERA_HOST` says under which address; 127.0.0.1 and 10.0.2.2, what
+ * qemu calls the machine around it, are tried by themselves), the server runs here; else the whole call is made there.
+ */
+
+// deno-lint-ignore-file no-console
+
+import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import {
+  commandLine,
+  type Outcome,
+  probe,
+  Running,
+  startServer,
+  temporaryFolder,
+} from "./harness.ts";
+import { test } from "./strict.ts";
+
+/** Seconds of a call; and how long a machine that has to boot first may take, in milliseconds. */
+const SECONDS = 8;
+const PATIENCE_MS = 240_000;
+
+const run = Deno.env.get("CAMERA_RUN");
+const hosts = Deno.env.get("CAMERA_HOST") ?? "127.0.0.1 10.0.2.2";
+
+/** Runs a command line where the camera is, and waits for its end. */
+async function atCamera(line: string): Promise<Outcome> {
+  await using running = new Running(["sh", "-c", run ? `${run} ${quoted(line)}` : line]);
+  const timer = setTimeout(() => running.signal("SIGTERM"), PATIENCE_MS);
+  const outcome = await running.ended;
+  clearTimeout(timer);
+  return outcome;
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function shellLine(words: readonly string[]): string {
+  return words.map(quoted).join(" ");
+}
+
+/** Lines that find an address under which this machine is reached from there, as `$host`; empty if there is none. */
+function findHost(port: number): string {
+  return `host=; for h in ${hosts}; do
+    if timeout 3 bash -c "exec 3<>/dev/tcp/$h/${port}" 2>/dev/null; then host=$h; break; fi; done`;
+}
+
+test("a call with a real camera: its pictures arrive, move, and are recorded at true speed", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using called = await startServer(["--record", file, "--stay"]);
+  const options = ["--port", String(called.port), "--no-display", "--duration", String(SECONDS)];
+  const send = `${shellLine(commandLine("client", options))} --host "$host"`;
+  const { code, stdout, stderr } = await atCamera(`
+    ${shellLine(commandLine("client", ["--list-cameras"]))}
+    ${findHost(called.port)}
+    test -n "$host" || exit 75
+    ${send}`);
+  console.log(stdout + stderr);
+  if (code === 75) {
+    console.log("This machine is not reached from there: the whole call is made there.");
+    await callThere();
+    return;
+  }
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, "Cameras:");
+  assertStringIncludes(stdout, "Call ended by the CLIENT");
+  await called.server.says(/Call ended by the CLIENT/);
+  called.server.signal("SIGTERM");
+  await called.server.exits(0);
+  console.log(called.server.stdout);
+  const { codec, tag, frames, seconds } = await probe(file);
+  assertEquals(`${codec} ${tag}`, "mpeg4 XVID");
+  assert(Math.abs(seconds - SECONDS) <= SECONDS * 0.05, `${seconds} s recorded of ${SECONDS}`);
+  const distinct = await distinctFrames(file);
+  console.log(
+    `${frames} frames in ${seconds} s, ${distinct} of them different from the one before`,
+  );
+  assertGreater(distinct, frames / 2);
+});
+
+test("a camera that is not there, and one in use, are named with the cure", async () => {
+  const call = (camera: string): string =>
+    shellLine(
+      commandLine("client", [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "9",
+        "--camera",
+        camera,
+        "--no-display",
+      ]),
+    );
+  // Somebody listens, so that what fails is the camera.
+  const { stdout, stderr } = await atCamera(`
+    ${
+    shellLine(
+      commandLine("server", ["--host", "127.0.0.1", "--port", "9", "--no-record", "--no-display"]),
+    )
+  } >/dev/null 2>&1 & server=$!
+    sleep 5
+    ${call("97")}; echo missing:$?
+    ffmpeg -nostdin -loglevel quiet -f v4l2 -i /dev/video0 -f null - & holder=$!
+    sleep 6
+    ${call("0")}; echo busy:$?
+    kill $holder $server; wait`);
+  console.log(stdout + stderr);
+  assertStringIncludes(stdout, "missing:1");
+  assertStringIncludes(stdout, "busy:1");
+  assertStringIncludes(stderr, "was not found");
+  assertStringIncludes(stderr, "in use by another program");
+});
+
+/** The whole call on the camera's machine: what its recording holds is told by ffprobe there. */
+async function callThere(): Promise<void> {
+  const server = ["--host", "127.0.0.1", "--port", "8080", "--record", "$folder/video.avi"];
+  const client = ["--host", "127.0.0.1", "--no-display", "--duration", String(SECONDS)];
+  const { stdout, stderr } = await atCamera(`
+    folder=$(mktemp -d)
+    ${
+    shellLine(commandLine("server", [...server, "--no-display"])).replace(
+      "'$folder/video.avi'",
+      '"$folder/video.avi"',
+    )
+  } & server=$!
+    sleep 8
+    ${shellLine(commandLine("client", client))}; echo client:$?
+    wait $server; echo server:$?
+    ffprobe -v error -count_frames -show_entries stream=codec_tag_string,nb_read_frames,duration -of compact "$folder/video.avi"`);
+  console.log(stdout + stderr);
+  assertStringIncludes(stdout, "client:0");
+  assertStringIncludes(stdout, "server:0");
+  const [, seconds] = /codec_tag_string=XVID\|duration=([\d.]+)/.exec(stdout) ?? [];
+  assert(Math.abs(Number(seconds) - SECONDS) <= SECONDS * 0.1, `${seconds} s of ${SECONDS}`);
+}
+
+/** How many frames of a file differ visibly from the one before. */
+async function distinctFrames(path: string): Promise<number> {
+  const { stderr } = await new Deno.Command("ffmpeg", {
+    args: ["-hide_banner", "-nostats", "-i", path, "-vf", "mpdecimate,showinfo", "-f", "null", "-"],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  return new TextDecoder().decode(stderr).match(/ n: *\d+ /g)?.length ?? 0;
+}

@@ -1,0 +1,506 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertNotEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { nowUs, pause } from "../lib/clock.ts";
+import { RecordingError } from "../lib/errors.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame.ts";
+import {
+  checkFolder,
+  checkRecorder,
+  Recorder,
+  recorderArguments,
+  reserveFile,
+} from "../lib/recorder.ts";
+import {
+  numberedFrame,
+  paintNumber,
+  readNumbers,
+  readPicture,
+  readPictures,
+  type Size,
+} from "./numbered.ts";
+import { canSeeProcesses, childrenWith } from "./processes.ts";
+import { test } from "./strict.ts";
+
+/** A folder of its own for a test. */
+class Folder implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<Folder> {
+    return new Folder(await Deno.makeTempDir({ prefix: "chamada-" }));
+  }
+
+  /** The names in it, in order. */
+  names(): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** What ffprobe says of the pictures of a file. */
+async function probe(path: string): Promise<Record<string, string>> {
+  const { code, stdout, stderr } = await new Deno.Command("ffprobe", {
+    args: [
+      ...["-hide_banner", "-loglevel", "error", "-select_streams", "v:0", "-show_entries"],
+      "stream=codec_name,codec_tag_string,width,height,avg_frame_rate,duration,nb_frames",
+      ...["-of", "default=noprint_wrappers=1", `file:${path}`],
+    ],
+    stdin: "null",
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  return Object.fromEntries(
+    new TextDecoder().decode(stdout).trim().split("\n").map((line) => line.split("=")),
+  );
+}
+
+function record(
+  path: string,
+  format: VideoFormat = DEFAULT_FORMAT,
+  stamps: "capture" | "arrival" = "capture",
+): Recorder {
+  return new Recorder({ path, format, fps: format.fps, stamps });
+}
+
+/** The numbers from `first` up to, but not including, `end`. */
+function numbers(first: number, end: number): number[] {
+  return Array.from({ length: end - first }, (_, index) => first + index);
+}
+
+test("numbered pictures: what is painted is read, mirrored or not, in every size from 64x48", () => {
+  const sizes: readonly Size[] = [
+    { width: 64, height: 48 },
+    { width: 65, height: 49 },
+    { width: 320, height: 240 },
+    { width: 321, height: 241 },
+    { width: 1280, height: 720 },
+  ];
+  for (const size of sizes) {
+    for (const number of [0, 1, 2, 0x8000, 0x1234, 0xaaaa, 0x5555, 0xfffe, 0xffff]) {
+      const data = paintNumber(number, size);
+      assertEquals(readPicture(data, size), { number, mirrored: false });
+      const mirror = new Uint8Array(data.length);
+      for (let y = 0; y < size.height; y++) {
+        for (let x = 0; x < size.width; x++) {
+          const from = (y * size.width + x) * 3;
+          mirror.set(data.subarray(from, from + 3), (y * size.width + size.width - 1 - x) * 3);
+        }
+      }
+      assertEquals(readPicture(mirror, size), { number, mirrored: true });
+    }
+  }
+});
+
+test("numbered pictures: red and blue exchanged, upside down or grey, they are not read", () => {
+  const data = paintNumber(0x1234, DEFAULT_FORMAT);
+  const refused = (changed: Uint8Array): boolean => {
+    try {
+      return readPicture(changed, DEFAULT_FORMAT).number !== 0x1234;
+    } catch {
+      return true;
+    }
+  };
+  const { width, height } = DEFAULT_FORMAT;
+  const upsideDown = new Uint8Array(data.length);
+  for (let y = 0; y < height; y++) {
+    upsideDown.set(data.subarray(y * width * 3, (y + 1) * width * 3), (height - 1 - y) * width * 3);
+  }
+  assert(refused(upsideDown));
+  const rgb = data.map((_, index) => data[index - index % 3 + 2 - index % 3]!);
+  assertEquals(readPicture(rgb, DEFAULT_FORMAT).mirrored, true);
+  assert(refused(data.map((value) => value / 4 + 96)));
+  assert(refused(new Uint8Array(data.length)));
+});
+
+test("reserveFile() makes the file, and takes the next free number where there is one", async () => {
+  await using folder = await Folder.make();
+  const wanted = `${folder.path}/video.avi`;
+  assertEquals(await reserveFile(wanted), wanted);
+  assertEquals(await reserveFile(wanted), `${folder.path}/video-2.avi`);
+  assertEquals(await reserveFile(wanted), `${folder.path}/video-3.avi`);
+  await Deno.remove(`${folder.path}/video-2.avi`);
+  assertEquals(await reserveFile(wanted), `${folder.path}/video-2.avi`);
+  assertEquals(folder.names(), ["video-2.avi", "video-3.avi", "video.avi"]);
+});
+
+test("reserveFile() never touches a file that is there", async () => {
+  await using folder = await Folder.make();
+  await Deno.writeTextFile(`${folder.path}/video.avi`, "one");
+  await Deno.writeTextFile(`${folder.path}/video-2.avi`, "two");
+  await Deno.mkdir(`${folder.path}/video-3.avi`);
+  assertEquals(await reserveFile(`${folder.path}/video.avi`), `${folder.path}/video-4.avi`);
+  assertEquals(await Deno.readTextFile(`${folder.path}/video.avi`), "one");
+  assertEquals(await Deno.readTextFile(`${folder.path}/video-2.avi`), "two");
+});
+
+test("reserveFile() puts the number before the last dot of the name, or at its end", async () => {
+  await using folder = await Folder.make();
+  await Deno.mkdir(`${folder.path}/aulas.2023`);
+  const cases: readonly (readonly [string, string])[] = [
+    ["aula.01.avi", "aula.01-2.avi"],
+    ["aula", "aula-2"],
+    ["aulas.2023/aula", "aulas.2023/aula-2"],
+    ["aulas.2023/aula.avi", "aulas.2023/aula-2.avi"],
+    ["vídeo da aula (1).avi", "vídeo da aula (1)-2.avi"],
+    ["line\nbreak.avi", "line\nbreak-2.avi"],
+  ];
+  for (const [wanted, second] of cases) {
+    assertEquals(await reserveFile(`${folder.path}/${wanted}`), `${folder.path}/${wanted}`);
+    assertEquals(await reserveFile(`${folder.path}/${wanted}`), `${folder.path}/${second}`);
+  }
+});
+
+test("reserveFile() gives every one who asks at the same time a file of its own", async () => {
+  await using folder = await Folder.make();
+  const wanted = `${folder.path}/video.avi`;
+  const paths = await Promise.all(numbers(0, 20).map(() => reserveFile(wanted)));
+  assertEquals(new Set(paths).size, 20);
+  assertEquals(folder.names().length, 20);
+});
+
+test(
+  "reserveFile() and checkFolder() do not follow a link that stands in the place of the file",
+  async () => {
+    await using folder = await Folder.make();
+    await using other = await Folder.make();
+    const wanted = `${folder.path}/video.avi`;
+    await Deno.symlink(`${other.path}/planted.avi`, wanted);
+    await checkFolder(wanted);
+    assertEquals(await reserveFile(wanted), `${folder.path}/video-2.avi`);
+    assertEquals(other.names(), []);
+    await Deno.writeTextFile(`${other.path}/mine.txt`, "mine");
+    await Deno.symlink(`${other.path}/mine.txt`, `${folder.path}/video-3.avi`);
+    assertEquals(await reserveFile(wanted), `${folder.path}/video-4.avi`);
+    assertEquals(await Deno.readTextFile(`${other.path}/mine.txt`), "mine");
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
+test("checkFolder() leaves nothing behind, whether the file is there or not", async () => {
+  await using folder = await Folder.make();
+  await checkFolder(`${folder.path}/video.avi`);
+  assertEquals(folder.names(), []);
+  await Deno.writeTextFile(`${folder.path}/video.avi`, "one");
+  await checkFolder(`${folder.path}/video.avi`);
+  assertEquals(folder.names(), ["video.avi"]);
+  assertEquals(await Deno.readTextFile(`${folder.path}/video.avi`), "one");
+});
+
+test("checkFolder(), reserveFile(): a folder that does not exist, or is a file, is named", async () => {
+  await using folder = await Folder.make();
+  await Deno.writeTextFile(`${folder.path}/file.txt`, "");
+  for (const wanted of ["nowhere/video.avi", "a/b/c.avi", "file.txt/video.avi"]) {
+    for (const check of [checkFolder, reserveFile]) {
+      const path = `${folder.path}/${wanted}`;
+      const error = await assertRejects(() => check(path), RecordingError);
+      assertEquals([error.kind, error.path], ["no-folder", path]);
+    }
+  }
+  assertEquals(folder.names(), ["file.txt"]);
+});
+
+test("checkFolder(): the path of a folder is not that of a file", async () => {
+  await using folder = await Folder.make();
+  for (const path of [folder.path, `${folder.path}/`, `${folder.path}/.`]) {
+    const error = await assertRejects(() => checkFolder(path), RecordingError);
+    assertEquals([error.kind, error.path], ["is-folder", path]);
+  }
+});
+
+test(
+  "checkFolder(), reserveFile(): a place where nobody may make files, not even root, is not writable",
+  async () => {
+    const path = "/sys/video.avi";
+    for (const check of [checkFolder, reserveFile]) {
+      const error = await assertRejects(() => check(path), RecordingError);
+      assertEquals([error.kind, error.path], ["not-writable", path]);
+    }
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
+
+test(
+  "checkFolder(): a folder without the right to write is not writable (root has every right)",
+  async () => {
+    await using folder = await Folder.make();
+    await Deno.chmod(folder.path, 0o555);
+    const path = `${folder.path}/video.avi`;
+    const error = await assertRejects(() => checkFolder(path), RecordingError);
+    assertEquals(error.kind, "not-writable");
+    await Deno.chmod(folder.path, 0o755);
+  },
+  { ignore: Deno.build.os === "windows" || Deno.uid() === 0 },
+);
+
+test("checkFolder(): a name that no system takes is refused with the system's words", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/${"a".repeat(300)}.avi`;
+  const error = await assertRejects(() => checkFolder(path), RecordingError);
+  assertEquals([error.kind, error.path], ["other", path]);
+  assert(error.cause instanceof Error && error.cause.message !== "");
+});
+
+test("checkRecorder() is content where ffmpeg is installed", async () => {
+  await checkRecorder();
+});
+
+test("recorder arguments: XVID in AVI at the rate of the recording, every packet written at once", () => {
+  const args = recorderArguments({
+    path: "-y:%d.avi",
+    format: { codec: "raw", width: 321, height: 241, fps: 30 },
+    fps: 20,
+    stamps: "capture",
+  });
+  const valueOf = (option: string, from = 0): string => args[args.indexOf(option, from) + 1]!;
+  assertEquals(valueOf("-f"), "rawvideo");
+  assertEquals(valueOf("-pixel_format"), "bgr24");
+  assertEquals(valueOf("-video_size"), "321x241");
+  assertEquals(valueOf("-framerate"), "20");
+  const input = args.indexOf("-i");
+  assertEquals(valueOf("-c:v", input), "mpeg4");
+  assertEquals(valueOf("-vtag", input), "XVID");
+  assertEquals(valueOf("-f", input), "avi");
+  assertEquals(valueOf("-flush_packets", input), "1");
+  assertEquals(args.includes("-y"), true);
+  assertEquals(args.at(-1), "file:-y:%d.avi");
+});
+
+test("recorder: 40 frames are in the file once each, in order, for two seconds, as XVID in AVI", async () => {
+  await using folder = await Folder.make();
+  const path = await reserveFile(`${folder.path}/video.avi`);
+  const recorder = record(path);
+  for (const n of numbers(0, 40)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+  const recording = await recorder.close();
+  assertEquals(recording, { frames: 40, seconds: 2, lost: 0, failure: undefined });
+  assertEquals(recorder.path, path);
+  assertEquals(
+    await readPictures(path),
+    numbers(0, 40).map((number) => ({ number, mirrored: false })),
+  );
+  assertEquals(await probe(path), {
+    codec_name: "mpeg4",
+    codec_tag_string: "XVID",
+    width: "320",
+    height: "240",
+    avg_frame_rate: "20/1",
+    duration: "2.000000",
+    nb_frames: "40",
+  });
+});
+
+test("recorder: odd and smallest sizes, and broken rates, are recorded as they are", async () => {
+  await using folder = await Folder.make();
+  const formats: readonly (readonly [VideoFormat, string])[] = [
+    [{ codec: "raw", width: 321, height: 241, fps: 20 }, "20/1"],
+    [{ codec: "raw", width: 64, height: 48, fps: 29.97 }, "2997/100"],
+    [{ codec: "raw", width: 1280, height: 720, fps: 120 }, "120/1"],
+  ];
+  for (const [format, rate] of formats) {
+    const path = `${folder.path}/${format.width}.avi`;
+    const recorder = record(path, format);
+    for (const n of numbers(0, 12)) recorder.push(numberedFrame(n, format));
+    assertEquals((await recorder.close()).failure, undefined);
+    assertEquals(await readNumbers(path), numbers(0, 12));
+    const found = await probe(path);
+    assertEquals(
+      [found["width"], found["height"], found["avg_frame_rate"]],
+      [`${format.width}`, `${format.height}`, rate],
+    );
+  }
+});
+
+test("recorder: a gap of a second between two frames lasts a second in the file", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/video.avi`;
+  const recorder = record(path);
+  const sent = [...numbers(0, 10), ...numbers(30, 40)];
+  for (const n of sent) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+  const { frames, seconds, lost } = await recorder.close();
+  assertEquals([frames, seconds, lost], [40, 2, 0]);
+  assertEquals(await readNumbers(path), [
+    ...numbers(0, 10),
+    ...Array<number>(20).fill(9),
+    ...numbers(30, 40),
+  ]);
+});
+
+test("recorder: frames that come late, and are held for a moment, are in the file when it is closed", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/video.avi`;
+  const recorder = record(path, DEFAULT_FORMAT, "arrival");
+  for (const n of [0, 1, 2, 9]) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+  assertEquals((await recorder.close()).lost, 0);
+  assertEquals((await readNumbers(path)).at(-1), 9);
+});
+
+test("recorder: a sender that paused before it hung up gets its pause, if that is wanted", async () => {
+  await using folder = await Folder.make();
+  const [paused, cut] = [`${folder.path}/paused.avi`, `${folder.path}/cut.avi`];
+  const recorders = [record(paused), record(cut)] as const;
+  const startUs = nowUs();
+  for (const n of numbers(0, 5)) {
+    for (const recorder of recorders) recorder.push(numberedFrame(n, DEFAULT_FORMAT, startUs));
+  }
+  // Time itself is what is tested here.
+  await pause(1200);
+  const [long, short] = await Promise.all([
+    recorders[0].close({ untilNow: true }),
+    recorders[1].close(),
+  ]);
+  assertEquals(short.frames, 5);
+  assertGreater(long.frames, 5 + 20);
+  assertEquals(await readNumbers(cut), numbers(0, 5));
+  const shown = await readNumbers(paused);
+  assertEquals(shown.length, long.frames);
+  assertEquals(shown.slice(0, 5), numbers(0, 5));
+  assertEquals(new Set(shown.slice(5)), new Set([4]));
+});
+
+test("recorder: a file of any name is written, and no other", async () => {
+  await using folder = await Folder.make();
+  const names = ["-y.avi", "a:b.avi", "aula 100%d.avi", "pipe:1", "vídeo.mp4", "sem ponto"];
+  for (const name of names) {
+    const path = await reserveFile(`${folder.path}/${name}`);
+    const recorder = record(path);
+    recorder.push(numberedFrame(7, DEFAULT_FORMAT));
+    assertEquals((await recorder.close()).failure, undefined);
+    assertEquals(await readNumbers(path), [7]);
+  }
+  assertEquals(folder.names(), [...names].sort());
+});
+
+test("recorder: closed twice, it gives the same recording; what is pushed after is lost, and said so", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/video.avi`;
+  const recorder = record(path);
+  recorder.push(numberedFrame(1, DEFAULT_FORMAT));
+  const first = recorder.close();
+  assertStrictEquals(recorder.close(), first);
+  assertEquals((await first).frames, 1);
+  assertStrictEquals(await recorder.close({ untilNow: true }), await first);
+  await recorder[Symbol.asyncDispose]();
+  assertEquals(recorder.lost, 0);
+  recorder.push(numberedFrame(2, DEFAULT_FORMAT));
+  assertEquals(recorder.lost, 1);
+  assertEquals(await readNumbers(path), [1]);
+});
+
+test("recorder: disposed of, it has finished its file", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/video.avi`;
+  {
+    await using recorder = record(path);
+    for (const n of numbers(0, 3)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+  }
+  assertEquals(await readNumbers(path), numbers(0, 3));
+  if (canSeeProcesses) assertEquals(await childrenWith(path), []);
+});
+
+test(
+  "recorder: when its ffmpeg is killed, it says why, counts what comes after as lost, and never throws",
+  async () => {
+    await using folder = await Folder.make();
+    const path = `${folder.path}/video.avi`;
+    const recorder = record(path);
+    for (const n of numbers(0, 5)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+    const [child] = await childrenWith(path);
+    Deno.kill(child!.pid, "SIGKILL");
+    const reason = await recorder.failed;
+    assertNotEquals(reason, "");
+    const before = recorder.lost;
+    for (const n of numbers(5, 15)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+    assertEquals(recorder.lost, before + 10);
+    const recording = await recorder.close();
+    assertEquals(recording.failure, reason);
+    assertEquals(recording.frames + recording.lost, 15);
+    assertEquals(await childrenWith(path), []);
+  },
+  { ignore: !canSeeProcesses },
+);
+
+/** Where each frame of a file ends, in bytes from its start. */
+async function frameEnds(path: string): Promise<number[]> {
+  const { code, stdout } = await new Deno.Command("ffprobe", {
+    args: [
+      ...["-hide_banner", "-loglevel", "error", "-select_streams", "v:0"],
+      ...["-show_entries", "packet=pos,size", "-of", "json", `file:${path}`],
+    ],
+    stdin: "null",
+  }).output();
+  assertEquals(code, 0);
+  const { packets } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    packets: { pos: string; size: string }[];
+  };
+  // The position is that of the chunk: its name and length are 8 bytes.
+  return packets.map(({ pos, size }) => Number(pos) + 8 + Number(size));
+}
+
+test(
+  "recorder: when its ffmpeg is killed, every frame that it was given is in the file but the last",
+  async () => {
+    await using folder = await Folder.make();
+    const whole = `${folder.path}/whole.avi`;
+    const killed = `${folder.path}/killed.avi`;
+    const push = (recorder: Recorder): void => {
+      for (const n of numbers(0, 40)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+    };
+    {
+      await using recorder = record(whole);
+      push(recorder);
+    }
+    const wantedBytes = (await frameEnds(whole))[38]!;
+    await reserveFile(killed);
+    const watcher = Deno.watchFs(killed);
+    const recorder = record(killed);
+    const timer = setTimeout(() => watcher.close(), 10_000);
+    push(recorder);
+    for await (const _ of watcher) {
+      if ((await Deno.stat(killed)).size >= wantedBytes) break;
+    }
+    clearTimeout(timer);
+    const [child] = await childrenWith(killed);
+    Deno.kill(child!.pid, "SIGKILL");
+    await recorder.failed;
+    await recorder.close();
+    const shown = await readNumbers(killed);
+    assertEquals(shown, numbers(0, shown.length));
+    assertGreaterOrEqual(shown.length, 39);
+  },
+  { ignore: !canSeeProcesses },
+);
+
+test(
+  "recorder: on a disk that is full, it fails in the system's words",
+  async () => {
+    const recorder = record("/dev/full");
+    for (const n of numbers(0, 40)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
+    const reason = await recorder.failed;
+    assert(/No space left on device/.test(reason), reason);
+    const { failure, frames, lost } = await recorder.close();
+    assertEquals(failure, reason);
+    assertEquals(frames + lost, 40);
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
+
+test("recorder: one that was closed in peace never says that it failed", async () => {
+  await using folder = await Folder.make();
+  const recorder = record(`${folder.path}/video.avi`);
+  let failed = false;
+  recorder.failed.then(() => failed = true);
+  recorder.push(numberedFrame(1, DEFAULT_FORMAT));
+  assertEquals((await recorder.close()).failure, undefined);
+  assertEquals(failed, false);
+});
