@@ -35,7 +35,9 @@ import type { Connection } from "./wire.ts";
 
 /** What a call has around it. */
 export interface Surroundings {
+  /** Where it says what happens. */
   readonly log: Log;
+  /** The sentences of the user's language. */
   readonly messages: Messages;
   /** The system, by the names of `Deno.build.os`. */
   readonly system: typeof Deno.build.os;
@@ -49,8 +51,11 @@ export interface Surroundings {
 
 /** A caller at the door. */
 export interface Caller {
+  /** The connection, which is the call's from now on. */
   readonly connection: Connection;
+  /** Its address. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
 }
 
@@ -343,8 +348,11 @@ class AnsweredCall {
 
 /** Whom to call, and how to reach it. */
 export interface Callee {
+  /** Its address. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
+  /** Makes the connection; rejects with the system's error, or when aborted. */
   connect(signal: AbortSignal): Promise<Connection>;
 }
 

@@ -20,6 +20,7 @@ export type System = "linux" | "darwin" | "windows";
 export interface Camera {
   /** The number that chooses it; on Linux that of its device file, as OpenCV counts. */
   readonly index: number;
+  /** As the system calls it. */
   readonly name: string;
   /** What ffmpeg opens. */
   readonly device: string;
@@ -29,8 +30,11 @@ export interface Camera {
 export interface SourceOptions {
   /** A camera by index, name or device file; or any input of ffmpeg's; or `test`. */
   readonly from: { readonly camera: string } | { readonly input: string };
+  /** What the frames are to be. */
   readonly format: VideoFormat;
+  /** Whether left and right are exchanged. */
   readonly mirror: boolean;
+  /** The system it runs on. */
   readonly system: System;
 }
 

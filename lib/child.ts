@@ -22,8 +22,11 @@ export interface ChildEnd {
 
 /** What to start and which way its bytes flow: it is fed, it feeds us, or neither. */
 export interface ChildOptions {
+  /** The program. */
   readonly command: string;
+  /** Its arguments. */
   readonly args: readonly string[];
+  /** Which way its bytes flow. */
   readonly flow: "fed" | "feeding" | "none";
   /** Variables added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -37,6 +40,7 @@ const KEPT_LINES = 20;
 
 /** A running child process. */
 export interface Child extends AsyncDisposable {
+  /** Its process id. */
   readonly pid: number;
   /** Resolves when it has ended, for whatever reason; never rejects. */
   readonly ended: Promise<ChildEnd>;

@@ -21,7 +21,9 @@ const WAITING_SECONDS = 0.4;
 
 /** What to show and in which window. */
 export interface DisplayOptions {
+  /** What the frames are. */
   readonly format: VideoFormat;
+  /** The title of the window. */
   readonly title: string;
   /** The video driver of the window system, for SDL; its own choice if not given. */
   readonly driver?: string;
@@ -109,6 +111,7 @@ export class Display implements Sink {
     return this.#newest.dropped;
   }
 
+  /** Shows a frame, unless a newer one comes first. */
   push(frame: Frame): void {
     this.#newest.push(frame);
   }
@@ -132,6 +135,7 @@ export class Display implements Sink {
     }
   }
 
+  /** Closes the window. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true;
     this.#newest.close();

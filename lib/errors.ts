@@ -5,10 +5,12 @@
 
 /** The peer is gone without a goodbye: reset, cut inside a message, or silent for too long. */
 export class PeerLostError extends Error {
+  /** The name of the class. */
   override readonly name = "PeerLostError";
   /** How it was noticed. */
   readonly how: "reset" | "cut" | "silence" | "no-bye";
 
+  /** An error of the connection, with its cause. */
   constructor(how: PeerLostError["how"], options?: ErrorOptions) {
     super(`Cannot go on with the call: ${how}`, options);
     this.how = how;
@@ -17,6 +19,7 @@ export class PeerLostError extends Error {
 
 /** The peer sent what the wire does not allow. The message names what was wrong, in English, and may be sent to it. */
 export class ProtocolError extends Error {
+  /** The name of the class. */
   override readonly name = "ProtocolError";
 }
 
@@ -25,15 +28,18 @@ export const BUSY = "busy";
 
 /** The other end answered and said no. The message is its reason. */
 export class RefusedError extends Error {
+  /** The name of the class. */
   override readonly name = "RefusedError";
 }
 
 /** A program that this one needs is not installed. */
 export class NotInstalledError extends Error {
+  /** The name of the class. */
   override readonly name = "NotInstalledError";
   /** The program's name: `ffmpeg` or `ffplay`. */
   readonly command: string;
 
+  /** A program that is missing. */
   constructor(command: string, options?: ErrorOptions) {
     super(`Cannot run ${command}: not found`, options);
     this.command = command;
@@ -42,6 +48,7 @@ export class NotInstalledError extends Error {
 
 /** A camera or another input that gives no pictures. */
 export class SourceError extends Error {
+  /** The name of the class. */
   override readonly name = "SourceError";
   /** What is the matter with it. */
   readonly kind: "missing" | "busy" | "forbidden" | "silent" | "stopped" | "none" | "unreadable";
@@ -50,6 +57,7 @@ export class SourceError extends Error {
   /** The last words of ffmpeg, or nothing. */
   readonly detail: string;
 
+  /** What a source has come to. */
   constructor(kind: SourceError["kind"], device: string, detail = "") {
     super(`Cannot capture from ${device}: ${kind}${detail && ` (${detail})`}`);
     this.kind = kind;
@@ -60,17 +68,20 @@ export class SourceError extends Error {
 
 /** A wrong option or value. The message is the sentence for the user, in the language that was asked for. */
 export class UsageError extends Error {
+  /** The name of the class. */
   override readonly name = "UsageError";
 }
 
 /** The recording cannot be made where the user wants it. */
 export class RecordingError extends Error {
+  /** The name of the class. */
   override readonly name = "RecordingError";
   /** What is the matter with the place. */
   readonly kind: "no-folder" | "not-writable" | "is-folder" | "other";
   /** The path the user gave. */
   readonly path: string;
 
+  /** What a place for recordings lacks. */
   constructor(kind: RecordingError["kind"], path: string, options?: ErrorOptions) {
     super(`Cannot record to ${path}: ${kind}`, options);
     this.kind = kind;

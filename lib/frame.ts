@@ -8,9 +8,13 @@ export type Codec = "raw" | "mjpeg" | "h264";
 
 /** Width and height in pixels, and frames per second (any positive number, 29.97 too). */
 export interface VideoFormat {
+  /** How the bytes of a frame are read. */
   readonly codec: Codec;
+  /** Pixels in a row. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
+  /** Frames a second. */
   readonly fps: number;
 }
 

@@ -7,6 +7,7 @@ import { ReadStream } from "node:tty";
 
 /** Keys that are watched, where there is a terminal to watch, until disposed of. */
 export interface Keys extends Disposable {
+  /** Whether there is a terminal to watch. */
   readonly watching: boolean;
 }
 

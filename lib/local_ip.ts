@@ -5,14 +5,19 @@
 
 /** What is needed of an interface; `Deno.NetworkInterfaceInfo` has it. */
 export interface Interface {
+  /** The kind of its address. */
   readonly family: "IPv4" | "IPv6";
+  /** As the system calls it. */
   readonly name: string;
+  /** The address in its usual notation. */
   readonly address: string;
 }
 
 /** The address that others should call, and the other candidates, best first. */
 export interface LocalAddress {
+  /** The address in its usual notation. */
   readonly address: string;
+  /** The other addresses that can be called. */
   readonly others: readonly string[];
 }
 

@@ -22,22 +22,33 @@ export type Party = "CLIENT" | "HOST";
 
 /** What a recording or a sending came to, for its one line of summary. */
 export interface Summary {
+  /** How long it is. */
   readonly seconds: number;
+  /** Frames in the file. */
   readonly frames: number;
   /** Frames that were received, where that is another number. */
   readonly received: number;
+  /** Frames that were sent or received and are not in the file. */
   readonly lost: number;
+  /** The file, as the user can open it. */
   readonly file: string;
+  /** The size of the file. */
   readonly bytes: number;
 }
 
 /** What the live line shows; a figure that is not known is left out. */
 export interface Status {
+  /** Since the call began. */
   readonly seconds: number;
+  /** Frames a second, lately. */
   readonly fps: number;
+  /** How late a frame is at the receiver. */
   readonly delayMs?: number | undefined;
+  /** Frames that were left out since the call began. */
   readonly dropped: number;
+  /** What crosses the network, lately. */
   readonly bytesPerSecond: number;
+  /** The size of the recording so far. */
   readonly fileBytes?: number | undefined;
 }
 
@@ -53,19 +64,170 @@ const INSTALL: Readonly<Record<string, string>> = {
   windows: "winget install Gyan.FFmpeg",
 };
 
-const en = {
-  hostIp: (address: string) => `HOST IP: ${address}`,
-  listening: (host: string, port: number) => `LISTENING ON: ('${host}', ${port})`,
-  dialHint: (command: string) => `On the other computer: ${command}`,
-  otherAddresses: (list: string) =>
+/** The sentences of one language, each with the moment at which it is said. A `detail` is in English: it is an error's. */
+export interface Messages {
+  /** The server starts: the address under which it can be called. */
+  hostIp(address: string): string;
+  /** The server can be called from now on. */
+  listening(host: string, port: number): string;
+  /** Behind `listening`: what to type at the other end. */
+  dialHint(command: string): string;
+  /** Behind `dialHint`, where nobody chose the address and the machine has more than one. */
+  otherAddresses(list: string): string;
+  /** Either program is started without `--host` on a machine that is in no network. */
+  readonly noAddress: string;
+  /** The server cannot listen: somebody else does. */
+  portTaken(host: string, port: number): string;
+  /** The server cannot listen: the system keeps such a port for its own programs. */
+  portForbidden(port: number): string;
+  /** The server cannot listen: `--host` is another machine's address. */
+  addressNotHere(host: string): string;
+
+  /** The client starts to call. */
+  calling(host: string, port: number): string;
+  /** Either program is given a name with `--host` that nobody can resolve. */
+  nameUnknown(host: string): string;
+  /** The machine that is called is there, and no server on it. */
+  nobodyListens(host: string, port: number): string;
+  /** The machine that is called does not answer. */
+  unreachable(host: string): string;
+  /** Listening or calling fails for a rarer reason, which the system tells. */
+  network(detail: string): string;
+
+  /** Somebody connects to a server that is free. */
+  received(host: string, port: number): string;
+  /** Who connected is let go before a call began: what it said, or that it said nothing. */
+  stranger(host: string, detail: string): string;
+  /** Who connected goes by itself before it says anything, as a port scanner does. */
+  leftSilently(host: string): string;
+  /** Somebody calls a server that has as many calls as it may. */
+  busyStranger(host: string): string;
+
+  /** The client hears that its call is taken. */
+  answered(host: string, port: number): string;
+  /** The terminal's keys are watched: at a server that can be called, at a client in a call. */
+  readonly hangUpHint: string;
+  /** A call, or the wait for one, is over as somebody wanted: the last thing that is said. */
+  endedBy(party: Party): string;
+  /** A call is over and nobody hung up: the last thing that is said. */
+  lost(party: Party, how: PeerLostError["how"]): string;
+  /** The client's call is not taken; `reason` is `BUSY` or what the server says, in English. */
+  refused(reason: string): string;
+  /** A call is over since the other end broke the protocol. */
+  nonsense(party: Party, detail: string): string;
+  /** Behind `nonsense`, in the same line. */
+  readonly nonsenseCure: string;
+
+  /** During a call, twice a second, in one line of the terminal. */
+  status(status: Status): string;
+  /** A call was recorded. */
+  summary(summary: Summary): string;
+  /** A call was taken and not recorded. */
+  notRecorded(summary: Pick<Summary, "seconds" | "received" | "lost">): string;
+  /** The client's call is over. */
+  sent(
+    total: { readonly seconds: number; readonly frames: number; readonly dropped: number },
+  ): string;
+
+  /** During a call: the disk is full, or ffmpeg died. */
+  recordingFailed(file: string, detail: string): string;
+  /** At the end of a call, behind its summary: a reminder of `recordingFailed`. */
+  recordingIncomplete(file: string): string;
+  /** During a call, once: this machine is too slow to write what comes. */
+  readonly recorderSlow: string;
+  /** `--record` names a file in a folder that there is not. */
+  noFolder(path: string): string;
+  /** `--record` names a file in somebody else's folder. */
+  notWritable(path: string): string;
+  /** `--record` names a folder. */
+  isFolder(path: string): string;
+  /** The file of `--record` cannot be made for a rarer reason. */
+  cannotRecord(path: string, detail: string): string;
+
+  /** A call begins on a machine without a screen, and without `--no-display`. */
+  readonly noScreen: string;
+  /** A call begins on a machine that has ffmpeg, and not its player. */
+  noFfplay(install: string): string;
+  /** During a call: the window is gone, and nobody closed it. */
+  displayFailed(detail: string): string;
+
+  /** `--list-cameras`: above the list. */
+  readonly cameras: string;
+  /** `--list-cameras`: in place of an empty list. */
+  readonly noCameras: string;
+  /** The camera or the input gives no pictures: at once, or no longer. `detail` may be empty. */
+  source(kind: SourceError["kind"], device: string, detail: string): string;
+
+  /** A program that is needed is not there. */
+  notInstalled(command: string, install: string): string;
+  /** The program was started without one of Deno's permissions. */
+  notAllowed(detail: string): string;
+  /** Whatever nobody thought of. */
+  failed(detail: string): string;
+
+  /** The command line is wrong: which option, what is wanted, and where to read on. */
+  readonly usage: UsageMessages;
+}
+
+/** What is said of a wrong command line. */
+export interface UsageMessages {
+  /** An option that there is not. */
+  unknown(option: string): string;
+  /** A word that neither is an option nor belongs to one. */
+  stray(word: string): string;
+  /** An option without its value. */
+  missing(option: string): string;
+  /** An option with a value that it cannot have; `wanted` is one of the last five here. */
+  bad(option: string, value: string, wanted: string): string;
+  /** Two options of which only one can be meant. */
+  conflict(one: string, other: string): string;
+  /** Behind each of the above, in the same line. */
+  readonly seeHelp: string;
+  /** Of `bad`: ports, numbers of calls. */
+  number(min: number, max: number): string;
+  /** Of `bad`: frames a second. */
+  rate(min: number, max: number): string;
+  /** Of `bad`: the size of a picture. */
+  readonly size: string;
+  /** Of `bad`: a duration. */
+  readonly seconds: string;
+  /** Of `bad`: a word out of a few. */
+  oneOf(values: string): string;
+}
+
+const en: Messages = {
+  hostIp: (address) => `HOST IP: ${address}`,
+  listening: (host, port) => `LISTENING ON: ('${host}', ${port})`,
+  dialHint: (command) => `On the other computer: ${command}`,
+  otherAddresses: (list) =>
     `This machine has other addresses, too: ${list} (--host chooses one, 0.0.0.0 means all)`,
-  received: (host: string, port: number) => `CONNECTION RECEIVED FROM: ('${host}', ${port})`,
-  calling: (host: string, port: number) => `CALLING: ('${host}', ${port})`,
-  answered: (host: string, port: number) => `IN A CALL WITH: ('${host}', ${port})`,
+  noAddress:
+    "This machine has no address on a network: give one with --host (127.0.0.1 for a call within this machine).",
+  portTaken: (host, port) =>
+    `Port ${port} of ${host} is taken by another program: choose another with --port (0 for any free one).`,
+  portForbidden: (port) =>
+    `Port ${port} needs special rights here: choose one above 1023 with --port.`,
+  addressNotHere: (host) =>
+    `${host} is no address of this machine: leave --host away, or give one of its own.`,
+
+  calling: (host, port) => `CALLING: ('${host}', ${port})`,
+  nameUnknown: (host) =>
+    `The name ${host} is not known on this network: check --host, or give the address that the server shows.`,
+  nobodyListens: (host, port) =>
+    `Nobody listens at ('${host}', ${port}): start the server there first, and check --host and --port.`,
+  unreachable: (host) =>
+    `${host} cannot be reached: check --host, and that both machines are on the same network and no firewall is between.`,
+  network: (detail) => `The network refused: ${detail}. Check --host and --port.`,
+
+  received: (host, port) => `CONNECTION RECEIVED FROM: ('${host}', ${port})`,
+  stranger: (host, detail) => `${host} was turned away: ${detail}. Waiting for the next caller.`,
+  leftSilently: (host) => `${host} left without a word. Waiting for the next caller.`,
+  busyStranger: (host) => `${host} was told that the line is busy.`,
+
+  answered: (host, port) => `IN A CALL WITH: ('${host}', ${port})`,
   hangUpHint: "Press q to hang up.",
-  endedBy: (party: Party): string =>
-    party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
-  lost: (party: Party, how: PeerLostError["how"]) =>
+  endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
+  lost: (party, how) =>
     `The ${party} was lost: ${
       {
         reset: "the connection was cut",
@@ -74,64 +236,47 @@ const en = {
         "no-bye": "the connection ended without a goodbye",
       }[how]
     }.`,
-  nonsense: (party: Party, detail: string) =>
-    `The ${party} spoke what Chamada does not understand: ${detail}.`,
-  nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
-  stranger: (host: string, detail: string) =>
-    `${host} was turned away: ${detail}. Waiting for the next caller.`,
-  leftSilently: (host: string) => `${host} left without a word. Waiting for the next caller.`,
-  busyStranger: (host: string) => `${host} was told that the line is busy.`,
-  refused: (reason: string) =>
+  refused: (reason) =>
     reason === BUSY
       ? "The line is busy: the server is in another call. Try again later, or let it answer more with --max-calls."
       : `The server refused the call: ${reason}.`,
-  summary: (s: Summary) =>
+  nonsense: (party, detail) => `The ${party} spoke what Chamada does not understand: ${detail}.`,
+  nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
+
+  status: (s) => status(s, "en", { delay: "delay", dropped: "dropped", file: "recorded" }),
+  summary: (s) =>
     `Recorded ${duration(s.seconds)}, ${frames(s.frames, "en")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "en")} received)` : ""}, ` +
     `${count(s.lost, "en")} lost: ${s.file} (${bytes(s.bytes, "en")})`,
-  notRecorded: (s: Pick<Summary, "seconds" | "received" | "lost">) =>
+  notRecorded: (s) =>
     `Received ${duration(s.seconds)}, ${frames(s.received, "en")}, ${
       count(s.lost, "en")
     } lost: not recorded`,
-  sent: (s: { seconds: number; frames: number; dropped: number }) =>
+  sent: (s) =>
     `Sent ${duration(s.seconds)}, ${frames(s.frames, "en")}, ${count(s.dropped, "en")} dropped`,
-  status: (s: Status) => status(s, "en", { delay: "delay", dropped: "dropped", file: "recorded" }),
-  recordingFailed: (file: string, detail: string) =>
+
+  recordingFailed: (file, detail) =>
     `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,
-  recordingIncomplete: (file: string) => `The recording is not whole: ${file}`,
+  recordingIncomplete: (file) => `The recording is not whole: ${file}`,
   recorderSlow: "The recorder cannot keep up: frames are lost. Other programs may want less.",
-  displayFailed: (detail: string) =>
-    `The window failed (${detail}). The call goes on without it; --no-display avoids it.`,
+  noFolder: (path) =>
+    `The folder of ${path} does not exist: make it, or give another file with --record.`,
+  notWritable: (path) =>
+    `${path} cannot be written: give a file in a folder of your own with --record.`,
+  isFolder: (path) => `${path} is a folder: give the name of a file with --record.`,
+  cannotRecord: (path, detail) =>
+    `${path} cannot be recorded to (${detail}): give another file with --record.`,
+
   noScreen: "There is no screen here: the call goes on without a window (--no-display says so).",
-  noFfplay: (install: string) =>
+  noFfplay: (install) =>
     `ffplay is not installed: the call goes on without a window. To have one: ${install}`,
+  displayFailed: (detail) =>
+    `The window failed (${detail}). The call goes on without it; --no-display avoids it.`,
+
   cameras: "Cameras:",
   noCameras:
     "No camera found. Plug one in, or send something else with --input (try --input test).",
-  noAddress:
-    "This machine has no address on a network: give one with --host (127.0.0.1 for a call within this machine).",
-  portTaken: (host: string, port: number) =>
-    `Port ${port} of ${host} is taken by another program: choose another with --port (0 for any free one).`,
-  portForbidden: (port: number) =>
-    `Port ${port} needs special rights here: choose one above 1023 with --port.`,
-  addressNotHere: (host: string) =>
-    `${host} is no address of this machine: leave --host away, or give one of its own.`,
-  nameUnknown: (host: string) =>
-    `The name ${host} is not known on this network: check --host, or give the address that the server shows.`,
-  nobodyListens: (host: string, port: number) =>
-    `Nobody listens at ('${host}', ${port}): start the server there first, and check --host and --port.`,
-  unreachable: (host: string) =>
-    `${host} cannot be reached: check --host, and that both machines are on the same network and no firewall is between.`,
-  network: (detail: string) => `The network refused: ${detail}. Check --host and --port.`,
-  notInstalled: (command: string, install: string) => `${command} is not installed: ${install}`,
-  noFolder: (path: string) =>
-    `The folder of ${path} does not exist: make it, or give another file with --record.`,
-  notWritable: (path: string) =>
-    `${path} cannot be written: give a file in a folder of your own with --record.`,
-  isFolder: (path: string) => `${path} is a folder: give the name of a file with --record.`,
-  cannotRecord: (path: string, detail: string) =>
-    `${path} cannot be recorded to (${detail}): give another file with --record.`,
-  source: (kind: SourceError["kind"], device: string, detail: string) => {
+  source: (kind, device, detail) => {
     const because = detail && ` (${detail})`;
     switch (kind) {
       case "missing":
@@ -152,26 +297,26 @@ const en = {
         return `${device} cannot be read${because}: check --camera and --input.`;
     }
   },
-  notAllowed: (detail: string) =>
+
+  notInstalled: (command, install) => `${command} is not installed: ${install}`,
+  notAllowed: (detail) =>
     `This program lacks a right: ${detail}. Start it with deno task, or compiled with deno task compile.`,
-  failed: (detail: string) => `Something went wrong: ${detail}`,
+  failed: (detail) => `Something went wrong: ${detail}`,
+
   usage: {
-    unknown: (option: string) => `There is no option ${option}`,
-    stray: (word: string) => `"${word}" belongs to no option`,
-    missing: (option: string) => `${option} needs a value`,
-    bad: (option: string, value: string, wanted: string) => `${option} ${value}: ${wanted}`,
-    conflict: (one: string, other: string) => `${one} and ${other} contradict each other`,
+    unknown: (option) => `There is no option ${option}`,
+    stray: (word) => `"${word}" belongs to no option`,
+    missing: (option) => `${option} needs a value`,
+    bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
+    conflict: (one, other) => `${one} and ${other} contradict each other`,
     seeHelp: "--help shows what there is.",
-    number: (min: number, max: number) => `a whole number from ${min} to ${max} is wanted`,
-    rate: (min: number, max: number) => `a number from ${min} to ${max} is wanted`,
+    number: (min, max) => `a whole number from ${min} to ${max} is wanted`,
+    rate: (min, max) => `a number from ${min} to ${max} is wanted`,
     size: "a size like 640x480 is wanted, from 16x16 to 3840x2160",
     seconds: "a number of seconds above 0 is wanted",
-    oneOf: (values: string) => `one of ${values} is wanted`,
+    oneOf: (values) => `one of ${values} is wanted`,
   },
 };
-
-/** The sentences of one language. */
-export type Messages = typeof en;
 
 const pt: Messages = {
   hostIp: (address) => `HOST IP: ${address}`,
@@ -179,8 +324,29 @@ const pt: Messages = {
   dialHint: (command) => `No outro computador: ${command}`,
   otherAddresses: (list) =>
     `Esta máquina tem também outros endereços: ${list} (--host escolhe um, 0.0.0.0 são todos)`,
-  received: (host, port) => `CONEXÃO RECEBIDA DE: ('${host}', ${port})`,
+  noAddress:
+    "Esta máquina não tem endereço em nenhuma rede: informe um com --host (127.0.0.1 para uma chamada dentro da própria máquina).",
+  portTaken: (host, port) =>
+    `A porta ${port} de ${host} já está em uso por outro programa: escolha outra com --port (0 para qualquer uma livre).`,
+  portForbidden: (port) =>
+    `A porta ${port} exige direitos especiais aqui: escolha uma acima de 1023 com --port.`,
+  addressNotHere: (host) =>
+    `${host} não é um endereço desta máquina: deixe --host de fora, ou informe um que seja dela.`,
+
   calling: (host, port) => `CHAMANDO: ('${host}', ${port})`,
+  nameUnknown: (host) =>
+    `O nome ${host} não é conhecido nesta rede: confira --host, ou informe o endereço que o servidor mostra.`,
+  nobodyListens: (host, port) =>
+    `Ninguém escuta em ('${host}', ${port}): inicie antes o servidor lá, e confira --host e --port.`,
+  unreachable: (host) =>
+    `${host} não pode ser alcançado: confira --host, e se as duas máquinas estão na mesma rede, sem firewall entre elas.`,
+  network: (detail) => `A rede recusou: ${detail}. Confira --host e --port.`,
+
+  received: (host, port) => `CONEXÃO RECEBIDA DE: ('${host}', ${port})`,
+  stranger: (host, detail) => `${host} foi dispensado: ${detail}. Esperando a próxima chamada.`,
+  leftSilently: (host) => `${host} saiu sem dizer nada. Esperando a próxima chamada.`,
+  busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
+
   answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
   hangUpHint: "Tecle q para desligar.",
   endedBy: (party) =>
@@ -196,16 +362,15 @@ const pt: Messages = {
         "no-bye": "ela terminou sem despedida",
       }[how]
     }.`,
-  nonsense: (party, detail) =>
-    `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
-  nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
-  stranger: (host, detail) => `${host} foi dispensado: ${detail}. Esperando a próxima chamada.`,
-  leftSilently: (host) => `${host} saiu sem dizer nada. Esperando a próxima chamada.`,
-  busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
   refused: (reason) =>
     reason === BUSY
       ? "A linha está ocupada: o servidor está em outra chamada. Tente mais tarde, ou deixe-o atender mais com --max-calls."
       : `O servidor recusou a chamada: ${reason}.`,
+  nonsense: (party, detail) =>
+    `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
+  nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
+
+  status: (s) => status(s, "pt", { delay: "atraso", dropped: "descartados", file: "gravados" }),
   summary: (s) =>
     `Gravados ${duration(s.seconds)}, ${frames(s.frames, "pt")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "pt")} recebidos)` : ""}, ` +
@@ -218,36 +383,12 @@ const pt: Messages = {
     `Enviados ${duration(s.seconds)}, ${frames(s.frames, "pt")}, ${
       count(s.dropped, "pt")
     } descartados`,
-  status: (s) => status(s, "pt", { delay: "atraso", dropped: "descartados", file: "gravados" }),
+
   recordingFailed: (file, detail) =>
     `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,
   recordingIncomplete: (file) => `A gravação não está completa: ${file}`,
   recorderSlow:
     "A gravação não acompanha: quadros estão se perdendo. Feche outros programas se puder.",
-  displayFailed: (detail) =>
-    `A janela falhou (${detail}). A chamada continua sem ela; --no-display a evita.`,
-  noScreen: "Não há tela aqui: a chamada continua sem janela (--no-display diz isso).",
-  noFfplay: (install) =>
-    `O ffplay não está instalado: a chamada continua sem janela. Para tê-la: ${install}`,
-  cameras: "Câmeras:",
-  noCameras:
-    "Nenhuma câmera encontrada. Conecte uma, ou envie outra coisa com --input (tente --input test).",
-  noAddress:
-    "Esta máquina não tem endereço em nenhuma rede: informe um com --host (127.0.0.1 para uma chamada dentro da própria máquina).",
-  portTaken: (host, port) =>
-    `A porta ${port} de ${host} já está em uso por outro programa: escolha outra com --port (0 para qualquer uma livre).`,
-  portForbidden: (port) =>
-    `A porta ${port} exige direitos especiais aqui: escolha uma acima de 1023 com --port.`,
-  addressNotHere: (host) =>
-    `${host} não é um endereço desta máquina: deixe --host de fora, ou informe um que seja dela.`,
-  nameUnknown: (host) =>
-    `O nome ${host} não é conhecido nesta rede: confira --host, ou informe o endereço que o servidor mostra.`,
-  nobodyListens: (host, port) =>
-    `Ninguém escuta em ('${host}', ${port}): inicie antes o servidor lá, e confira --host e --port.`,
-  unreachable: (host) =>
-    `${host} não pode ser alcançado: confira --host, e se as duas máquinas estão na mesma rede, sem firewall entre elas.`,
-  network: (detail) => `A rede recusou: ${detail}. Confira --host e --port.`,
-  notInstalled: (command, install) => `O ${command} não está instalado: ${install}`,
   noFolder: (path) =>
     `A pasta de ${path} não existe: crie-a, ou informe outro arquivo com --record.`,
   notWritable: (path) =>
@@ -255,6 +396,16 @@ const pt: Messages = {
   isFolder: (path) => `${path} é uma pasta: informe o nome de um arquivo com --record.`,
   cannotRecord: (path, detail) =>
     `Não é possível gravar em ${path} (${detail}): informe outro arquivo com --record.`,
+
+  noScreen: "Não há tela aqui: a chamada continua sem janela (--no-display diz isso).",
+  noFfplay: (install) =>
+    `O ffplay não está instalado: a chamada continua sem janela. Para tê-la: ${install}`,
+  displayFailed: (detail) =>
+    `A janela falhou (${detail}). A chamada continua sem ela; --no-display a evita.`,
+
+  cameras: "Câmeras:",
+  noCameras:
+    "Nenhuma câmera encontrada. Conecte uma, ou envie outra coisa com --input (tente --input test).",
   source: (kind, device, detail) => {
     const because = detail && ` (${detail})`;
     switch (kind) {
@@ -276,9 +427,12 @@ const pt: Messages = {
         return `${device} não pode ser lido${because}: confira --camera e --input.`;
     }
   },
+
+  notInstalled: (command, install) => `O ${command} não está instalado: ${install}`,
   notAllowed: (detail) =>
     `Falta um direito a este programa: ${detail}. Inicie-o com deno task, ou compilado com deno task compile.`,
   failed: (detail) => `Algo deu errado: ${detail}`,
+
   usage: {
     unknown: (option) => `Não há a opção ${option}`,
     stray: (word) => `"${word}" não pertence a nenhuma opção`,

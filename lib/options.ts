@@ -38,7 +38,7 @@ const TABLE: readonly Option[] = [
     programs: SERVER,
     value: "address",
     help: {
-      en: "where to listen; 0.0.0.0 or :: means everywhere (default: this machine's address)",
+      en: "where to listen; 0.0.0.0 or :: is everywhere (default: this machine's address)",
       pt: "onde escutar; 0.0.0.0 ou :: para todas as redes (padrão: o endereço desta máquina)",
     },
   },
@@ -220,13 +220,19 @@ const TABLE: readonly Option[] = [
 export interface CommonOptions {
   /** Where to listen or whom to call; this machine's address if not given. */
   readonly host: string | undefined;
+  /** TCP port; 0 for any free one. */
   readonly port: number;
+  /** Whether there is to be a window. */
   readonly display: boolean;
+  /** The sentences of the language. */
   readonly messages: Messages;
+  /** Print warnings and errors only. */
   readonly quiet: boolean;
+  /** Print what happens inside, too. */
   readonly verbose: boolean;
   /** Print the text for this and exit, in place of a call. */
   readonly instead: "help" | "version" | undefined;
+  /** The language that was asked for, or the system's. */
   readonly language: Language;
 }
 
@@ -234,18 +240,27 @@ export interface CommonOptions {
 export interface ServerOptions extends CommonOptions {
   /** The recording, or nothing for none. */
   readonly record: string | undefined;
+  /** Answer the next caller when a call ends. */
   readonly stay: boolean;
+  /** Calls at once. */
   readonly maxCalls: number;
+  /** Frames a second of a recording whose sender announces none. */
   readonly fps: number;
 }
 
 /** What the client is told. */
 export interface ClientOptions extends CommonOptions {
+  /** What to send. */
   readonly from: { readonly camera: string } | { readonly input: string };
+  /** What the frames are to be. */
   readonly format: VideoFormat;
+  /** Whether left and right are exchanged. */
   readonly mirror: boolean;
+  /** When to hang up by itself. */
   readonly durationSeconds: number | undefined;
+  /** What to speak. */
   readonly wire: WireMode;
+  /** Print the cameras in place of a call. */
   readonly listCameras: boolean;
 }
 
@@ -412,6 +427,8 @@ function parse(program: Program, args: readonly string[], system: Language): Wor
   const words = new Words(parsed, language);
   words.oneOf("lang", ["pt", "en"]);
   // What stands behind "--" is no option of ours either.
+  const empty = args.findIndex((word, at) => word === "" && args[at - 1]?.startsWith("--"));
+  if (empty > 0) throw words.wrong(words.messages.usage.missing(args[empty - 1]!));
   const [first] = [...unknown, ...(parsed["_"] as unknown[]).map(String)];
   if (first !== undefined) {
     const { usage } = words.messages;
@@ -440,7 +457,7 @@ const HELP = {
     example: {
       server: [
         ["", "answer one call and record it to video.avi"],
-        ["--stay --record aula.avi", "answer one call after the other: aula.avi, aula-2.avi, …"],
+        ["--stay --record aula.avi", "one call after the other: aula.avi, aula-2.avi, …"],
         ["--host 0.0.0.0 --no-display", "listen on every network, record without a window"],
       ],
       client: [
@@ -469,7 +486,7 @@ const HELP = {
     example: {
       server: [
         ["", "atender uma chamada e gravá-la em video.avi"],
-        ["--stay --record aula.avi", "atender uma chamada após a outra: aula.avi, aula-2.avi, …"],
+        ["--stay --record aula.avi", "uma chamada após a outra: aula.avi, aula-2.avi, …"],
         ["--host 0.0.0.0 --no-display", "escutar em todas as redes, gravar sem janela"],
       ],
       client: [

@@ -21,15 +21,19 @@ import { formatProblem, rawFrameBytes } from "./frame.ts";
 
 /** A picture out of a pickle: bgr24 rows from the top. */
 export interface PickledPicture {
+  /** Pixels in a row. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
+  /** width x height x 3 bytes. */
   readonly data: Uint8Array;
 }
 
-/** The most bytes of picture that are taken, those of 1920 x 1080, and with the words around them. */
+/** The most bytes of picture that are taken. */
 const MAX_PICTURE_BYTES = 1920 * 1080 * 3;
-/** The most bytes a pickle may have. */
-export const MAX_PICKLE_BYTES = MAX_PICTURE_BYTES + 4096;
+
+/** The most bytes a pickle may have: those of the picture and the words around them. */
+export const MAX_PICKLE_BYTES: number = MAX_PICTURE_BYTES + 4096;
 
 /** The first byte of every pickle of protocol 2 and later. */
 export const PICKLE_START = 0x80;

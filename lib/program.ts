@@ -13,9 +13,13 @@ import { type CommonOptions, formatHelp, type Program } from "./options.ts";
 
 /** What a program is made of. */
 export interface ProgramParts<Options extends CommonOptions> {
+  /** Which of the two. */
   readonly program: Program;
+  /** Its command line. */
   readonly args: readonly string[];
+  /** Its version. */
   readonly version: string;
+  /** Understands the command line. Throws `UsageError`. */
   readonly parse: (args: readonly string[], language: Language) => Options;
   /** The work. Resolves to the exit status. */
   readonly run: (options: Options, around: Surroundings) => Promise<number>;

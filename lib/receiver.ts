@@ -40,6 +40,7 @@ export interface Goodbye {
 
 /** A caller that has said what it wants and waits for an answer. */
 export interface Offer {
+  /** What it speaks. */
   readonly mode: WireMode;
   /** What it will send. A `plain` caller announces no rate: the format then has the one that was handed in. */
   readonly format: VideoFormat;
@@ -53,6 +54,7 @@ export interface Offer {
 
 /** A call that is taken. */
 export interface Receiver {
+  /** What its frames are. */
   readonly format: VideoFormat;
   /** Whether the frames' times are those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";

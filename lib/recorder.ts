@@ -34,6 +34,7 @@ const FINAL_PAUSE_US = 1_000_000;
 export interface RecorderOptions {
   /** A file of ours, which is overwritten. */
   readonly path: string;
+  /** What the frames are. */
   readonly format: VideoFormat;
   /** Frames a second in the file. */
   readonly fps: number;
@@ -180,6 +181,7 @@ export class Recorder implements Sink {
     return this.#lost;
   }
 
+  /** Takes a frame for the file, or counts it as lost. */
   push(frame: Frame): void {
     const room = this.#queue.hasRoom(frame.data.length);
     if (!room && isInterCoded(this.#format.codec)) this.#broken = true;
@@ -214,6 +216,7 @@ export class Recorder implements Sink {
     return this.#closing ??= this.#close(untilNow);
   }
 
+  /** Finishes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -35,7 +35,9 @@ const NOTHING = new Uint8Array(0);
 
 /** What to say and how. */
 export interface SenderOptions {
+  /** What to speak. */
   readonly mode: WireMode;
+  /** What the frames are. */
   readonly format: VideoFormat;
   /** What this end calls itself. */
   readonly name: string;
@@ -45,9 +47,11 @@ export interface SenderOptions {
 export interface Sender extends Sink {
   /** How the other end hung up. Rejects with `PeerLostError` or `ProtocolError`; never settles when we hang up. */
   readonly ended: Promise<Goodbye>;
-  /** Frames handed to the wire, frames replaced before it, bytes written. */
+  /** Frames handed to the wire. */
   readonly sent: number;
+  /** Frames that were replaced before the wire. */
   readonly dropped: number;
+  /** Bytes written, with all that is around the frames. */
   readonly sentBytes: number;
   /** From the capture of the last acknowledged frame to its ack, in milliseconds; nothing in modes without acks. */
   readonly delayMs: number | undefined;
@@ -75,7 +79,9 @@ export async function openSender(
     signal.throwIfAborted();
     if (greeting) {
       await wire.writeMessage(encodeHello({ name: options.name, video: options.format }));
-      const answer = decodeAnswer(await readAnswer(wire));
+      const message = await wire.readMessage(MAX_HELLO_BYTES);
+      if (message === null) throw new PeerLostError("no-bye");
+      const answer = decodeAnswer(message);
       if (!answer.accept) throw new RefusedError(answer.reason ?? "");
       greeting = false;
     }
@@ -92,21 +98,10 @@ export async function openSender(
 
 /** What a server means that speaks where none speaks: one of ours says why it turns us away. */
 function unasked(message: Uint8Array): Error {
-  if (!isHello(message)) return new ProtocolError("a server that only listens has spoken");
-  return new RefusedError(decodeAnswer(message).reason ?? "");
-}
-
-/** The first words of the other end. One that has none, or leaves, is none of ours: nothing was lost yet. */
-async function readAnswer(wire: Wire): Promise<Uint8Array> {
-  let message: Uint8Array | null;
-  try {
-    message = await wire.readMessage(MAX_HELLO_BYTES);
-  } catch (error) {
-    if (!(error instanceof PeerLostError) || error.how !== "silence") throw error;
-    throw new ProtocolError("it does not answer a hello", { cause: error });
-  }
-  if (message === null) throw new ProtocolError("it hung up in place of an answer");
-  return message;
+  const answer = isHello(message) ? decodeAnswer(message) : undefined;
+  return answer?.accept === false
+    ? new RefusedError(answer.reason ?? "")
+    : new ProtocolError("a server that only listens has spoken");
 }
 
 class WireSender implements Sender {

@@ -41,13 +41,17 @@ const KEYFRAME = 1;
 
 /** What a caller says first: who it is, in its own words, and what it will send. */
 export interface Hello {
+  /** What the caller calls itself. */
   readonly name: string;
+  /** What its frames will be. */
   readonly video: VideoFormat;
 }
 
 /** What the server answers; without `accept`, why not. */
 export interface Answer {
+  /** Whether the call is taken. */
   readonly accept: boolean;
+  /** Why not. */
   readonly reason?: string;
 }
 

@@ -11,5 +11,6 @@ import type { Frame } from "./frame.ts";
 
 /** Takes frames. */
 export interface Sink extends AsyncDisposable {
+  /** Takes a frame, or counts it as dropped. Never waits, never throws. */
   push(frame: Frame): void;
 }

@@ -17,7 +17,9 @@
 
 /** An item and how many slots before it are to be filled with its predecessor. */
 export interface Placed<T> {
+  /** What was pushed. */
   readonly item: T;
+  /** Slots before it that its predecessor fills. */
   readonly repeatsBefore: number;
 }
 

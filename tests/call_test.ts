@@ -16,8 +16,6 @@ import { numberedFrame, readPictures, writeNumbers } from "./numbered.ts";
 import { until } from "./screen.ts";
 import { test } from "./strict.ts";
 
-const FRAME_BYTES = 320 * 240 * 3;
-
 /** A peer of a few lines that speaks `plain`. */
 async function plainPeer(port: number): Promise<Wire> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -191,7 +189,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 test("SIGINT at the client ends the call for both", async () => {
   await using called = await startServer(["--no-record"]);
   await using client = startClient(called.port, []);
-  await client.says(/Press q/);
+  await client.says(/IN A CALL WITH/);
   client.signal("SIGINT");
   assertEquals(lines((await client.exits(0)).stdout).at(-1), "Call ended by the CLIENT");
   assertEquals(

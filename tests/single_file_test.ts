@@ -54,7 +54,7 @@ for (const program of PROGRAMS) {
     const pinned = Object.values(config.imports).map((one) =>
       `https://jsr.io/${one.replace(/^jsr:(@std\/[a-z]+)@(\d+\.\d+\.\d+)$/, "$1/$2")}/`
     );
-    const own = /^(?:server\.ts|client\.ts|deno\.json|lib\/[a-z_]+\.ts)$/;
+    const own = /^(?:server\.ts|client\.ts|deno\.json|lib\/[a-z0-9_]+\.ts)$/;
     const strange: string[] = [];
     for (const { kind, specifier, error } of modules) {
       const good = !error && (

@@ -47,7 +47,7 @@ function record(fps: number, stamps: Stamps, frames: readonly Coming[]): Recorde
       write(timeline.settle());
     }
     write(timeline.push(index, timeUs, arrivalUs));
-    if (timeline.unsettled) settleUs ??= arrivalUs + timeline.settleMs * 1000;
+    settleUs = timeline.unsettled ? arrivalUs + timeline.settleMs * 1000 : undefined;
   }
   write(timeline.settle());
   assertEquals(timeline.slots, slots.length);
