@@ -307,6 +307,11 @@ class AnsweredCall {
     const tookUs = arrivedUs - frame.captureUs;
     this.#quickestUs = Math.min(this.#quickestUs, tookUs);
     this.#delayMs = (tookUs - this.#quickestUs) / 1000;
+    // By the clocks of both ends: an age in earnest where they are one machine's.
+    this.#around.log.debug("frame", () => {
+      const [atMs, ageMs] = [arrivedUs - this.#firstUs, tookUs].map((us) => Math.round(us / 1000));
+      return `${frame.sequence} at ${atMs} ms, ${ageMs} ms old`;
+    });
   }
 
   /** The recording, which begins with the first frame: a caller that sends none leaves no file behind. */

@@ -40,9 +40,10 @@ export class Log {
     this.#print(console.error, sentence);
   }
 
-  /** What happens inside, with the part that says it in front: `[recorder] …`. */
-  debug(part: string, text: string): void {
-    if (this.#verbose) this.#print(console.error, `[${part}] ${text}`);
+  /** What happens inside, with the part that says it in front: `[recorder] …`. A text for each frame comes as a function. */
+  debug(part: string, text: string | (() => string)): void {
+    if (!this.#verbose) return;
+    this.#print(console.error, `[${part}] ${typeof text === "string" ? text : text()}`);
   }
 
   /** Shows the live line, in place of the one before; an empty text removes it. */

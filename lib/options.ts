@@ -39,7 +39,7 @@ const TABLE: readonly Option[] = [
     value: "address",
     help: {
       en: "where to listen; 0.0.0.0 or :: is everywhere (default: this machine's address)",
-      pt: "onde escutar; 0.0.0.0 ou :: para todas as redes (padrão: o endereço desta máquina)",
+      pt: "onde escutar; 0.0.0.0 ou :: em todas as redes (padrão: o endereço desta máquina)",
     },
   },
   {

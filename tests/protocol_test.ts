@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
+import { decodePickle, encodePickle } from "../lib/pickle.ts";
 import { readOffer } from "../lib/receiver.ts";
 import { openSender } from "../lib/sender.ts";
 import {
@@ -83,6 +84,7 @@ test("docs/protocol.md has a vector of every message, and none that is not teste
     "answer-yes",
     "bye",
     "hello",
+    "pickle",
     "plain-frame",
     "video",
   ]);
@@ -178,6 +180,38 @@ test("the plain frame of docs/protocol.md is what is written and read", async ()
   sender.push({ ...FRAME, data: GREY });
   const hungUp = sender.hangUp("");
   assertEquals(await server.far.readRest(), vector("plain-frame"));
+  await server.far.closeWrite();
+  await hungUp;
+});
+
+test("the pickle of docs/protocol.md is what is written and read", async () => {
+  const message = await payload("pickle");
+  assertEquals(decodePickle(message), { width: 16, height: 16, data: FRAME.data });
+  const { before, after } = encodePickle(FORMAT);
+  assertEquals(bytes(before, FRAME.data, after), message);
+
+  using caller = openPair();
+  caller.far.put(vector("pickle"));
+  await caller.far.closeWrite();
+  const offer = await readOffer(caller.near, 20);
+  assertEquals([offer?.mode, offer?.format], ["pickle", FORMAT]);
+  const receiver = await offer!.accept();
+  const frame = await receiver.read();
+  assert("data" in frame);
+  assertEquals(frame.data, FRAME.data);
+  assertEquals(await receiver.read(), { reason: "" });
+  await receiver.hangUp("");
+
+  using server = openPair();
+  const { signal } = new AbortController();
+  const sender = await openSender(
+    server.near,
+    { mode: "pickle", format: FORMAT, name: "" },
+    signal,
+  );
+  sender.push(FRAME);
+  const hungUp = sender.hangUp("");
+  assertEquals(await server.far.readRest(), vector("pickle"));
   await server.far.closeWrite();
   await hungUp;
 });
