@@ -70,6 +70,10 @@ type End =
 /** How often the live line is renewed, in milliseconds. */
 const STATUS_MS = 500;
 
+/** How long a silence lasts before the other machine is knocked at, and how often then, in milliseconds. */
+const KNOCK_AFTER_MS = 2000;
+const KNOCK_EVERY_MS = 500;
+
 /** How many callers may be at the door that have not said what they want. */
 const MAX_AT_DOOR = 64;
 
@@ -91,7 +95,9 @@ export async function answerCalls(
   let closed = false;
 
   const visit = async (caller: Caller): Promise<void> => {
-    const free = calls.size < options.maxCalls;
+    // A knock from where a caller has fallen silent says that its network is back.
+    const knock = [...calls].filter((call) => call.reassure(caller.host)).length > 0;
+    const free = calls.size < options.maxCalls && !knock;
     if (free) log.say(messages.received(caller.host, caller.port));
     atDoor.add(caller.connection);
     let offer: Offer | null;
@@ -182,6 +188,13 @@ class AnsweredCall {
     this.#caller = caller;
     this.#options = options;
     this.#around = around;
+  }
+
+  /** Waits a little longer for a caller that is silent, if it calls from there; whether that is so. */
+  reassure(host: string): boolean {
+    if (host !== this.#caller.host || (this.#receiver?.quietMs ?? 0) < KNOCK_AFTER_MS) return false;
+    this.#receiver?.reassure();
+    return true;
   }
 
   /** What the live line shows of it. */
@@ -450,7 +463,7 @@ async function openBoth(
 async function send(
   source: Source,
   connection: Connection,
-  { host, port }: Callee,
+  callee: Callee,
   options: ClientOptions,
   around: Surroundings,
   stack: AsyncDisposableStack,
@@ -473,7 +486,7 @@ async function send(
     return hangUp.aborted ? await local.promise : { kind: "error", error };
   }
   stack.use(sender);
-  log.say(messages.answered(host, port));
+  log.say(messages.answered(callee.host, callee.port));
   if (around.keys) log.say(messages.hangUpHint);
   const display = openDisplay(
     { format, title: TITLES.sending },
@@ -492,6 +505,9 @@ async function send(
     }));
   }, STATUS_MS);
   stack.defer(() => clearInterval(live));
+
+  const knocking = setInterval(() => knock(sender, callee), KNOCK_EVERY_MS);
+  stack.defer(() => clearInterval(knocking));
 
   let over = false;
   let firstUs: number | undefined;
@@ -528,6 +544,20 @@ async function send(
   total.frames = sender.sent;
   total.dropped = sender.dropped;
   return ended;
+}
+
+/**
+ * Where the other end has fallen silent, finds out whether its machine can be reached: a connection is made and left at once.
+ * It tells both ends that it is worth waiting for TCP to find its way back.
+ */
+async function knock(sender: Sender, callee: Callee): Promise<void> {
+  if (sender.quietMs < KNOCK_AFTER_MS) return;
+  try {
+    (await callee.connect(AbortSignal.timeout(KNOCK_EVERY_MS))).close();
+    sender.reassure();
+  } catch {
+    // Not reached: the silence goes on until it is a loss.
+  }
 }
 
 /** Opens a window where there is to be one; where it cannot be, says so and goes on without. */

@@ -60,6 +60,10 @@ export interface Receiver {
   readonly stamps: "capture" | "arrival";
   /** Bytes received so far. */
   readonly receivedBytes: number;
+  /** How long nothing has come, in milliseconds. */
+  readonly quietMs: number;
+  /** Says that the way to the caller was seen to be open: it is waited for a little longer. */
+  reassure(): void;
   /** The next frame, or how the caller ended it. Throws `PeerLostError` or `ProtocolError`. */
   read(): Promise<Frame | Goodbye>;
   /** Hangs up: says why, where the mode has words for it, and closes. Wakes a `read` that waits. Safe twice. */
@@ -188,6 +192,14 @@ abstract class PictureReceiver implements Receiver {
     return this.#wire.receivedBytes;
   }
 
+  get quietMs(): number {
+    return this.#wire.quietMs;
+  }
+
+  reassure(): void {
+    this.#wire.reassure();
+  }
+
   async read(): Promise<Frame | Goodbye> {
     const data = this.#first ?? await this.next(this.#wire);
     this.#first = undefined;
@@ -256,6 +268,14 @@ class CallReceiver implements Receiver {
 
   get receivedBytes(): number {
     return this.#wire.receivedBytes;
+  }
+
+  get quietMs(): number {
+    return this.#wire.quietMs;
+  }
+
+  reassure(): void {
+    this.#wire.reassure();
   }
 
   async read(): Promise<Frame | Goodbye> {

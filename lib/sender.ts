@@ -55,6 +55,10 @@ export interface Sender extends Sink {
   readonly sentBytes: number;
   /** From the capture of the last acknowledged frame to its ack, in milliseconds; nothing in modes without acks. */
   readonly delayMs: number | undefined;
+  /** How long an ack has been missing, in milliseconds. */
+  readonly quietMs: number;
+  /** Says that the way to the other end was seen to be open: it is waited for a little longer. */
+  reassure(): void;
   /** Resolves when every frame pushed has left, or nothing more moves. */
   flush(): Promise<void>;
   /** Hangs up: says why, where the mode has words for it, and closes. Safe twice. */
@@ -143,6 +147,14 @@ class WireSender implements Sender {
 
   get sentBytes(): number {
     return this.#wire.sentBytes;
+  }
+
+  get quietMs(): number {
+    return this.#wire.quietMs;
+  }
+
+  reassure(): void {
+    this.#wire.reassure();
   }
 
   get delayMs(): number | undefined {

@@ -69,6 +69,7 @@ export class Wire {
   #recentBytes = 0;
   #insideMessage = false;
   #silent = false;
+  #reassured = false;
   #closed = false;
   #received = 0;
   #sent = 0;
@@ -134,6 +135,21 @@ export class Wire {
     start.set(head, LENGTH_BYTES);
     await this.#writeAll(start);
     for (const part of rest) await this.#writeAll(part);
+  }
+
+  /** How long nothing has come that ought to, in milliseconds. */
+  get quietMs(): number {
+    return this.#quietTicks * TICK_MS;
+  }
+
+  /**
+   * Says that the way to the peer was seen to be open. TCP waits longer from try to try, and after a gap of 5 s it may need
+   * as long again to notice that it is over: the patience with a silence begins anew, once.
+   */
+  reassure(): void {
+    if (this.#reassured) return;
+    this.#reassured = true;
+    this.#quietTicks = 0;
   }
 
   /**
@@ -211,6 +227,7 @@ export class Wire {
     this.#insideMessage = false;
     this.#quietTicks = 0;
     this.#recentBytes = 0;
+    this.#reassured = false;
   }
 
   #tick(): void {
