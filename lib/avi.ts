@@ -61,8 +61,8 @@ export class AviReader {
         if (await this.#name() === "movi") return this.#inFrames = true;
         bytes -= 4;
       }
-      left -= bytes;
-      if (left <= 0 || !await this.#skip(bytes + bytes % 2)) return false;
+      left -= CHUNK_HEADER_BYTES + bytes;
+      if (bytes < 0 || left <= 0 || !await this.#skip(bytes + bytes % 2)) return false;
     }
     return false;
   }

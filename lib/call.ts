@@ -402,7 +402,7 @@ export async function makeCall(
   }
   const { source, connection } = opened;
   let ended: End;
-  const sent = { seconds: 0, frames: 0, dropped: 0 };
+  const sent = { answered: false, seconds: 0, frames: 0, dropped: 0 };
   {
     await using stack = new AsyncDisposableStack();
     stack.use(source);
@@ -417,6 +417,8 @@ export async function makeCall(
   const sentence = describe(ended.error, messages, system, "HOST");
   if (ended.error instanceof PeerLostError) {
     log.say(sentence);
+    // What is lost before it has answered may never have been a server of ours.
+    if (!sent.answered) log.say(messages.nonsenseCure);
     return EXIT.lost;
   }
   log.error(sentence);
@@ -467,7 +469,7 @@ async function send(
   options: ClientOptions,
   around: Surroundings,
   stack: AsyncDisposableStack,
-  total: { seconds: number; frames: number; dropped: number },
+  total: { answered: boolean; seconds: number; frames: number; dropped: number },
 ): Promise<End> {
   const { log, messages, hangUp } = around;
   const { format, durationSeconds, wire: mode } = options;
@@ -486,6 +488,7 @@ async function send(
     return hangUp.aborted ? await local.promise : { kind: "error", error };
   }
   stack.use(sender);
+  total.answered = true;
   log.say(messages.answered(callee.host, callee.port));
   if (around.keys) log.say(messages.hangUpHint);
   const display = openDisplay(

@@ -147,6 +147,7 @@ class Unpickler {
   readonly #stack: Value[] = [];
   readonly #memo = new Map<number, Value>();
   #at = 0;
+  #made = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -246,12 +247,12 @@ class Unpickler {
       case 0x52: { // REDUCE
         const args = this.#pop();
         const callable = this.#pop();
-        return this.#push(reduce(callable, args));
+        return this.#make(reduce(callable, args));
       }
       case 0x62: { // BUILD
         const state = this.#pop();
         const object = this.#pop();
-        return this.#push(build(object, state));
+        return this.#make(build(object, state));
       }
       default:
         refuse(`it uses opcode 0x${opcode.toString(16).padStart(2, "0")}`);
@@ -260,6 +261,13 @@ class Unpickler {
 
   #push(value: Value): void {
     this.#stack.push(value);
+  }
+
+  /** Pushes what was made of other values. Whoever makes the same pixels again and again wants to keep us busy. */
+  #make(value: Value): void {
+    this.#made += madeBytes(value);
+    if (this.#made > 2 * this.#bytes.length) refuse("it makes more than it holds");
+    this.#push(value);
   }
 
   #pop(): Value {
@@ -344,6 +352,11 @@ function kindOf(value: Value): string {
 
 function nameOf(value: Value): string {
   return typeof value === "number" ? "a number" : `a ${kindOf(value)}`;
+}
+
+function madeBytes(value: Value): number {
+  if (kindOf(value) === "bytes") return (value as Bytes).bytes.length;
+  return kindOf(value) === "picture" ? (value as Picture).picture.data.length : 0;
 }
 
 /** A short text that is ASCII and fit to be shown. */

@@ -22,7 +22,13 @@ fail() {
   exit 1
 }
 
-has() { command -v "$1" >/dev/null 2>&1; }
+has() {
+  case $1 in
+    # No command: a module, and of the system's Python, whatever other one comes first on PATH.
+    numpy) /usr/bin/python3 -c 'import numpy' ;;
+    *) command -v "$1" ;;
+  esac >/dev/null 2>&1
+}
 
 # Runs a command and keeps what it says to itself; `fail_with_log` shows the end of it.
 quietly() { NO_COLOR=1 RUST_BACKTRACE=0 "$@" >>"$log" 2>&1 </dev/null; }
@@ -43,16 +49,11 @@ package_of() {
     dnf:Xvfb | zypper:Xvfb) say xorg-x11-server-Xvfb ;;
     pacman:Xvfb) say xorg-server-xvfb ;;
     *:Xvfb) say xvfb ;;
-    apt-get:xwininfo) say x11-utils ;;
-    pacman:xwininfo) say xorg-xwininfo ;;
-    dnf:import | zypper:import) say ImageMagick ;;
-    *:import) say imagemagick ;;
-    pacman:python3) say python ;;
+    pacman:numpy) say python-numpy ;;
+    *:numpy) say python3-numpy ;;
     dnf:ip) say iproute ;;
     dnf:tc) say iproute-tc ;;
     *:ip | *:tc) say iproute2 ;;
-    dnf:ps | pacman:ps) say procps-ng ;;
-    *:ps) say procps ;;
     *) say "$1" ;;
   esac
 }
@@ -254,7 +255,7 @@ trap 'exit 143' TERM
 
 # The tests that need more than ffmpeg are for Linux alone.
 case $mode-$system in
-  test-Linux) install_tools ffmpeg ffplay ffprobe Xvfb xdotool xwininfo import python3 ip tc ps ;;
+  test-Linux) install_tools ffmpeg ffplay ffprobe Xvfb xdotool ip tc numpy ;;
   *) install_tools ffmpeg ffplay ffprobe ;;
 esac
 install_deno
