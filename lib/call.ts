@@ -171,6 +171,7 @@ class AnsweredCall {
   readonly #around: Surroundings;
   readonly #meter = new Meter();
   #receiver: Receiver | undefined;
+  #opening: Promise<Recorder | undefined> | undefined;
   #recorder: Recorder | undefined;
   #recordingProblem: string | undefined;
   #recorderSlow = false;
@@ -282,7 +283,8 @@ class AnsweredCall {
           if ("reason" in got) return { kind: "hang-up", by: "CLIENT", reason: got.reason };
           this.#count(got);
           display?.push(got);
-          (await this.#recording(got))?.push(got);
+          (await this.#recording())?.push(got);
+          this.#watchRecorder();
         }
       } catch (error) {
         return { kind: "error", error };
@@ -295,7 +297,8 @@ class AnsweredCall {
     // The recording is finished first and waits for nobody: goodbyes and windows may take their time.
     const untilNow = ended.kind === "hang-up";
     const [recording] = await Promise.all([
-      this.#recorder?.close({ untilNow }),
+      // It may be in the middle of being opened: what was opened has to be closed.
+      this.#opening?.then((recorder) => recorder?.close({ untilNow })),
       receiver.hangUp(endReason(ended)),
     ]);
     return { end: ended, recording };
@@ -328,14 +331,14 @@ class AnsweredCall {
   }
 
   /** The recording, which begins with the first frame: a caller that sends none leaves no file behind. */
-  async #recording(first: Frame): Promise<Recorder | undefined> {
-    const { log, messages, system } = this.#around;
+  #recording(): Promise<Recorder | undefined> {
     const wanted = this.#options.record;
-    if (this.#recorder && this.#recorder.lost > 0 && !this.#recorderSlow) {
-      this.#recorderSlow = true;
-      if (!this.#recordingProblem) log.warn(messages.recorderSlow);
-    }
-    if (this.#recorder || wanted === undefined || this.#recordingProblem) return this.#recorder;
+    if (wanted === undefined) return Promise.resolve(undefined);
+    return this.#opening ??= this.#openRecorder(wanted);
+  }
+
+  async #openRecorder(wanted: string): Promise<Recorder | undefined> {
+    const { log, messages, system } = this.#around;
     try {
       const path = await reserveFile(wanted);
       const format = this.#offer.format;
@@ -345,14 +348,22 @@ class AnsweredCall {
         this.#recordingProblem = messages.recordingIncomplete(path);
         log.error(messages.recordingFailed(path, detail));
       });
-      log.debug("recorder", `${path}, frame ${first.sequence} is its first`);
-      this.#recorder = recorder;
+      log.debug("recorder", path);
+      return this.#recorder = recorder;
     } catch (error) {
       if (!(error instanceof RecordingError || error instanceof NotInstalledError)) throw error;
       this.#recordingProblem = describe(error, messages, system, "CLIENT");
       log.error(this.#recordingProblem);
+      return undefined;
     }
-    return this.#recorder;
+  }
+
+  /** Tells the user, once, that frames find no room in the recording. */
+  #watchRecorder(): void {
+    const { log, messages } = this.#around;
+    if (this.#recorderSlow || this.#recordingProblem || !this.#recorder?.lost) return;
+    this.#recorderSlow = true;
+    log.warn(messages.recorderSlow);
   }
 
   #measureFile(): void {

@@ -122,9 +122,8 @@ const TABLE: readonly Option[] = [
     programs: CLIENT,
     value: "source",
     help: {
-      en: "in place of the camera: a file or a URL that ffmpeg opens, or test (a moving picture)",
-      pt:
-        "no lugar da câmera: um arquivo ou URL que o ffmpeg abra, ou test (uma imagem em movimento)",
+      en: "in place of the camera: a file, a URL, or test (a moving picture)",
+      pt: "no lugar da câmera: um arquivo, uma URL, ou test (uma imagem em movimento)",
     },
   },
   {
@@ -162,19 +161,19 @@ const TABLE: readonly Option[] = [
   {
     name: "wire",
     programs: CLIENT,
-    value: WIRES.join("|"),
+    value: "mode",
     help: {
-      en: "call for Chamada, plain for bare frames, pickle for the report's server (default: call)",
-      pt: "call para o Chamada, plain para só quadros, pickle para o relatório (padrão: call)",
+      en: "call, plain (bare frames) or pickle (the report's) (default: call)",
+      pt: "call, plain (só quadros) ou pickle (o do relatório) (padrão: call)",
     },
   },
   {
     name: "codec",
     programs: CLIENT,
-    value: CODECS.join("|"),
+    value: "codec",
     help: {
-      en: "raw on a good network, mjpeg on a fair one, h264 on a slow one (default: raw)",
-      pt: "raw em uma rede boa, mjpeg em uma média, h264 em uma lenta (padrão: raw)",
+      en: "raw, mjpeg for a fair network, h264 for a slow one (default: raw)",
+      pt: "raw, mjpeg para uma rede média, h264 para uma lenta (padrão: raw)",
     },
   },
   {
