@@ -123,7 +123,7 @@ const TABLE: readonly Option[] = [
     value: "source",
     help: {
       en: "in place of the camera: a file, a URL, or test (a moving picture)",
-      pt: "no lugar da câmera: um arquivo, uma URL, ou test (uma imagem em movimento)",
+      pt: "no lugar da câmera: um arquivo, uma URL, ou test (imagem em movimento)",
     },
   },
   {
