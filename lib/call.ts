@@ -123,9 +123,14 @@ export async function answerCalls(
     const call = new AnsweredCall(offer, caller, options, around);
     calls.add(call);
     const callExit = await call.run().finally(() => calls.delete(call));
-    // A server that stays has not failed because a caller was lost; a recording that failed is another matter.
-    if (!options.stay || callExit === EXIT.failed) exit = callExit;
+    // A server that stays has not failed because a caller did; a recording that failed is another matter.
+    if (!options.stay) exit = callExit;
+    else if (call.recordingFailed) exit = EXIT.failed;
     if (!options.stay && calls.size === 0) over.resolve();
+  };
+
+  const turnOut = (connection: Connection): void => {
+    if (atDoor.delete(connection)) connection.close();
   };
 
   const live = setInterval(() => {
@@ -134,10 +139,13 @@ export async function answerCalls(
   }, STATUS_MS);
   const door = (async (): Promise<void> => {
     for await (const caller of callers) {
-      if (closed || atDoor.size >= MAX_AT_DOOR) {
+      if (closed) {
         caller.connection.close();
         continue;
       }
+      // Who has something to say says it at once: the one that has been silent longest makes room.
+      const [oldest] = atDoor;
+      if (oldest && atDoor.size >= MAX_AT_DOOR) turnOut(oldest);
       const one = visit(caller).catch((error) => {
         log.error(describe(error, messages, around.system, "CLIENT"));
         exit = EXIT.failed;
@@ -155,7 +163,7 @@ export async function answerCalls(
 
   await Promise.race([over.promise, door]);
   closed = true;
-  for (const connection of atDoor) connection.close();
+  for (const connection of atDoor) turnOut(connection);
   await Promise.all(visits);
   clearInterval(live);
   log.status("");
@@ -189,6 +197,11 @@ class AnsweredCall {
     this.#caller = caller;
     this.#options = options;
     this.#around = around;
+  }
+
+  /** Whether its recording is not whole. */
+  get recordingFailed(): boolean {
+    return this.#recordingProblem !== undefined;
   }
 
   /** Waits a little longer for a caller that is silent, if it calls from there; whether that is so. */

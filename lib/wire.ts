@@ -178,7 +178,11 @@ export class Wire {
     this.#stopTicking();
     if (this.#closed) return;
     this.#closed = true;
-    this.#connection.close();
+    try {
+      this.#connection.close();
+    } catch {
+      // Whoever handed it in has closed it before us, to wake us.
+    }
   }
 
   /** Fills `into`; `false` when the stream ends before its first byte and `mayEnd` allows that. */

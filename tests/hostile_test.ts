@@ -1,0 +1,194 @@
+/** Nonsense from strangers, and many callers, seen from outside: nothing of it may touch a running call. */
+
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { DEFAULT_FORMAT } from "../lib/frame.ts";
+import {
+  encodeAck,
+  encodeAnswer,
+  encodeHello,
+  encodeVideoHeader,
+  KIND,
+  MAX_HELLO_BYTES,
+} from "../lib/session.ts";
+import { Wire } from "../lib/wire.ts";
+import { probe, startClient, startServer, temporaryFolder } from "./harness.ts";
+import { readNumbers, writeNumbers } from "./numbered.ts";
+import { test } from "./strict.ts";
+
+const FRAMES = 200;
+const text = new TextEncoder();
+
+/** A message of these bytes, with its length in front, or with another length. */
+function message(payload: Uint8Array, length = BigInt(payload.length)): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(8 + payload.length);
+  new DataView(bytes.buffer).setBigUint64(0, length, true);
+  bytes.set(payload, 8);
+  return bytes;
+}
+
+function hello(json: string): Uint8Array {
+  return new Uint8Array([KIND.hello, ...text.encode(`CHAMADA1${json}`)]);
+}
+
+const VIDEO = `{"codec":"raw","width":320,"height":240,"fps":20}`;
+
+/** What strangers say, and what the refusal that they are sent has to name. */
+const NONSENSE: readonly (readonly [string, Uint8Array<ArrayBuffer>, RegExp])[] = [
+  ["a length of 2^63", message(new Uint8Array(0), 2n ** 63n), /9223372036854775808 bytes/],
+  ["no length", message(new Uint8Array(0)), /0 bytes/],
+  ["a byte too many", message(new Uint8Array(1), 230_401n), /230401 bytes/],
+  [
+    "a hello of 64 KiB and a byte",
+    message(hello("{"), BigInt(MAX_HELLO_BYTES + 1)),
+    /65537 bytes is too long/,
+  ],
+  ["a JSON bomb", message(hello("[".repeat(60_000))), /not JSON/],
+  ["another magic", message(new Uint8Array([1, ...text.encode("CHAMADA9{}")])), /no hello/],
+  [
+    "another version",
+    message(hello(`{"version":7,"name":"x","video":${VIDEO}}`)),
+    /version 7.*version 1/,
+  ],
+  [
+    "a picture of no size",
+    message(
+      hello(`{"version":1,"name":"x","video":{"codec":"raw","width":0,"height":240,"fps":20}}`),
+    ),
+    /0x240/,
+  ],
+  [
+    "a pickle that wants to run something",
+    message(new Uint8Array([0x80, 4, ...text.encode("cos\nsystem\n"), 0x29, 0x52, 0x2e])),
+    /os\.system/,
+  ],
+];
+
+test("strangers of every kind are refused with the reason while a call goes on, and leave no file", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  const numbers = Array.from({ length: FRAMES }, (_, n) => n);
+  await writeNumbers(`${folder.path}/numbers.avi`, numbers, DEFAULT_FORMAT);
+  await using called = await startServer(["--record", file, "--stay", "--max-calls", "4"]);
+  await using client = startClient(called.port, ["--input", `${folder.path}/numbers.avi`]);
+  await client.says(/IN A CALL/);
+  for (const [name, bytes, reason] of NONSENSE) {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+    await connection.write(bytes);
+    const answer = await readAll(connection);
+    assertMatch(answer, reason, name);
+  }
+  // Inside a call of its own, too: a frame of the wrong size.
+  const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }));
+  await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+  await wire.readMessage(MAX_HELLO_BYTES);
+  const header = encodeVideoHeader({
+    data: new Uint8Array(0),
+    captureUs: 0,
+    sequence: 0,
+    keyframe: true,
+  });
+  await wire.writeMessage(header, new Uint8Array(1000));
+  const bye = await wire.readMessage(MAX_HELLO_BYTES);
+  assertStringIncludes(new TextDecoder().decode(bye!), "a frame of 1000 bytes");
+  wire.close();
+
+  await client.exits(0);
+  await called.server.says(/Call ended by the CLIENT/);
+  called.server.signal("SIGTERM");
+  await called.server.exits(0);
+  assertEquals(await readNumbers(file), numbers);
+  const files = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+  assertEquals(files, ["numbers.avi", "video.avi"]);
+});
+
+test("a stranger that says nothing, or a byte a second, is let go", async () => {
+  await using called = await startServer(["--no-record", "--stay"]);
+  const silent = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+  const slow = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+  const drip = setInterval(() => void slow.write(new Uint8Array(1)).catch(() => {}), 1000);
+  const startMs = performance.now();
+  await Promise.all([readAll(silent), readAll(slow)]);
+  clearInterval(drip);
+  assertLess(performance.now() - startMs, 15_000);
+  called.server.signal("SIGTERM");
+  await called.server.exits(0);
+});
+
+test(
+  "500 connections that say nothing do not touch a call: no frame is lost, and memory is bounded",
+  async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/video.avi`;
+    const numbers = Array.from({ length: FRAMES }, (_, n) => n);
+    await writeNumbers(`${folder.path}/numbers.avi`, numbers, DEFAULT_FORMAT);
+    await using called = await startServer(["--record", file]);
+    await using client = startClient(called.port, ["--input", `${folder.path}/numbers.avi`]);
+    await client.says(/IN A CALL/);
+    const before = await residentBytes(called.server.pid);
+    const strangers = await Promise.all(
+      Array.from({ length: 500 }, () => Deno.connect({ hostname: "127.0.0.1", port: called.port })),
+    );
+    const during = await residentBytes(called.server.pid);
+    await client.exits(0);
+    await called.server.exits(0);
+    for (const stranger of strangers) stranger.close();
+    assertEquals(await readNumbers(file), numbers);
+    assertLess(during - before, 100e6);
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
+
+test("eight calls at once are each recorded whole, into a file of their own", async () => {
+  await using folder = await temporaryFolder();
+  await using called = await startServer([
+    ...["--record", `${folder.path}/video.avi`, "--max-calls", "8", "--stay"],
+  ]);
+  await using stack = new AsyncDisposableStack();
+  const clients = Array.from(
+    { length: 8 },
+    () => stack.use(startClient(called.port, ["--duration", "5", "--codec", "raw"])),
+  );
+  for (const client of clients) assertStringIncludes((await client.exits(0)).stdout, "0 dropped");
+  await called.server.says(/(Call ended by the CLIENT[^]*){8}/);
+  called.server.signal("SIGTERM");
+  await called.server.exits(0);
+  for (let number = 1; number <= 8; number++) {
+    const name = number === 1 ? "video.avi" : `video-${number}.avi`;
+    assertEquals((await probe(`${folder.path}/${name}`)).frames, 100, name);
+  }
+});
+
+test("a server that acknowledges what was never sent is refused by the client, exit 1", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using client = startClient(listener.addr.port, []);
+  const wire = new Wire(await listener.accept(), { expecting: () => false });
+  await wire.readMessage(MAX_HELLO_BYTES);
+  await wire.writeMessage(encodeAnswer({ accept: true }));
+  await wire.writeMessage(encodeAck(1_000_000));
+  const { stderr } = await client.exits(1);
+  assertStringIncludes(stderr, "an ack for frame 1000000, which was never sent");
+  wire.close();
+});
+
+async function readAll(connection: Deno.TcpConn): Promise<string> {
+  const decoder = new TextDecoder();
+  const bytes = new Uint8Array(4096);
+  let all = "";
+  try {
+    let count: number | null;
+    while ((count = await connection.read(bytes)) !== null) {
+      all += decoder.decode(bytes.subarray(0, count), { stream: true });
+    }
+  } catch {
+    // Reset: all that was said before has been read.
+  }
+  connection.close();
+  return all;
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(status) ?? [];
+  assert(kilobytes);
+  return Number(kilobytes) * 1024;
+}
