@@ -8,6 +8,7 @@ import { describeListen } from "./lib/messages.ts";
 import { parseServerOptions, type ServerOptions } from "./lib/options.ts";
 import { commandOf, runProgram } from "./lib/program.ts";
 import { checkFolder, checkRecorder } from "./lib/recorder.ts";
+import { findUnfinished, mend } from "./lib/unfinished.ts";
 
 /** As many callers may wait to be accepted, as in the report. */
 const BACKLOG = 5;
@@ -44,7 +45,22 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   const others = options.host === undefined ? own?.others ?? [] : [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
   if (around.keys) log.say(messages.hangUpHint);
-  return await answerCalls(accept(listener), options, around);
+  const [exit] = await Promise.all([
+    answerCalls(accept(listener), options, around),
+    options.record === undefined ? undefined : mendEarlier(options.record, around),
+  ]);
+  return exit;
+}
+
+/** Mends what earlier programs were killed over, while callers are answered already. */
+async function mendEarlier(record: string, around: Surroundings): Promise<void> {
+  const { log, messages, hangUp } = around;
+  for (const path of await findUnfinished(record)) {
+    // Whatever becomes of it, it is no reason not to answer.
+    const mended = await mend(path, hangUp).catch(() => false);
+    if (mended) log.say(messages.mended(path));
+    else if (!hangUp.aborted) log.warn(messages.notMended(path));
+  }
 }
 
 async function* accept(listener: Deno.TcpListener): AsyncGenerator<Caller, void, undefined> {

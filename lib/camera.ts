@@ -46,6 +46,12 @@ const OPEN_MS = 10_000;
 const SILENCE_MS = 5000;
 
 /**
+ * How late a file may be read, in microseconds. A program that slept for longer goes on from where it was: what it missed
+ * would come all at once, and late.
+ */
+const MAX_LATE_US = 500_000;
+
+/**
  * Above this size the raw pictures of a camera no longer fit USB 2 at full rate (640 x 480 x 2 bytes x 30 = 18 MB/s of its
  * 40), so MJPEG is asked for first; up to it the raw ones are better and cost less.
  */
@@ -387,11 +393,15 @@ class ChildSource implements Source {
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
     const { codec, fps } = this.#format;
-    const startUs = nowUs();
+    let startUs = nowUs();
     for (let sequence = 0;; sequence++) {
-      const dueUs = startUs + Math.round(sequence * 1e6 / fps);
-      const earlyMs = (dueUs - nowUs()) / 1000;
-      if (this.#paced && earlyMs > 0) await pause(earlyMs);
+      let dueUs = startUs + Math.round(sequence * 1e6 / fps);
+      const earlyUs = dueUs - nowUs();
+      if (this.#paced && earlyUs > 0) await pause(earlyUs / 1000);
+      if (earlyUs < -MAX_LATE_US) {
+        startUs -= earlyUs;
+        dueUs -= earlyUs;
+      }
       const data = await this.#next();
       if (data === null || this.#stopped) return;
       const captureUs = this.#paced ? dueUs : nowUs();

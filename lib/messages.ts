@@ -133,6 +133,10 @@ export interface Messages {
   recordingFailed(file: string, detail: string): string;
   /** At the end of a call, behind its summary: a reminder of `recordingFailed`. */
   recordingIncomplete(file: string): string;
+  /** At the start, where an earlier recording was never finished: its program was killed, or the power failed. */
+  mended(file: string): string;
+  /** The same, where it could not be mended; it is kept as it was. */
+  notMended(file: string): string;
   /** During a call, once: this machine is too slow to write what comes. */
   readonly recorderSlow: string;
   /** `--record` names a file in a folder that there is not. */
@@ -258,6 +262,9 @@ const en: Messages = {
   recordingFailed: (file, detail) =>
     `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,
   recordingIncomplete: (file) => `The recording is not whole: ${file}`,
+  mended: (file) => `An earlier recording was never finished; it is mended now: ${file}`,
+  notMended: (file) =>
+    `An earlier recording was never finished, and cannot be mended; it is kept: ${file}`,
   recorderSlow: "The recorder cannot keep up: frames are lost. Other programs may want less.",
   noFolder: (path) =>
     `The folder of ${path} does not exist: make it, or give another file with --record.`,
@@ -387,6 +394,10 @@ const pt: Messages = {
   recordingFailed: (file, detail) =>
     `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,
   recordingIncomplete: (file) => `A gravação não está completa: ${file}`,
+  mended: (file) =>
+    `Uma gravação anterior não tinha sido concluída; está consertada agora: ${file}`,
+  notMended: (file) =>
+    `Uma gravação anterior não foi concluída, e não há como consertá-la; ela fica como está: ${file}`,
   recorderSlow:
     "A gravação não acompanha: quadros estão se perdendo. Feche outros programas se puder.",
   noFolder: (path) =>

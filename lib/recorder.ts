@@ -80,7 +80,7 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
  */
 export async function reserveFile(wanted: string): Promise<string> {
   for (let number = 1;; number++) {
-    const path = number === 1 ? wanted : numbered(wanted, number);
+    const path = numberedPath(wanted, number);
     try {
       (await Deno.open(path, { write: true, createNew: true })).close();
       return path;
@@ -110,7 +110,25 @@ export async function checkRecorder(): Promise<void> {
   await readCommand("ffmpeg", ["-version"], CHECK_MS);
 }
 
-function numbered(path: string, number: number): string {
+/**
+ * Holds a file as one that is being recorded to, until the result is closed or the program ends, however it ends. Where a
+ * lock would keep ffmpeg out as well, on Windows, it is only kept open, which keeps it from being replaced.
+ */
+function hold(path: string): Deno.FsFile {
+  const file = Deno.openSync(path);
+  if (Deno.build.os !== "windows") file.tryLockSync(true);
+  return file;
+}
+
+/** Whether somebody records to a file. */
+export async function isHeld(path: string): Promise<boolean> {
+  using file = await Deno.open(path);
+  return Deno.build.os !== "windows" && !await file.tryLock(true);
+}
+
+/** The name of the n-th recording of this name: `video.avi`, `video-2.avi`, … */
+export function numberedPath(path: string, number: number): string {
+  if (number === 1) return path;
   const [, stem, extension] = /^(.*?)(\.[^./\\]*)?$/s.exec(path)!;
   return `${stem}-${number}${extension ?? ""}`;
 }
@@ -142,6 +160,7 @@ export class Recorder implements Sink {
   /** Resolves with the reason when ffmpeg fails before it was asked to finish, and never otherwise. */
   readonly failed: Promise<string>;
   readonly #child: Child;
+  readonly #held: Deno.FsFile;
   readonly #format: VideoFormat;
   readonly #fps: number;
   readonly #timeline: Timeline<Frame>;
@@ -166,6 +185,7 @@ export class Recorder implements Sink {
     this.#fps = options.fps;
     this.#timeline = new Timeline(options.fps, options.stamps);
     this.#child = openChild({ command: "ffmpeg", args: recorderArguments(options), flow: "fed" });
+    this.#held = hold(options.path);
     this.#feeding = this.#feed();
     this.failed = new Promise((resolve) => {
       this.#child.ended.then((end) => {
@@ -233,6 +253,7 @@ export class Recorder implements Sink {
       return await this.#child.finish(FINISH_MS);
     });
     const end = await drained ?? await this.#child.stop();
+    this.#held.close();
     if (end.code !== 0) this.#failure ??= failureOf(end);
     const frames = this.#format.codec === "raw" ? this.#written : this.#countedFrames(end);
     return { frames, seconds: frames / this.#fps, lost: this.#lost, failure: this.#failure };

@@ -55,8 +55,20 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...["avi", "child", "clock", "errors", "frame", "h264", "source"],
   ]),
   "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
-  "lib/recorder.ts": place("media", ["open", "stat", "remove", "errors"], [
+  "lib/recorder.ts": place("media", [
+    "build",
+    "errors",
+    "FsFile",
+    "open",
+    "openSync",
+    "remove",
+    "stat",
+  ], [
     ...["child", "clock", "errors", "frame", "ivf", "mailbox", "sink", "timeline"],
+  ]),
+  "lib/unfinished.ts": place("media", ["errors", "open", "remove", "rename"], [
+    "child",
+    "recorder",
   ]),
 
   "lib/messages.ts": place("user", [], ["errors"]),
@@ -78,7 +90,16 @@ const TABLE: Readonly<Record<string, Place>> = {
   ], ["call", "display", "errors", "keys", "log", "messages", "options"]),
 
   "server.ts": place("entry", ["args", "listen", "TcpListener", "networkInterfaces"], [
-    ...["call", "local_ip", "messages", "options", "program", "recorder", "deno.json"],
+    ...[
+      "call",
+      "local_ip",
+      "messages",
+      "options",
+      "program",
+      "recorder",
+      "unfinished",
+      "deno.json",
+    ],
   ]),
   "client.ts": place("entry", ["args", "connect", "networkInterfaces"], [
     ...["call", "camera", "local_ip", "messages", "options", "program", "wire", "deno.json"],

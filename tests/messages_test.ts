@@ -76,6 +76,8 @@ const SENTENCES: {
   status: (m) => [m.status(STATUS)],
   recordingFailed: (m) => [m.recordingFailed("video.avi", "No space left on device")],
   recordingIncomplete: (m) => [m.recordingIncomplete("video.avi")],
+  mended: (m) => [m.mended("video.avi")],
+  notMended: (m) => [m.notMended("video.avi")],
   recorderSlow: (m) => [m.recorderSlow],
   displayFailed: (m) => [m.displayFailed("status 139")],
   noScreen: (m) => [m.noScreen],
