@@ -3,7 +3,7 @@
 
 import config from "./deno.json" with { type: "json" };
 import { EXIT, makeCall, type Surroundings } from "./lib/call.ts";
-import { listCameras } from "./lib/camera.ts";
+import { listCameras, systemOf } from "./lib/camera.ts";
 import { chooseAddress } from "./lib/local_ip.ts";
 import { type ClientOptions, parseClientOptions } from "./lib/options.ts";
 import { runProgram } from "./lib/program.ts";
@@ -31,8 +31,7 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
 }
 
 async function showCameras({ log, messages, system }: Surroundings): Promise<number> {
-  const known = system === "darwin" || system === "windows" ? system : "linux";
-  const cameras = await listCameras(known);
+  const cameras = await listCameras(systemOf(system));
   if (cameras.length === 0) {
     log.error(messages.noCameras);
     return EXIT.failed;

@@ -3,15 +3,18 @@
 
 import config from "./deno.json" with { type: "json" };
 import { answerCalls, type Caller, EXIT, type Surroundings } from "./lib/call.ts";
+import { pause } from "./lib/clock.ts";
 import { chooseAddress } from "./lib/local_ip.ts";
 import { describeListen } from "./lib/messages.ts";
 import { parseServerOptions, type ServerOptions } from "./lib/options.ts";
 import { commandOf, runProgram } from "./lib/program.ts";
 import { checkFolder, checkRecorder } from "./lib/recorder.ts";
-import { findUnfinished, mend } from "./lib/unfinished.ts";
 
 /** As many callers may wait to be accepted, as in the report. */
 const BACKLOG = 5;
+
+/** How long nobody is accepted after that failed, in milliseconds. */
+const ACCEPT_AGAIN_MS = 50;
 
 const WILDCARDS: readonly (string | undefined)[] = ["0.0.0.0", "::"];
 
@@ -37,7 +40,7 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
     log.error(describeListen(error, messages, host, options.port));
     return EXIT.failed;
   }
-  using _listener = { [Symbol.dispose]: () => closeQuietly(listener) };
+  using _listener = listener;
   const { port } = listener.addr;
   log.say(messages.listening(host, port));
   const portOption = port === 8080 ? "" : ` --port ${port}`;
@@ -45,37 +48,24 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   const others = options.host === undefined ? own?.others ?? [] : [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
   if (around.keys) log.say(messages.hangUpHint);
-  const [exit] = await Promise.all([
-    answerCalls(accept(listener), options, around),
-    options.record === undefined ? undefined : mendEarlier(options.record, around),
-  ]);
-  return exit;
-}
-
-/** Mends what earlier programs were killed over, while callers are answered already. */
-async function mendEarlier(record: string, around: Surroundings): Promise<void> {
-  const { log, messages, hangUp } = around;
-  for (const path of await findUnfinished(record)) {
-    // Whatever becomes of it, it is no reason not to answer.
-    const mended = await mend(path, hangUp).catch(() => false);
-    if (mended) log.say(messages.mended(path));
-    else if (!hangUp.aborted) log.warn(messages.notMended(path));
-  }
+  return await answerCalls(accept(listener), options, around);
 }
 
 async function* accept(listener: Deno.TcpListener): AsyncGenerator<Caller, void, undefined> {
-  for await (const connection of listener) {
-    connection.setNoDelay(true);
-    const { hostname, port } = connection.remoteAddr;
-    yield { connection, host: hostname, port };
-  }
-}
-
-function closeQuietly(listener: Deno.TcpListener): void {
-  try {
-    listener.close();
-  } catch {
-    // The loop over it has closed it.
+  while (true) {
+    try {
+      const connection = await listener.accept();
+      connection.setNoDelay(true);
+      const { hostname, port } = connection.remoteAddr;
+      yield { connection, host: hostname, port };
+    } catch (error) {
+      // Closed: by whoever opened it.
+      if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+        return;
+      }
+      // A caller that left before it was answered, or no room for another one: neither is the end of the others.
+      await pause(ACCEPT_AGAIN_MS);
+    }
   }
 }
 

@@ -10,7 +10,7 @@
  * are its summary and its last sentence printed.
  */
 
-import { openSource } from "./camera.ts";
+import { openSource, systemOf } from "./camera.ts";
 import { nowUs } from "./clock.ts";
 import { Display } from "./display.ts";
 import { BUSY, NotInstalledError, PeerLostError, RecordingError } from "./errors.ts";
@@ -31,6 +31,7 @@ import { Recorder, type Recording, reserveFile } from "./recorder.ts";
 import { openSender, type Sender } from "./sender.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
+import { findUnfinished, mend } from "./unfinished.ts";
 import type { Connection } from "./wire.ts";
 
 /** What a call has around it. */
@@ -74,6 +75,9 @@ const STATUS_MS = 500;
 const KNOCK_AFTER_MS = 2000;
 const KNOCK_EVERY_MS = 500;
 
+/** How old a connection may be on which nothing was said, in milliseconds. */
+const STALE_MS = 2000;
+
 /** How many callers may be at the door that have not said what they want. */
 const MAX_AT_DOOR = 64;
 
@@ -97,8 +101,10 @@ export async function answerCalls(
   const visit = async (caller: Caller): Promise<void> => {
     // A knock from where a caller has fallen silent says that its network is back.
     const knock = [...calls].filter((call) => call.reassure(caller.host)).length > 0;
-    const free = calls.size < options.maxCalls && !knock;
-    if (free) log.say(messages.received(caller.host, caller.port));
+    let announced = calls.size < options.maxCalls && !knock;
+    const free = announced;
+    const announce = (): void => log.say(messages.received(caller.host, caller.port));
+    if (announced) announce();
     atDoor.add(caller.connection);
     let offer: Offer | null;
     try {
@@ -120,13 +126,21 @@ export async function answerCalls(
       await offer.refuse(BUSY);
       return;
     }
+    if (!announced) {
+      announced = true;
+      announce();
+    }
     const call = new AnsweredCall(offer, caller, options, around);
     calls.add(call);
-    const callExit = await call.run().finally(() => calls.delete(call));
-    // A server that stays has not failed because a caller did; a recording that failed is another matter.
-    if (!options.stay) exit = callExit;
-    else if (call.recordingFailed) exit = EXIT.failed;
-    if (!options.stay && calls.size === 0) over.resolve();
+    try {
+      const callExit = await call.run();
+      // A server that stays has not failed because a caller did; a recording that failed is another matter.
+      if (call.recordingFailed) exit = EXIT.failed;
+      else if (!options.stay && exit === EXIT.ok) exit = callExit;
+    } finally {
+      calls.delete(call);
+      if (!options.stay && calls.size === 0) over.resolve();
+    }
   };
 
   const turnOut = (connection: Connection): void => {
@@ -134,6 +148,7 @@ export async function answerCalls(
   };
 
   const live = setInterval(() => {
+    for (const call of calls) call.measureFile();
     const [only] = calls;
     log.status(only && calls.size === 1 ? messages.status(only.status()) : "");
   }, STATUS_MS);
@@ -152,10 +167,17 @@ export async function answerCalls(
       }).finally(() => visits.delete(one));
       visits.add(one);
     }
-  })();
+  })().catch((error) => {
+    log.error(describe(error, messages, around.system, "CLIENT"));
+    exit = EXIT.failed;
+  });
+  const done = new AbortController();
+  const mending = options.record === undefined
+    ? undefined
+    : mendEarlier(options.record, around, AbortSignal.any([done.signal, hangUp]));
   let hungUpIdle = false;
   const onHangUp = (): void => {
-    hungUpIdle = calls.size === 0;
+    hungUpIdle = !closed && calls.size === 0;
     over.resolve();
   };
   hangUp.addEventListener("abort", onHangUp, { once: true });
@@ -163,12 +185,28 @@ export async function answerCalls(
 
   await Promise.race([over.promise, door]);
   closed = true;
-  for (const connection of atDoor) turnOut(connection);
-  await Promise.all(visits);
+  done.abort();
+  for (const connection of [...atDoor]) turnOut(connection);
+  await Promise.all([...visits, mending]);
   clearInterval(live);
   log.status("");
   if (hungUpIdle) log.say(messages.endedBy("HOST"));
   return exit;
+}
+
+/** Mends the recordings that earlier programs were killed over, while callers are answered already. */
+async function mendEarlier(
+  record: string,
+  { log, messages }: Surroundings,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const path of await findUnfinished(record)) {
+    if (signal.aborted) return;
+    // Whatever becomes of it, it is no reason not to answer.
+    const mended = await mend(path, signal).catch(() => false);
+    if (mended) log.say(messages.mended(path));
+    else if (!signal.aborted) log.warn(messages.notMended(path));
+  }
 }
 
 /** A call that was taken: shown and recorded. */
@@ -206,14 +244,25 @@ class AnsweredCall {
 
   /** Waits a little longer for a caller that is silent, if it calls from there; whether that is so. */
   reassure(host: string): boolean {
-    if (host !== this.#caller.host || (this.#receiver?.quietMs ?? 0) < KNOCK_AFTER_MS) return false;
+    // The caller knocks by its own count of the silence, which may be ahead of ours.
+    if (host !== this.#caller.host || (this.#receiver?.quietMs ?? 0) < KNOCK_AFTER_MS / 2) {
+      return false;
+    }
     this.#receiver?.reassure();
     return true;
   }
 
+  /** Finds out how large the recording is by now, for the live line. */
+  measureFile(): void {
+    if (!this.#recorder) return;
+    Deno.stat(this.#recorder.path).then(
+      ({ size }) => this.#fileBytes = size,
+      () => this.#fileBytes = undefined,
+    );
+  }
+
   /** What the live line shows of it. */
   status(): Status {
-    this.#measureFile();
     return {
       ...this.#meter.read(this.#received, this.#receiver?.receivedBytes ?? 0),
       delayMs: this.#delayMs,
@@ -239,7 +288,10 @@ class AnsweredCall {
         file,
         bytes,
       }));
-      if (failure !== undefined) this.#recordingProblem ??= messages.recordingIncomplete(file);
+      if (failure !== undefined && !this.#recordingProblem) {
+        log.error(messages.recordingFailed(file, failure));
+        this.#recordingProblem = messages.recordingIncomplete(file);
+      }
     } else {
       const seconds = this.#received === 0 ? 0 : (this.#lastUs - this.#firstUs) / 1e6;
       log.say(messages.notRecorded({ seconds, received: this.#received, lost: this.#lost() }));
@@ -311,7 +363,7 @@ class AnsweredCall {
     const untilNow = ended.kind === "hang-up";
     const [recording] = await Promise.all([
       // It may be in the middle of being opened: what was opened has to be closed.
-      this.#opening?.then((recorder) => recorder?.close({ untilNow })),
+      this.#opening?.then((recorder) => recorder?.close({ untilNow }), () => undefined),
       receiver.hangUp(endReason(ended)),
     ]);
     return { end: ended, recording };
@@ -378,14 +430,6 @@ class AnsweredCall {
     this.#recorderSlow = true;
     log.warn(messages.recorderSlow);
   }
-
-  #measureFile(): void {
-    if (!this.#recorder) return;
-    Deno.stat(this.#recorder.path).then(
-      ({ size }) => this.#fileBytes = size,
-      () => this.#fileBytes = undefined,
-    );
-  }
 }
 
 /** Whom to call, and how to reach it. */
@@ -425,13 +469,7 @@ export async function makeCall(
     return EXIT.failed;
   }
   const { source, connection } = opened;
-  let ended: End;
-  const sent = { answered: false, seconds: 0, frames: 0, dropped: 0 };
-  {
-    await using stack = new AsyncDisposableStack();
-    stack.use(source);
-    ended = await send(source, connection, callee, options, around, stack, sent);
-  }
+  const { ended, sent } = await send({ source, connection, callee, options, around });
   log.status("");
   if (sent.frames > 0) log.say(messages.sent(sent));
   if (ended.kind === "hang-up") {
@@ -474,29 +512,49 @@ async function openBoth(
       return undefined;
     }
   };
-  const known = system === "darwin" || system === "windows" ? system : "linux";
-  const [source, connection] = await Promise.all([
-    attempt("source", openSource({ from, format, mirror, system: known }, signal)),
-    attempt("connection", connect(signal)),
+  let connectedMs = 0;
+  let [source, connection] = await Promise.all([
+    attempt("source", openSource({ from, format, mirror, system: systemOf(system) }, signal)),
+    attempt("connection", connect(signal).finally(() => connectedMs = performance.now())),
   ]);
+  if (source && connection && performance.now() - connectedMs > STALE_MS) {
+    // The server does not wait that long for somebody's first word.
+    connection.close();
+    connection = await attempt("connection", connect(signal));
+  }
   if (source && connection && !hangUp.aborted) return { source, connection };
   connection?.close();
   await source?.[Symbol.asyncDispose]();
   return { problem: problem ?? { side: "source", error: hangUp.reason } };
 }
 
-/** Introduces us to the server, then sends until the end. */
+/** What an outgoing call is made of. */
+interface OutgoingCall {
+  readonly source: Source;
+  readonly connection: Connection;
+  readonly callee: Callee;
+  readonly options: ClientOptions;
+  readonly around: Surroundings;
+}
+
+/** What it came to. */
+interface Sent {
+  /** Whether the server took the call. */
+  answered: boolean;
+  seconds: number;
+  frames: number;
+  dropped: number;
+}
+
+/** Introduces us to the server, then sends until the end. All that was opened is closed when it resolves. */
 async function send(
-  source: Source,
-  connection: Connection,
-  callee: Callee,
-  options: ClientOptions,
-  around: Surroundings,
-  stack: AsyncDisposableStack,
-  total: { answered: boolean; seconds: number; frames: number; dropped: number },
-): Promise<End> {
+  { source, connection, callee, options, around }: OutgoingCall,
+): Promise<{ readonly ended: End; readonly sent: Sent }> {
   const { log, messages, hangUp } = around;
   const { format, durationSeconds, wire: mode } = options;
+  const sent: Sent = { answered: false, seconds: 0, frames: 0, dropped: 0 };
+  await using stack = new AsyncDisposableStack();
+  stack.use(source);
   const local = Promise.withResolvers<End>();
   const end = (reason: string) => (): void =>
     local.resolve({ kind: "hang-up", by: "CLIENT", reason });
@@ -509,10 +567,10 @@ async function send(
   try {
     sender = await openSender(connection, { mode, format, name: "Chamada" }, hangUp);
   } catch (error) {
-    return hangUp.aborted ? await local.promise : { kind: "error", error };
+    return { ended: hangUp.aborted ? await local.promise : { kind: "error", error }, sent };
   }
   stack.use(sender);
-  total.answered = true;
+  sent.answered = true;
   log.say(messages.answered(callee.host, callee.port));
   if (around.keys) log.say(messages.hangUpHint);
   const display = openDisplay(
@@ -541,13 +599,13 @@ async function send(
   const pump = async (): Promise<End> => {
     try {
       for await (const frame of source.frames()) {
-        if (over) return await local.promise;
+        if (over) break;
         firstUs ??= frame.captureUs;
         const elapsedUs = frame.captureUs - firstUs;
         if (durationSeconds !== undefined && elapsedUs >= durationSeconds * 1e6) {
           return { kind: "hang-up", by: "CLIENT", reason: "duration reached" };
         }
-        total.seconds = elapsedUs / 1e6 + 1 / format.fps;
+        sent.seconds = elapsedUs / 1e6 + 1 / format.fps;
         for (const sink of sinks) sink.push(frame);
       }
       return { kind: "hang-up", by: "CLIENT", reason: "input ended" };
@@ -568,9 +626,9 @@ async function send(
   over = true;
   if (ended.kind === "hang-up") log.debug("client", `${ended.by}: ${ended.reason}`);
   await sender.hangUp(endReason(ended));
-  total.frames = sender.sent;
-  total.dropped = sender.dropped;
-  return ended;
+  sent.frames = sender.sent;
+  sent.dropped = sender.dropped;
+  return { ended, sent };
 }
 
 /**

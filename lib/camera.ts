@@ -16,6 +16,11 @@ import type { Source } from "./source.ts";
 /** The systems that cameras are known on, by the names of `Deno.build.os`. */
 export type System = "linux" | "darwin" | "windows";
 
+/** The system whose cameras are opened on this one, by the names of `Deno.build.os`. */
+export function systemOf(os: string): System {
+  return os === "darwin" || os === "windows" ? os : "linux";
+}
+
 /** A camera of this machine. */
 export interface Camera {
   /** The number that chooses it; on Linux that of its device file, as OpenCV counts. */
@@ -44,6 +49,9 @@ const LIST_TIMEOUT_MS = 5000;
 /** How long a source may take to give its first frame, and how long each one after that, in milliseconds. */
 const OPEN_MS = 10_000;
 const SILENCE_MS = 5000;
+
+/** How long an ffmpeg that gives no more may take to end, in milliseconds. */
+const ENDING_MS = 1000;
 
 /**
  * How late a file may be read, in microseconds. A program that slept for longer goes on from where it was: what it missed
@@ -396,11 +404,13 @@ class ChildSource implements Source {
     let startUs = nowUs();
     for (let sequence = 0;; sequence++) {
       let dueUs = startUs + Math.round(sequence * 1e6 / fps);
-      const earlyUs = dueUs - nowUs();
-      if (this.#paced && earlyUs > 0) await pause(earlyUs / 1000);
-      if (earlyUs < -MAX_LATE_US) {
-        startUs -= earlyUs;
-        dueUs -= earlyUs;
+      if (this.#paced) {
+        const earlyUs = dueUs - nowUs();
+        if (earlyUs > 0) await pause(earlyUs / 1000);
+        if (earlyUs < -MAX_LATE_US) {
+          startUs -= earlyUs;
+          dueUs -= earlyUs;
+        }
       }
       const data = await this.#next();
       if (data === null || this.#stopped) return;
@@ -420,7 +430,7 @@ class ChildSource implements Source {
     if (this.#stopped) return null;
     if (data === undefined) throw new SourceError("silent", this.#name);
     if (data !== null) return data;
-    const end = await this.#child.ended;
+    const end = await within(this.#child.ended, ENDING_MS) ?? await this.#child.stop();
     if (this.#stopped) return null;
     if (this.#isCamera || end.code !== 0) throw this.#stoppedUnasked(end);
     return null;

@@ -9,9 +9,11 @@ import {
   DEFAULT_FORMAT,
   FORMAT_LIMITS,
   formatProblem,
+  rawFrameBytes,
   type VideoFormat,
 } from "./frame.ts";
 import { type Language, type Messages, messagesIn } from "./messages.ts";
+import { MAX_PICKLE_BYTES } from "./pickle.ts";
 import type { WireMode } from "./receiver.ts";
 
 /** The two programs. */
@@ -286,6 +288,9 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   const { width, height } = DEFAULT_FORMAT;
   if (wire === "plain" && (size.width !== width || size.height !== height)) {
     throw words.conflict("--wire plain", `--size ${size.width}x${size.height}`);
+  }
+  if (wire === "pickle" && rawFrameBytes(size) > MAX_PICKLE_BYTES) {
+    throw words.conflict("--wire pickle", `--size ${size.width}x${size.height}`);
   }
   if (wire !== "call" && codec !== "raw") {
     throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);

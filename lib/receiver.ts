@@ -184,6 +184,7 @@ abstract class PictureReceiver implements Receiver {
 
   constructor(wire: Wire, format: VideoFormat, first: Uint8Array) {
     this.#wire = wire;
+    wire.enterCall();
     this.format = format;
     this.#first = first;
   }
@@ -259,6 +260,7 @@ class CallReceiver implements Receiver {
 
   constructor(wire: Wire, format: VideoFormat) {
     this.#wire = wire;
+    wire.enterCall();
     this.format = format;
     this.#maxBytes = Math.max(VIDEO_HEADER_BYTES + maxFrameBytes(format), MAX_HELLO_BYTES);
     // The first frame has to stand alone, too.

@@ -13,10 +13,13 @@ import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
 import { CallClock, type Placed, Timeline } from "./timeline.ts";
-import { nowUs, type Timer } from "./clock.ts";
+import { nowUs, type Timer, within } from "./clock.ts";
 
 /** What may wait for a recorder that cannot keep up, in bytes: 14 s of raw 320 x 240 at 20 frames a second. */
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
+
+/** What may be held until it is clear whether it is late or the sender paused, in bytes. */
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /** How long ffmpeg may take to say its version, in milliseconds. */
 const CHECK_MS = 5000;
@@ -115,8 +118,12 @@ export async function checkRecorder(): Promise<void> {
  * lock would keep ffmpeg out as well, on Windows, it is only kept open, which keeps it from being replaced.
  */
 function hold(path: string): Deno.FsFile {
-  const file = Deno.openSync(path);
-  if (Deno.build.os !== "windows") file.tryLockSync(true);
+  const file = Deno.openSync(path, { read: true, write: true, create: true });
+  try {
+    if (Deno.build.os !== "windows") file.tryLockSync(true);
+  } catch {
+    // A file system without locks: then nothing is said of it.
+  }
   return file;
 }
 
@@ -184,8 +191,13 @@ export class Recorder implements Sink {
     this.#format = options.format;
     this.#fps = options.fps;
     this.#timeline = new Timeline(options.fps, options.stamps);
-    this.#child = openChild({ command: "ffmpeg", args: recorderArguments(options), flow: "fed" });
     this.#held = hold(options.path);
+    try {
+      this.#child = openChild({ command: "ffmpeg", args: recorderArguments(options), flow: "fed" });
+    } catch (error) {
+      this.#held.close();
+      throw error;
+    }
     this.#feeding = this.#feed();
     this.failed = new Promise((resolve) => {
       this.#child.ended.then((end) => {
@@ -204,8 +216,8 @@ export class Recorder implements Sink {
   /** Takes a frame for the file, or counts it as lost. */
   push(frame: Frame): void {
     const room = this.#queue.hasRoom(frame.data.length);
-    if (!room && isInterCoded(this.#format.codec)) this.#broken = true;
     if (frame.keyframe) this.#broken = false;
+    if (!room && isInterCoded(this.#format.codec)) this.#broken = true;
     if (this.#closing || this.#failure !== undefined || !room || this.#broken) {
       this.#lost++;
       return;
@@ -220,7 +232,9 @@ export class Recorder implements Sink {
     }
     this.#place(this.#timeline.push(frame, frame.captureUs, this.#lastPushUs));
     clearTimeout(this.#settling);
-    if (this.#timeline.unsettled) {
+    if (this.#timeline.held * frame.data.length > MAX_HELD_BYTES) {
+      this.#place(this.#timeline.settle());
+    } else if (this.#timeline.unsettled) {
       this.#settling = setTimeout(
         () => this.#place(this.#timeline.settle()),
         this.#timeline.settleMs,
@@ -252,7 +266,8 @@ export class Recorder implements Sink {
       if (paused) await this.#fillUntil(this.#lastCaptureUs + pauseUs, endUs);
       return await this.#child.finish(FINISH_MS);
     });
-    const end = await drained ?? await this.#child.stop();
+    // An ffmpeg that takes nothing more is not waited for longer than one that takes long to finish.
+    const end = await within(drained, FINISH_MS) ?? await this.#child.stop();
     this.#held.close();
     if (end.code !== 0) this.#failure ??= failureOf(end);
     const frames = this.#format.codec === "raw" ? this.#written : this.#countedFrames(end);
@@ -276,8 +291,10 @@ export class Recorder implements Sink {
     while ((job = await this.#queue.take()) !== undefined) {
       if (!encoded) await this.#repeat(job.repeatsBefore);
       this.#last = job.frame;
-      if (encoded) await this.#writeEncoded(job.frame, job.timeUs);
-      else await this.#repeat(1);
+      const written = encoded
+        ? await this.#writeEncoded(job.frame, job.timeUs)
+        : await this.#repeat(1);
+      if (!written) this.#lost++;
     }
   }
 
@@ -292,21 +309,19 @@ export class Recorder implements Sink {
     }
   }
 
-  async #writeEncoded(frame: Frame, timeUs: number): Promise<void> {
+  /** Writes an encoded frame; whether ffmpeg took it. */
+  async #writeEncoded(frame: Frame, timeUs: number): Promise<boolean> {
     const header = ivfFrameHeader(frame.data.length, timeUs);
-    if (!await this.#child.write(header) || !await this.#child.write(frame.data)) this.#lost++;
+    return await this.#child.write(header) && await this.#child.write(frame.data);
   }
 
-  /** Writes the last raw frame that many times. */
-  async #repeat(times: number): Promise<void> {
+  /** Writes the last raw frame that many times; whether ffmpeg took them. */
+  async #repeat(times: number): Promise<boolean> {
     for (let time = 0; time < times && this.#last; time++) {
-      if (!await this.#child.write(this.#last.data)) {
-        // The file has ended before the call: each frame counts once, its repeats do not.
-        if (time === times - 1) this.#lost++;
-        continue;
-      }
+      if (!await this.#child.write(this.#last.data)) return false;
       this.#written++;
     }
+    return true;
   }
 
   /** How many frames ffmpeg says that it has written; where it was killed, as many as it had time for. */

@@ -97,17 +97,22 @@ export class SendWindow {
     this.#lastAckMs = nowMs;
     // A clock of whole milliseconds would make a fast link infinite; below a tenth of one the figure means nothing.
     const tookMs = Math.max(nowMs - last.fromMs, 0.1);
+    this.#forget(nowMs);
     this.#rates.push({
       atMs: nowMs,
       bytesPerMs: (this.#delivered - last.deliveredBefore) / tookMs,
     });
   }
 
+  /** Forgets the rates that are too old, but for the newest one. */
+  #forget(nowMs: number): void {
+    const fresh = this.#rates.findIndex(({ atMs }) => nowMs - atMs <= RATE_MEMORY_MS);
+    this.#rates.splice(0, fresh >= 0 ? fresh : this.#rates.length - 1);
+  }
+
   /** The best rate of the last two seconds, in bytes a millisecond; the newest one alone where all are older. */
   #rate(nowMs: number): number {
-    while (this.#rates.length > 1 && nowMs - this.#rates[0]!.atMs > RATE_MEMORY_MS) {
-      this.#rates.shift();
-    }
+    this.#forget(nowMs);
     return this.#rates.reduce((best, { bytesPerMs }) => Math.max(best, bytesPerMs), 0);
   }
 }

@@ -96,6 +96,7 @@ export async function openSender(
   } finally {
     signal.removeEventListener("abort", abort);
   }
+  wire.enterCall();
   sender.listen();
   return sender;
 }
@@ -106,6 +107,11 @@ function unasked(message: Uint8Array): Error {
   return answer?.accept === false
     ? new RefusedError(answer.reason ?? "")
     : new ProtocolError("a server that only listens has spoken");
+}
+
+/** What a frame weighs in a call session. */
+function wireBytes(frame: Frame): number {
+  return LENGTH_BYTES + VIDEO_HEADER_BYTES + frame.data.length;
 }
 
 class WireSender implements Sender {
@@ -186,10 +192,14 @@ class WireSender implements Sender {
       this.#over = true;
       this.#waiting.close();
       // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
-      const timer = setTimeout(() => this.#wire.close(), LAST_WORDS_MS);
+      let before = -1;
+      const watching = setInterval(() => {
+        if (this.#wire.sentBytes === before) this.#wire.close();
+        before = this.#wire.sentBytes;
+      }, LAST_WORDS_MS / 2);
       await this.#writing;
       if (this.#mode === "call") await this.#wire.writeMessage(encodeBye(reason)).catch(() => {});
-      clearTimeout(timer);
+      clearInterval(watching);
       await this.#wire.finish();
     })();
   }
@@ -254,19 +264,18 @@ class WireSender implements Sender {
     return !this.#waiting.next && this.#writes === 0;
   }
 
-  /** Whether this frame may go now; if so, it counts as under way. */
+  /** Whether this frame may go now. */
   #hasRoom(frame: Frame): boolean {
     // Without acks, the one measure of the link is that it takes what is written.
     if (this.#mode !== "call") return this.#writes === 0;
-    const bytes = LENGTH_BYTES + VIDEO_HEADER_BYTES + frame.data.length;
-    const nowMs = performance.now();
-    if (!this.#window.hasRoom(bytes, nowMs)) return false;
-    this.#window.sent(frame.sequence, bytes, nowMs);
-    this.#captures.set(frame.sequence, frame.captureUs);
-    return true;
+    return this.#window.hasRoom(wireBytes(frame), performance.now());
   }
 
   #send(frame: Frame): void {
+    if (this.#mode === "call") {
+      this.#window.sent(frame.sequence, wireBytes(frame), performance.now());
+      this.#captures.set(frame.sequence, frame.captureUs);
+    }
     this.#sent++;
     this.#writes++;
     this.#writing = this.#writing.then(() => this.#write(frame)).finally(() => {

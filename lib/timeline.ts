@@ -84,9 +84,14 @@ export class Timeline<T> {
     return this.#thinned;
   }
 
+  /** How many frames are held until `settle`. */
+  get held(): number {
+    return this.#held.length;
+  }
+
   /** Whether frames are held until `settle`. */
   get unsettled(): boolean {
-    return this.#held.length > 0;
+    return this.held > 0;
   }
 
   /** Milliseconds after the last frame at which `settle` wants to be called, while `unsettled`. */

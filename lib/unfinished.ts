@@ -9,6 +9,9 @@ import { isHeld, numberedPath } from "./recorder.ts";
 /** What ffmpeg puts where the size of an AVI will be; an unfinished one still has it. */
 const UNKNOWN_SIZES: readonly number[] = [0xffffffff, 0];
 
+/** How much of the original's bytes a copy must have; the last frame may be cut short. */
+const LEAST_PART = 0.95;
+
 /** The unfinished ones among the recordings of this name, `video.avi`, `video-2.avi`, …, that nobody is recording to. */
 export async function findUnfinished(wanted: string): Promise<string[]> {
   const found: string[] = [];
@@ -36,21 +39,28 @@ export async function mend(path: string, signal: AbortSignal): Promise<boolean> 
     command: "ffmpeg",
     args: [
       ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-i", `file:${path}`],
-      ...["-c", "copy", "-vtag", "XVID", "-f", "avi", `file:${part}`],
+      ...["-map", "0", "-c", "copy", "-vtag", "XVID", "-f", "avi", `file:${part}`],
     ],
     flow: "none",
   });
   const abort = (): void => void child.stop();
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
-  const { code } = await child.ended;
-  signal.removeEventListener("abort", abort);
-  if (code === 0 && !signal.aborted && !await isUnfinished(part)) {
+  try {
+    const { code } = await child.ended;
+    if (code !== 0 || signal.aborted || !await isWhole(part, path)) return false;
     await Deno.rename(part, path);
     return true;
+  } finally {
+    signal.removeEventListener("abort", abort);
+    await Deno.remove(part).catch(() => {});
   }
-  await Deno.remove(part);
-  return false;
+}
+
+/** Whether a copy is finished and holds what the original does: an index is added, and nothing of note taken away. */
+async function isWhole(copy: string, original: string): Promise<boolean> {
+  const [{ size }, { size: before }] = [await Deno.stat(copy), await Deno.stat(original)];
+  return !await isUnfinished(copy) && size > before * LEAST_PART;
 }
 
 /** Whether a file is an AVI whose size was never written. */

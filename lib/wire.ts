@@ -29,11 +29,14 @@ export interface Connection {
 /** Bytes of the length in front of every message. */
 export const LENGTH_BYTES = 8;
 
+/** How long a peer may say nothing before it counts as lost, in milliseconds (as SRT's idle time). */
+export const SILENCE_MS = 5000;
+
 /**
- * How long a peer may say nothing before it counts as lost, in milliseconds: the 5 s of SRT's idle time, and what TCP needs to
- * find out that a link is back. It tries again after 0.2, 0.6, 1.4, 3.0 and 6.2 s.
+ * How much longer than that in a call: a link that was gone for 5 s is to be survived, and TCP needs time to find out that it
+ * is back. It tries again after 0.2, 0.6, 1.4, 3.0 and 6.2 s.
  */
-export const SILENCE_MS = 6500;
+const IN_CALL = 1.3;
 
 /**
  * Fewer bytes than this within the time of silence is silence too: a peer that keeps a connection busy with a byte a
@@ -44,7 +47,7 @@ const TRICKLE_BYTES = 4096;
 /** How often the silence is looked at, in milliseconds. */
 const TICK_MS = 250;
 
-/** How long a hang-up waits for what is being written, in milliseconds. */
+/** How long a hang-up waits for what is being written while none of it moves, in milliseconds. */
 export const LAST_WORDS_MS = 1000;
 
 /** How long the rest of a peer's words is waited for after our last one, in milliseconds. */
@@ -62,7 +65,7 @@ export interface WireOptions {
 export class Wire {
   readonly #connection: Connection;
   readonly #expecting: () => boolean;
-  readonly #ticksAllowed: number;
+  #ticksAllowed: number;
   readonly #header = new Uint8Array(LENGTH_BYTES);
   #ticker: Timer | undefined;
   #quietTicks = 0;
@@ -135,6 +138,11 @@ export class Wire {
     start.set(head, LENGTH_BYTES);
     await this.#writeAll(start);
     for (const part of rest) await this.#writeAll(part);
+  }
+
+  /** Says that the peer is in a call now: it is waited for a little longer than a stranger. */
+  enterCall(): void {
+    this.#ticksAllowed = Math.ceil(this.#ticksAllowed * IN_CALL);
   }
 
   /** How long nothing has come that ought to, in milliseconds. */

@@ -66,14 +66,14 @@ const TABLE: Readonly<Record<string, Place>> = {
   ], [
     ...["child", "clock", "errors", "frame", "ivf", "mailbox", "sink", "timeline"],
   ]),
-  "lib/unfinished.ts": place("media", ["errors", "open", "remove", "rename"], [
+  "lib/unfinished.ts": place("media", ["errors", "open", "remove", "rename", "stat"], [
     "child",
     "recorder",
   ]),
 
   "lib/messages.ts": place("user", [], ["errors"]),
   "lib/options.ts": place("user", [], [
-    ...["errors", "frame", "messages", "receiver", "@std/cli/parse-args"],
+    ...["errors", "frame", "messages", "pickle", "receiver", "@std/cli/parse-args"],
   ]),
   "lib/local_ip.ts": place("user", [], []),
   "lib/log.ts": place("user", ["stderr", "consoleSize"], []),
@@ -81,7 +81,7 @@ const TABLE: Readonly<Record<string, Place>> = {
 
   "lib/call.ts": place("whole", ["build", "stat"], [
     ...["clock", "errors", "frame", "sink", "source"],
-    ...["receiver", "sender", "wire"],
+    ...["receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],
     ...["log", "messages", "options"],
   ]),
@@ -89,7 +89,7 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...["build", "env", "exitCode", "Signal", "addSignalListener", "removeSignalListener"],
   ], ["call", "display", "errors", "keys", "log", "messages", "options"]),
 
-  "server.ts": place("entry", ["args", "listen", "TcpListener", "networkInterfaces"], [
+  "server.ts": place("entry", ["args", "errors", "listen", "TcpListener", "networkInterfaces"], [
     ...[
       "call",
       "local_ip",
