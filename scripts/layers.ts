@@ -92,6 +92,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "server.ts": place("entry", ["args", "errors", "listen", "TcpListener", "networkInterfaces"], [
     ...[
       "call",
+      "clock",
       "local_ip",
       "messages",
       "options",
