@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { startClient, type StartOptions, startServer, temporaryFolder } from "./harness.ts";
+import { readNumbers, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
 const SERVER_ADDRESS = "10.77.0.1";
@@ -195,6 +196,33 @@ for (const { megabits, codec, p95, seconds, how } of STOPS) {
     { ignore: !canLink },
   );
 }
+
+test(
+  "h264 over a link that is far too slow: many frames are dropped, none that is recorded is torn",
+  async () => {
+    await using link = await Link.lay(0.12);
+    assert(link);
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/video.avi`;
+    const input = `${folder.path}/numbers.avi`;
+    await writeNumbers(input, Array.from({ length: 200 }, (_, n) => n * 37), DEFAULT_FORMAT);
+    await using called = await startServer(
+      ["--host", SERVER_ADDRESS, "--record", file],
+      link.server,
+    );
+    await using client = startClient(called.port, [
+      ...["--host", SERVER_ADDRESS, "--codec", "h264", "--input", input, "--size", "640x480"],
+    ], link.client);
+    const { stdout } = await client.exits(0);
+    await called.server.exits(0);
+    const [, dropped] = /frames?, (\d+) dropped/.exec(stdout) ?? [];
+    assertGreaterOrEqual(Number(dropped), 10);
+    // A torn picture is one that cannot be read.
+    const numbers = await readNumbers(file);
+    assertEquals(numbers, [...numbers].sort((a, b) => a - b));
+  },
+  { ignore: !canLink },
+);
 
 test(
   "a network that is gone for good is a loss at both ends, and the recording is whole",
