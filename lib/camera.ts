@@ -85,7 +85,8 @@ export function outputArguments(
   const filters = [
     live ? thinningFilter(fps) : `fps=${fps}`,
     `scale=${width}:${height}:force_original_aspect_ratio=increase`,
-    `crop=${width}:${height}`,
+    // Pictures with halved colour are cropped to even sizes, unless told.
+    `crop=${width}:${height}:exact=1`,
     ...(mirror ? ["hflip"] : []),
   ];
   return [

@@ -42,7 +42,7 @@ const KEPT_LINES = 20;
 export interface Child extends AsyncDisposable {
   /** Its process id. */
   readonly pid: number;
-  /** Resolves when it has ended, for whatever reason; never rejects. */
+  /** Resolves when it has ended, for whatever reason; never rejects. What it wrote may still be read. */
   readonly ended: Promise<ChildEnd>;
   /** Feeds it; resolves when the bytes are with the kernel, `false` when it no longer takes any. For a `fed` child. */
   write(data: Uint8Array): Promise<boolean>;
@@ -82,7 +82,7 @@ export function openChild(options: ChildOptions): Child {
 
   const ended = (async (): Promise<ChildEnd> => {
     const [status, lastLines] = await Promise.all([process.status, drain(process.stderr)]);
-    await reader?.cancel().catch(() => {});
+    // What it has written and nobody has read yet is still in the pipe: `read` gives it, `stop` gives it up.
     await writer?.abort().catch(() => {});
     return { code: status.code, signalled: status.signal !== null, lastLines };
   })();

@@ -118,14 +118,13 @@ export class Display implements Sink {
 
   async #feed(): Promise<void> {
     const encoded = this.#format.codec !== "raw";
-    if (encoded && !await this.#child.write(ivfHeader(this.#format))) return;
+    if (encoded && !await this.#child.write(ivfHeader(this.#format, DECLARED_FPS))) return;
     for (let count = 0;; count++) {
       const frame = await this.#newest.take();
       if (frame === undefined) return;
       const startMs = performance.now();
       if (encoded) {
-        const timeUs = Math.round(count * 1e6 / DECLARED_FPS);
-        if (!await this.#child.write(ivfFrameHeader(frame.data.length, timeUs))) return;
+        if (!await this.#child.write(ivfFrameHeader(frame.data.length, count))) return;
       }
       if (!await this.#child.write(frame.data)) return;
       // Frames that need each other cannot be thinned.

@@ -8,20 +8,18 @@
  *  n:u32 time:u64 frame                                                                           time in ticks
  * ```
  *
- * Every number is little-endian. Pure.
+ * A tick is as long as a frame: ffmpeg then knows how long the last one lasts. Every number is little-endian. Pure.
  */
 
 import type { VideoFormat } from "./frame.ts";
 
-/** Ticks a second of the times in it: microseconds. */
-const TICKS_PER_SECOND = 1_000_000;
-
 const CODEC_NAMES = { mjpeg: "MJPG", h264: "H264" } as const;
 
-/** The 32 bytes that come first. The codec is not `raw`. */
-export function ivfHeader(format: VideoFormat): Uint8Array {
+/** The 32 bytes that come first, for ticks of 1/fps seconds. The codec is not `raw`. */
+export function ivfHeader(format: VideoFormat, fps: number): Uint8Array {
   const { codec, width, height } = format;
   if (codec === "raw") throw new TypeError("Cannot put raw pictures into IVF");
+  const per = Number.isInteger(fps) ? 1 : 1000;
   const header = new Uint8Array(32);
   const view = new DataView(header.buffer);
   header.set(new TextEncoder().encode("DKIF"), 0);
@@ -29,16 +27,16 @@ export function ivfHeader(format: VideoFormat): Uint8Array {
   header.set(new TextEncoder().encode(CODEC_NAMES[codec]), 8);
   view.setUint16(12, width, true);
   view.setUint16(14, height, true);
-  view.setUint32(16, TICKS_PER_SECOND, true);
-  view.setUint32(20, 1, true);
+  view.setUint32(16, Math.round(fps * per), true);
+  view.setUint32(20, per, true);
   return header;
 }
 
-/** The 12 bytes before a frame of that many bytes, shown at that time in microseconds. */
-export function ivfFrameHeader(bytes: number, timeUs: number): Uint8Array {
+/** The 12 bytes before a frame of that many bytes, shown at that tick. */
+export function ivfFrameHeader(bytes: number, tick: number): Uint8Array {
   const header = new Uint8Array(12);
   const view = new DataView(header.buffer);
   view.setUint32(0, bytes, true);
-  view.setBigUint64(4, BigInt(timeUs), true);
+  view.setBigUint64(4, BigInt(tick), true);
   return header;
 }

@@ -12,7 +12,7 @@ import { type Frame, isInterCoded, type VideoFormat } from "./frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
-import { CallClock, type Placed, Timeline } from "./timeline.ts";
+import { type Placed, Timeline } from "./timeline.ts";
 import { nowUs, type Timer, within } from "./clock.ts";
 
 /** What may wait for a recorder that cannot keep up, in bytes: 14 s of raw 320 x 240 at 20 frames a second. */
@@ -67,7 +67,7 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
   // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats` counts the frames.
   const encoded = [
     ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
-    ...["-f", "ivf", "-i", "pipe:0", "-r", `${fps}`, "-pix_fmt", "yuv420p"],
+    ...["-f", "ivf", "-i", "pipe:0", "-vf", `fps=${fps}`, "-pix_fmt", "yuv420p"],
   ];
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
@@ -150,16 +150,16 @@ function recordingError(path: string, cause: unknown): RecordingError {
   return new RecordingError(kind, path, { cause });
 }
 
-/** A frame that has its place in the file: slots to fill before it, or its time. */
+/** A frame that has its place in the file: slots to fill before it, or its own slot where it is encoded. */
 interface Job {
   readonly frame: Frame;
   readonly repeatsBefore: number;
-  readonly timeUs: number;
+  readonly slot: number;
 }
 
 /**
  * Records frames to a file. Raw pictures are put into their slots by the timeline, each written as often as it stands there;
- * encoded ones carry their time to ffmpeg, which repeats and leaves out what it has decoded.
+ * encoded ones carry the time of their slot to ffmpeg, which repeats and leaves out what it has decoded.
  */
 export class Recorder implements Sink {
   /** The file. */
@@ -171,7 +171,6 @@ export class Recorder implements Sink {
   readonly #format: VideoFormat;
   readonly #fps: number;
   readonly #timeline: Timeline<Frame>;
-  readonly #clock = new CallClock();
   readonly #queue = new FrameQueue<Job>(MAX_QUEUED_BYTES);
   readonly #feeding: Promise<void>;
   #settling: Timer | undefined;
@@ -179,7 +178,6 @@ export class Recorder implements Sink {
   #last: Frame | undefined;
   #lastPushUs = 0;
   #lastCaptureUs = 0;
-  #timeUs = -1;
   #written = 0;
   #lost = 0;
   #failure: string | undefined;
@@ -224,13 +222,13 @@ export class Recorder implements Sink {
     }
     this.#lastPushUs = nowUs();
     this.#lastCaptureUs = frame.captureUs;
+    const placed = this.#timeline.push(frame, frame.captureUs, this.#lastPushUs);
     if (this.#format.codec !== "raw") {
-      const timeUs = this.#clock.since(frame.captureUs, this.#lastPushUs);
-      this.#timeUs = Math.max(this.#timeUs + 1, Math.round(timeUs));
-      this.#enqueue({ frame, repeatsBefore: 0, timeUs: this.#timeUs });
+      // One that has no slot of its own has to be decoded all the same: it shares that of the one before it.
+      this.#enqueue({ frame, repeatsBefore: 0, slot: this.#timeline.slots - 1 });
       return;
     }
-    this.#place(this.#timeline.push(frame, frame.captureUs, this.#lastPushUs));
+    this.#place(placed);
     clearTimeout(this.#settling);
     if (this.#timeline.held * frame.data.length > MAX_HELD_BYTES) {
       this.#place(this.#timeline.settle());
@@ -276,7 +274,7 @@ export class Recorder implements Sink {
 
   #place(placed: readonly Placed<Frame>[]): void {
     for (const { item, repeatsBefore } of placed) {
-      this.#enqueue({ frame: item, repeatsBefore, timeUs: 0 });
+      this.#enqueue({ frame: item, repeatsBefore, slot: 0 });
     }
   }
 
@@ -286,13 +284,13 @@ export class Recorder implements Sink {
 
   async #feed(): Promise<void> {
     const encoded = this.#format.codec !== "raw";
-    if (encoded) await this.#child.write(ivfHeader(this.#format));
+    if (encoded) await this.#child.write(ivfHeader(this.#format, this.#fps));
     let job: Job | undefined;
     while ((job = await this.#queue.take()) !== undefined) {
       if (!encoded) await this.#repeat(job.repeatsBefore);
       this.#last = job.frame;
       const written = encoded
-        ? await this.#writeEncoded(job.frame, job.timeUs)
+        ? await this.#writeEncoded(job.frame, job.slot)
         : await this.#repeat(1);
       if (!written) this.#lost++;
     }
@@ -304,14 +302,14 @@ export class Recorder implements Sink {
     if (codec === "raw") {
       await this.#repeat(this.#timeline.repeatsUntil(captureUs, arrivalUs));
     } else if (this.#last && !isInterCoded(codec)) {
-      const lastUs = this.#clock.since(captureUs, arrivalUs) - 1e6 / this.#fps;
-      await this.#writeEncoded(this.#last, Math.max(this.#timeUs + 1, Math.round(lastUs)));
+      if (this.#timeline.repeatsUntil(captureUs, arrivalUs) === 0) return;
+      await this.#writeEncoded(this.#last, this.#timeline.slots - 1);
     }
   }
 
   /** Writes an encoded frame; whether ffmpeg took it. */
-  async #writeEncoded(frame: Frame, timeUs: number): Promise<boolean> {
-    const header = ivfFrameHeader(frame.data.length, timeUs);
+  async #writeEncoded(frame: Frame, slot: number): Promise<boolean> {
+    const header = ivfFrameHeader(frame.data.length, slot);
     return await this.#child.write(header) && await this.#child.write(frame.data);
   }
 
@@ -324,12 +322,11 @@ export class Recorder implements Sink {
     return true;
   }
 
-  /** How many frames ffmpeg says that it has written; where it was killed, as many as it had time for. */
+  /** How many frames ffmpeg says that it has written; where it was killed, as many as it was given. */
   #countedFrames({ lastLines }: ChildEnd): number {
     const stats = lastLines.findLast(isStats);
     const [, frames] = /frame=\s*(\d+)/.exec(stats ?? "") ?? [];
-    if (frames !== undefined) return Number(frames);
-    return this.#timeUs < 0 ? 0 : Math.floor(this.#timeUs / 1e6 * this.#fps) + 1;
+    return frames === undefined ? this.#timeline.slots : Number(frames);
   }
 }
 

@@ -38,7 +38,7 @@ const MAX_SKEW_US = 5_000_000;
 /**
  * The time of a frame in its recording. The sender's clock says how far apart frames are; ours bounds what it may claim.
  */
-export class CallClock {
+class CallClock {
   #originUs: number | undefined;
   #offsetUs = 0;
 

@@ -195,7 +195,7 @@ test("output arguments: raw bgr24 on stdout, no sound, one thread so that no fra
 test("output arguments: cropped to shape, never stretched, and mirrored where it is wanted", () => {
   const filters = (mirror: boolean): string =>
     valueOf(outputArguments(HD, { mirror, live: false }), "-vf");
-  const shape = "scale=1280:720:force_original_aspect_ratio=increase,crop=1280:720";
+  const shape = "scale=1280:720:force_original_aspect_ratio=increase,crop=1280:720:exact=1";
   assertEquals(filters(false), `fps=25,${shape}`);
   assertEquals(filters(true), `fps=25,${shape},hflip`);
 });

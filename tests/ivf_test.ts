@@ -5,32 +5,32 @@ import { bytes, text } from "./bytes.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
 import { test } from "./strict.ts";
 
-test("ivfHeader() is 32 bytes: magic, version, its length, codec, size, a million ticks a second", () => {
+test("ivfHeader() is 32 bytes: magic, version, its length, codec, size, a tick a frame", () => {
   const rest = [
     "4001", // width: 320
     "f000", // height: 240
-    "40420f00", // ticks: 1,000,000
+    "14000000", // ticks: 20
     "01000000", // a second
     "00000000", // frames: not known
     "00000000", // nothing
   ];
   assertEquals(
-    ivfHeader({ ...DEFAULT_FORMAT, codec: "mjpeg" }),
+    ivfHeader({ ...DEFAULT_FORMAT, codec: "mjpeg" }, 20),
     bytes(text("DKIF"), "0000", "2000", text("MJPG"), ...rest),
   );
   assertEquals(
-    ivfHeader({ ...DEFAULT_FORMAT, codec: "h264" }),
+    ivfHeader({ ...DEFAULT_FORMAT, codec: "h264" }, 20),
     bytes(text("DKIF"), "0000", "2000", text("H264"), ...rest),
   );
 });
 
-test("ivfHeader() says the largest size, and nothing of the rate", () => {
-  const header = ivfHeader({ codec: "h264", width: 3840, height: 2160, fps: 120 });
-  assertEquals(header.subarray(12, 24), bytes("000f", "7008", "40420f00", "01000000"));
+test("ivfHeader() says the largest size, and broken rates by the thousand", () => {
+  const header = ivfHeader({ codec: "h264", width: 3840, height: 2160, fps: 29.97 }, 29.97);
+  assertEquals(header.subarray(12, 24), bytes("000f", "7008", "12750000", "e8030000"));
 });
 
 test("ivfHeader() rejects raw pictures", () => {
-  assertThrows(() => ivfHeader(DEFAULT_FORMAT), TypeError, "Cannot put raw pictures into IVF");
+  assertThrows(() => ivfHeader(DEFAULT_FORMAT, 20), TypeError, "Cannot put raw pictures into IVF");
 });
 
 test("ivfFrameHeader() is 12 bytes: length and time", () => {
@@ -40,16 +40,16 @@ test("ivfFrameHeader() is 12 bytes: length and time", () => {
   assertEquals(ivfFrameHeader(1, 2 ** 53 - 1), bytes("01000000", "ffffffffffff1f00"));
 });
 
-/** Times that no constant rate would give: a gap, two frames a microsecond apart, more than 71 minutes. */
-const TIMES_US = [0, 50_000, 99_999, 100_000, 100_001, 700_000, 700_001, 5_000_000_000];
+/** Times with a gap, and one beyond what 32 bits hold. */
+const TICKS = [0, 1, 2, 40, 41, 1000, 100_000, 5_000_000_000];
 
 for (const codec of ["mjpeg", "h264"] satisfies Codec[]) {
   test(`a real ffmpeg finds every frame in it, at its time and of its size: ${codec}`, async () => {
     const format: VideoFormat = { ...DEFAULT_FORMAT, codec };
-    const frames = await encodedFrames(format, TIMES_US.length);
+    const frames = await encodedFrames(format, TICKS.length);
     const stream = bytes(
-      ivfHeader(format),
-      ...frames.flatMap((frame, at) => [ivfFrameHeader(frame.length, TIMES_US[at]!), frame]),
+      ivfHeader(format, 20),
+      ...frames.flatMap((frame, at) => [ivfFrameHeader(frame.length, TICKS[at]!), frame]),
     );
     const ffprobe = async (entries: string): Promise<string[]> => {
       const args = ["-v", "error", "-f", "ivf", "-i", "pipe:0", "-show_entries", entries];
@@ -59,12 +59,12 @@ for (const codec of ["mjpeg", "h264"] satisfies Codec[]) {
     };
     assertEquals(
       await ffprobe("packet=pts,size"),
-      frames.map((frame, at) => `${TIMES_US[at]},${frame.length}`),
+      frames.map((frame, at) => `${TICKS[at]},${frame.length}`),
     );
     assertEquals(
       await ffprobe("frame=pts,width,height"),
-      TIMES_US.map((timeUs) => `${timeUs},320,240`),
+      TICKS.map((tick) => `${tick},320,240`),
     );
-    assertEquals(await ffprobe("stream=codec_name,time_base"), [`${codec},1/1000000`]);
+    assertEquals(await ffprobe("stream=codec_name,time_base"), [`${codec},1/20`]);
   });
 }
