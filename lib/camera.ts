@@ -57,7 +57,7 @@ const ENDING_MS = 1000;
  * How late a file may be read, in microseconds. A program that slept for longer goes on from where it was: what it missed
  * would come all at once, and late.
  */
-const MAX_LATE_US = 500_000;
+const MAX_LATE_US = 1_000_000;
 
 /**
  * Above this size the raw pictures of a camera no longer fit USB 2 at full rate (640 x 480 x 2 bytes x 30 = 18 MB/s of its
