@@ -60,20 +60,11 @@ export interface Child extends AsyncDisposable {
 /** Starts a child. Throws `NotInstalledError` where there is no such program. */
 export function openChild(options: ChildOptions): Child {
   const { command, args, flow, env } = options;
-  let process: Deno.ChildProcess;
-  try {
-    process = new Deno.Command(command, {
-      args: [...args],
-      stdin: flow === "fed" ? "piped" : "null",
-      stdout: flow === "feeding" ? "piped" : "null",
-      stderr: "piped",
-      detached: true,
-      ...(env && { env: { ...env } }),
-    }).spawn();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new NotInstalledError(command, { cause: error });
-  }
+  const process = spawn(command, args, {
+    stdin: flow === "fed" ? "piped" : "null",
+    stdout: flow === "feeding" ? "piped" : "null",
+    ...(env && { env: { ...env } }),
+  });
   const writer = flow === "fed" ? process.stdin.getWriter() : undefined;
   const reader = flow === "feeding" ? process.stdout.getReader({ mode: "byob" }) : undefined;
   // A child that is gone rejects what is written to it; `write` and `ended` say so, nobody else needs to hear of it.
@@ -86,15 +77,6 @@ export function openChild(options: ChildOptions): Child {
     await writer?.abort().catch(() => {});
     return { code: status.code, signalled: status.signal !== null, lastLines };
   })();
-
-  const kill = (signal: Deno.Signal): void => {
-    try {
-      process.kill(signal);
-    } catch (error) {
-      // It has ended since: that is what was wanted.
-      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
-    }
-  };
 
   let inputEnded = false;
   const endInput = (): void => {
@@ -115,11 +97,11 @@ export function openChild(options: ChildOptions): Child {
         const end = await finish(RUNG_MS);
         if (end) return end;
       }
-      kill("SIGTERM");
+      kill(process, "SIGTERM");
       await reader?.cancel().catch(() => {});
       const end = await within(ended, RUNG_MS);
       if (end) return end;
-      kill("SIGKILL");
+      kill(process, "SIGKILL");
       return await ended;
     })();
 
@@ -162,12 +144,23 @@ export async function readCommand(
   args: readonly string[],
   timeoutMs: number,
 ): Promise<{ readonly code: number; readonly text: string }> {
-  let process: Deno.ChildProcess;
+  const process = spawn(command, args, { stdin: "null", stdout: "piped" });
+  const timer = setTimeout(() => kill(process, "SIGKILL"), timeoutMs);
+  const { code, stdout, stderr } = await process.output();
+  clearTimeout(timer);
+  const decoder = new TextDecoder();
+  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+function spawn(
+  command: string,
+  args: readonly string[],
+  options: Deno.CommandOptions,
+): Deno.ChildProcess {
   try {
-    process = new Deno.Command(command, {
+    return new Deno.Command(command, {
+      ...options,
       args: [...args],
-      stdin: "null",
-      stdout: "piped",
       stderr: "piped",
       detached: true,
     }).spawn();
@@ -175,11 +168,15 @@ export async function readCommand(
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new NotInstalledError(command, { cause: error });
   }
-  const timer = setTimeout(() => process.kill("SIGKILL"), timeoutMs);
-  const { code, stdout, stderr } = await process.output();
-  clearTimeout(timer);
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+function kill(process: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    process.kill(signal);
+  } catch (error) {
+    // It has ended since: that is what was wanted.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** Reads a stream of text to its end and keeps its last lines, however much it says and however long its lines are. */

@@ -174,67 +174,79 @@ async function readRest(wire: Wire, first: Uint8Array, length: number): Promise<
   return message;
 }
 
-/** Pictures that carry no time and no number; the end of the stream between two of them is a hang-up. */
-abstract class PictureReceiver implements Receiver {
-  readonly stamps = "arrival";
+/** What every call is that was taken, whatever its caller speaks. */
+abstract class WireReceiver implements Receiver {
+  abstract readonly stamps: "capture" | "arrival";
   readonly format: VideoFormat;
-  readonly #wire: Wire;
+  protected readonly wire: Wire;
+
+  constructor(wire: Wire, format: VideoFormat) {
+    this.wire = wire;
+    this.format = format;
+    wire.enterCall();
+  }
+
+  get receivedBytes(): number {
+    return this.wire.receivedBytes;
+  }
+
+  get quietMs(): number {
+    return this.wire.quietMs;
+  }
+
+  reassure(): void {
+    this.wire.reassure();
+  }
+
+  abstract read(): Promise<Frame | Goodbye>;
+  abstract hangUp(reason: string): Promise<void>;
+}
+
+/** Pictures that carry no time and no number; the end of the stream between two of them is a hang-up. */
+abstract class PictureReceiver extends WireReceiver {
+  readonly stamps = "arrival";
   #first: Uint8Array | undefined;
   #sequence = 0;
 
   constructor(wire: Wire, format: VideoFormat, first: Uint8Array) {
-    this.#wire = wire;
-    wire.enterCall();
-    this.format = format;
+    super(wire, format);
     this.#first = first;
   }
 
-  get receivedBytes(): number {
-    return this.#wire.receivedBytes;
-  }
-
-  get quietMs(): number {
-    return this.#wire.quietMs;
-  }
-
-  reassure(): void {
-    this.#wire.reassure();
-  }
-
-  async read(): Promise<Frame | Goodbye> {
-    const data = this.#first ?? await this.next(this.#wire);
+  override async read(): Promise<Frame | Goodbye> {
+    const data = this.#first ?? await this.next();
     this.#first = undefined;
     if (data === null) return { reason: "" };
     return { data, captureUs: nowUs(), sequence: this.#sequence++, keyframe: true };
   }
 
   /** The pixels of the next message, or `null` at the end of the stream. */
-  protected abstract next(wire: Wire): Promise<Uint8Array | null>;
+  protected abstract next(): Promise<Uint8Array | null>;
 
-  hangUp(): Promise<void> {
-    return this.#wire.finish();
+  override hangUp(): Promise<void> {
+    return this.wire.finish();
   }
 }
 
 /** Frames of bgr24 and nothing else. */
 class PlainReceiver extends PictureReceiver {
-  protected override async next(wire: Wire): Promise<Uint8Array | null> {
-    const length = await wire.readLength();
+  protected override async next(): Promise<Uint8Array | null> {
+    const length = await this.wire.readLength();
     if (length === null) return null;
     const expected = rawFrameBytes(this.format);
     if (length !== expected) {
       throw new ProtocolError(`a message of ${length} bytes is not a frame of ${expected}`);
     }
     const data = new Uint8Array(expected);
-    await wire.read(data);
+    await this.wire.read(data);
     return data;
   }
 }
 
 /** Pickled arrays, as the report's client sends them, all of one size. */
 class PickleReceiver extends PictureReceiver {
-  protected override async next(wire: Wire): Promise<Uint8Array | null> {
-    const message = await wire.readMessage(MAX_PICKLE_BYTES);
+  protected override async next(): Promise<Uint8Array | null> {
+    const message = await this.wire.readMessage(MAX_PICKLE_BYTES);
     if (message === null) return null;
     const { width, height, data } = decodePickle(message);
     if (width !== this.format.width || height !== this.format.height) {
@@ -247,10 +259,8 @@ class PickleReceiver extends PictureReceiver {
 }
 
 /** Typed messages: video in, acks out. */
-class CallReceiver implements Receiver {
+class CallReceiver extends WireReceiver {
   readonly stamps = "capture";
-  readonly format: VideoFormat;
-  readonly #wire: Wire;
   readonly #maxBytes: number;
   readonly #acks = new NewestFrame<number>();
   readonly #acking: Promise<void>;
@@ -259,30 +269,16 @@ class CallReceiver implements Receiver {
   #hangingUp: Promise<void> | undefined;
 
   constructor(wire: Wire, format: VideoFormat) {
-    this.#wire = wire;
-    wire.enterCall();
-    this.format = format;
+    super(wire, format);
     this.#maxBytes = Math.max(VIDEO_HEADER_BYTES + maxFrameBytes(format), MAX_HELLO_BYTES);
     // The first frame has to stand alone, too.
     this.#broken = isInterCoded(format.codec);
     this.#acking = this.#writeAcks();
   }
 
-  get receivedBytes(): number {
-    return this.#wire.receivedBytes;
-  }
-
-  get quietMs(): number {
-    return this.#wire.quietMs;
-  }
-
-  reassure(): void {
-    this.#wire.reassure();
-  }
-
-  async read(): Promise<Frame | Goodbye> {
+  override async read(): Promise<Frame | Goodbye> {
     while (true) {
-      const message = await this.#wire.readMessage(this.#maxBytes);
+      const message = await this.wire.readMessage(this.#maxBytes);
       if (message === null) throw new PeerLostError("no-bye");
       switch (message[0]) {
         case KIND.video: {
@@ -310,15 +306,15 @@ class CallReceiver implements Receiver {
     return !this.#broken;
   }
 
-  hangUp(reason: string): Promise<void> {
+  override hangUp(reason: string): Promise<void> {
     return this.#hangingUp ??= (async (): Promise<void> => {
       this.#acks.close();
       // A caller that reads nothing keeps our last words from leaving; it is not waited for.
-      const timer = setTimeout(() => this.#wire.close(), LAST_WORDS_MS);
+      const timer = setTimeout(() => this.wire.close(), LAST_WORDS_MS);
       await this.#acking;
-      await this.#wire.writeMessage(encodeBye(reason)).catch(() => {});
+      await this.wire.writeMessage(encodeBye(reason)).catch(() => {});
       clearTimeout(timer);
-      await this.#wire.finish();
+      await this.wire.finish();
     })();
   }
 
@@ -327,7 +323,7 @@ class CallReceiver implements Receiver {
     let sequence: number | undefined;
     while ((sequence = await this.#acks.take()) !== undefined) {
       try {
-        await this.#wire.writeMessage(encodeAck(sequence));
+        await this.wire.writeMessage(encodeAck(sequence));
       } catch {
         return; // The same loss reaches whoever reads.
       }

@@ -45,9 +45,13 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...["pickle", "receiver", "send_window", "session", "wire"],
   ]),
 
-  "lib/child.ts": place("media", ["Command", "ChildProcess", "Signal", "errors"], [
-    ...["clock", "errors"],
-  ]),
+  "lib/child.ts": place(
+    "media",
+    ["Command", "CommandOptions", "ChildProcess", "Signal", "errors"],
+    [
+      ...["clock", "errors"],
+    ],
+  ),
   "lib/avi.ts": place("media", [], []),
   "lib/h264.ts": place("media", [], []),
   "lib/ivf.ts": place("media", [], ["frame"]),
