@@ -67,7 +67,10 @@ for (const codec of ["mjpeg", "h264"]) {
       await client.exits(0);
       await called.server.exits(0);
       const numbers = await readNumbers(file);
-      assertEquals([...new Set(numbers)], NUMBERS);
+      // The one that waited while the client slept may be replaced by a newer one.
+      const seen = [...new Set(numbers)];
+      assertEquals(seen, [...seen].sort((a, b) => a - b));
+      assertGreater(seen.length, FRAMES - 4);
       assertGreater(numbers.length, FRAMES + 30);
       assertLess(numbers.length, FRAMES + 55);
     },

@@ -45,7 +45,8 @@ export class Screen implements AsyncDisposable {
     const server = new Deno.Command("Xvfb", {
       args: [
         ...["-displayfd", "1", "-screen", "0", `${size.width}x${size.height}x24`],
-        ...["-fbdir", folder, "-nolisten", "tcp"],
+        // Without the last, it starts anew whenever its last client leaves, and turns away who comes at that moment.
+        ...["-fbdir", folder, "-nolisten", "tcp", "-noreset"],
       ],
       stdin: "null",
       stdout: "piped",

@@ -6,7 +6,7 @@ import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
 import { Wire } from "../lib/wire.ts";
 import { startClient, startServer, temporaryFolder } from "./harness.ts";
 import { numberedFrame, writeNumbers } from "./numbered.ts";
-import { Screen } from "./screen.ts";
+import { Screen, until } from "./screen.ts";
 import { test } from "./strict.ts";
 
 const RECEIVING = "RECEBENDO VIDEO (CLIENTE)";
@@ -51,7 +51,12 @@ for (const side of ["server", "client"] as const) {
       await using screen = await Screen.open({ width: 640, height: 480 });
       const env = { env: { DISPLAY: screen.display } };
       await using called = await startServer(
-        ["--record", `${folder.path}/video.avi`, ...(side === "server" ? [] : ["--no-display"])],
+        [
+          "--verbose",
+          "--record",
+          `${folder.path}/video.avi`,
+          ...(side === "server" ? [] : ["--no-display"]),
+        ],
         env,
       );
       await using client = startClient(
@@ -59,8 +64,16 @@ for (const side of ["server", "client"] as const) {
         side === "client" ? [] : ["--no-display"],
         env,
       );
-      const window = await screen.window(side === "server" ? RECEIVING : SENDING);
-      await screen.do(...gesture(window));
+      const program = side === "server" ? called.server : client;
+      const window = await screen.window(side === "server" ? RECEIVING : SENDING)
+        .catch((error) => Promise.reject(new Error(`${error.message} ${program.shown()}`)));
+      // A window takes keys a moment after it is there: one that was pressed too early is pressed again.
+      let over = false;
+      client.ended.then(() => over = true);
+      await until("the end of the call", async () => {
+        await screen.do(...gesture(window));
+        return over ? true : undefined;
+      });
       const sentence = side === "server" ? "Call ended by the HOST." : "Call ended by the CLIENT";
       for (const outcome of [await called.server.exits(0), await client.exits(0)]) {
         assertEquals(outcome.stdout.trimEnd().split("\n").at(-1), sentence);
