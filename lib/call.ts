@@ -101,10 +101,9 @@ export async function answerCalls(
   const visit = async (caller: Caller): Promise<void> => {
     // A knock from where a caller has fallen silent says that its network is back.
     const knock = [...calls].filter((call) => call.reassure(caller.host)).length > 0;
-    let announced = calls.size < options.maxCalls && !knock;
-    const free = announced;
+    const free = calls.size < options.maxCalls && !knock;
     const announce = (): void => log.say(messages.received(caller.host, caller.port));
-    if (announced) announce();
+    if (free) announce();
     atDoor.add(caller.connection);
     let offer: Offer | null;
     try {
@@ -126,10 +125,7 @@ export async function answerCalls(
       await offer.refuse(BUSY);
       return;
     }
-    if (!announced) {
-      announced = true;
-      announce();
-    }
+    if (!free) announce();
     const call = new AnsweredCall(offer, caller, options, around);
     calls.add(call);
     try {

@@ -1,14 +1,21 @@
 /**
  * Cameras and other inputs, through ffmpeg: arguments for each system, the list of cameras, and frames.
  *
- * A camera is read as it comes: a frame's capture time is the moment it arrives from ffmpeg. A file or a test picture is read on our own clock, one frame each 1/fps seconds: it would come as fast
- * as the processor allows, and ffmpeg's own pacing starts with a burst in some versions.
+ * A camera is read as it comes: a frame's capture time is the moment it arrives from ffmpeg. A file or a test picture is
+ * read on our own clock, one frame each 1/fps seconds: it would come as fast as the processor allows, and ffmpeg's own
+ * pacing starts with a burst in some versions.
  */
 
 import { AviReader } from "./avi.ts";
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
 import { SourceError } from "./errors.ts";
-import { type Frame, maxFrameBytes, rawFrameBytes, type VideoFormat } from "./frame.ts";
+import {
+  type Frame,
+  isInterCoded,
+  maxFrameBytes,
+  rawFrameBytes,
+  type VideoFormat,
+} from "./frame.ts";
 import { hasIdr } from "./h264.ts";
 import { nowUs, pause, within } from "./clock.ts";
 import type { Source } from "./source.ts";
@@ -416,7 +423,7 @@ class ChildSource implements Source {
       const data = await this.#next();
       if (data === null || this.#stopped) return;
       const captureUs = this.#paced ? dueUs : nowUs();
-      yield { data, captureUs, sequence, keyframe: codec !== "h264" || hasIdr(data) };
+      yield { data, captureUs, sequence, keyframe: !isInterCoded(codec) || hasIdr(data) };
     }
   }
 

@@ -6,6 +6,9 @@
 /** How the bytes of a frame are to be read: bgr24 rows from the top, one JPEG, or one H.264 access unit. */
 export type Codec = "raw" | "mjpeg" | "h264";
 
+/** Every codec, in the order in which they are told. */
+export const CODECS: readonly Codec[] = ["raw", "mjpeg", "h264"];
+
 /** Width and height in pixels, and frames per second (any positive number, 29.97 too). */
 export interface VideoFormat {
   /** How the bytes of a frame are read. */

@@ -5,7 +5,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./errors.ts";
 import {
-  type Codec,
+  CODECS,
   DEFAULT_FORMAT,
   FORMAT_LIMITS,
   formatProblem,
@@ -32,7 +32,6 @@ const SERVER: readonly Program[] = ["server"];
 const CLIENT: readonly Program[] = ["client"];
 
 const WIRES: readonly WireMode[] = ["call", "plain", "pickle"];
-const CODECS: readonly Codec[] = ["raw", "mjpeg", "h264"];
 
 const TABLE: readonly Option[] = [
   {

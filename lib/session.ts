@@ -13,6 +13,7 @@ import { equals } from "@std/bytes/equals";
 import { ProtocolError } from "./errors.ts";
 import {
   type Codec,
+  CODECS,
   formatProblem,
   type Frame,
   isInterCoded,
@@ -35,7 +36,6 @@ export const ACK_BYTES = 8;
 /** The first byte of every message. */
 export const KIND = { hello: 1, video: 2, ack: 3, bye: 4 } as const;
 
-const CODECS: readonly string[] = ["raw", "mjpeg", "h264"] satisfies Codec[];
 const MAGIC = new TextEncoder().encode("CHAMADA1");
 const KEYFRAME = 1;
 
@@ -76,13 +76,14 @@ export function decodeHello(message: Uint8Array): Hello {
   if (typeof name !== "string") throw new ProtocolError("the hello has no name");
   if (!isRecord(video)) throw new ProtocolError("the hello does not say what video comes");
   const { codec, width, height, fps } = video;
-  if (typeof codec !== "string" || !CODECS.includes(codec)) {
+  const known = CODECS.find((one) => one === codec);
+  if (known === undefined) {
     throw new ProtocolError(`the codec ${shown(codec)} is none of ${CODECS.join(", ")}`);
   }
   if (typeof width !== "number" || typeof height !== "number" || typeof fps !== "number") {
     throw new ProtocolError("the hello has no width, height and fps as numbers");
   }
-  const format: VideoFormat = { codec: codec as Codec, width, height, fps };
+  const format: VideoFormat = { codec: known, width, height, fps };
   const problem = formatProblem(format);
   if (problem) throw new ProtocolError(problem);
   return { name: printable(name), video: format };
