@@ -52,11 +52,12 @@ const TABLE: Readonly<Record<string, Place>> = {
       ...["clock", "errors"],
     ],
   ),
+  "lib/ffmpeg.ts": place("media", [], ["child", "errors"]),
   "lib/avi.ts": place("media", [], []),
   "lib/h264.ts": place("media", [], []),
   "lib/ivf.ts": place("media", [], ["frame"]),
   "lib/camera.ts": place("media", [], [
-    ...["avi", "child", "clock", "errors", "frame", "h264", "source"],
+    ...["avi", "child", "clock", "errors", "ffmpeg", "frame", "h264", "source"],
   ]),
   "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
   "lib/recorder.ts": place("media", [
@@ -68,7 +69,7 @@ const TABLE: Readonly<Record<string, Place>> = {
     "remove",
     "stat",
   ], [
-    ...["child", "clock", "errors", "frame", "ivf", "mailbox", "sink", "timeline"],
+    ...["child", "clock", "errors", "ffmpeg", "frame", "ivf", "mailbox", "sink", "timeline"],
   ]),
   "lib/unfinished.ts": place("media", ["errors", "open", "remove", "rename", "stat"], [
     "child",
