@@ -143,11 +143,11 @@ export async function answerCalls(
     if (atDoor.delete(connection)) connection.close();
   };
 
-  const live = setInterval(() => {
+  using _live = everyStatus(log, () => {
     for (const call of calls) call.measureFile();
     const [only] = calls;
-    log.status(only && calls.size === 1 ? messages.status(only.status()) : "");
-  }, STATUS_MS);
+    return only && calls.size === 1 ? messages.status(only.status()) : "";
+  });
   const door = (async (): Promise<void> => {
     for await (const caller of callers) {
       if (closed) {
@@ -184,8 +184,6 @@ export async function answerCalls(
   done.abort();
   for (const connection of [...atDoor]) turnOut(connection);
   await Promise.all([...visits, mending]);
-  clearInterval(live);
-  log.status("");
   if (hungUpIdle) log.say(messages.endedBy("HOST"));
   return exit;
 }
@@ -466,7 +464,6 @@ export async function makeCall(
   }
   const { source, connection } = opened;
   const { ended, sent } = await send({ source, connection, callee, options, around });
-  log.status("");
   if (sent.frames > 0) log.say(messages.sent(sent));
   if (ended.kind === "hang-up") {
     log.say(messages.endedBy(ended.by));
@@ -578,14 +575,12 @@ async function send(
   const sinks: Sink[] = [sender, ...(display ? [display] : [])];
 
   const meter = new Meter();
-  const live = setInterval(() => {
-    log.status(messages.status({
+  stack.use(everyStatus(log, () =>
+    messages.status({
       ...meter.read(sender.sent, sender.sentBytes),
       delayMs: sender.delayMs,
       dropped: sender.dropped,
-    }));
-  }, STATUS_MS);
-  stack.defer(() => clearInterval(live));
+    })));
 
   const knocking = setInterval(() => knock(sender, callee), KNOCK_EVERY_MS);
   stack.defer(() => clearInterval(knocking));
@@ -664,6 +659,17 @@ function openDisplay(
     log.warn(messages.noFfplay(installCommand(system)));
     return undefined;
   }
+}
+
+/** Renews the live line, where there is one, until disposed of. */
+function everyStatus(log: Log, text: () => string): Disposable {
+  const timer = log.live ? setInterval(() => log.status(text()), STATUS_MS) : undefined;
+  return {
+    [Symbol.dispose](): void {
+      clearInterval(timer);
+      log.status("");
+    },
+  };
 }
 
 /** What is told to the other side: why a side hung up, or what it did wrong. */

@@ -46,9 +46,14 @@ export class Log {
     this.#print(console.error, `[${part}] ${typeof text === "string" ? text : text()}`);
   }
 
+  /** Whether there is a live line: elsewhere nobody need find out what would be in it. */
+  get live(): boolean {
+    return this.#terminal && !this.#quiet;
+  }
+
   /** Shows the live line, in place of the one before; an empty text removes it. */
   status(text: string): void {
-    if (!this.#terminal || this.#quiet) return;
+    if (!this.live) return;
     this.#erase();
     this.#status = text.slice(0, Math.max(columns() - 1, 0));
     this.#write(this.#status);
