@@ -205,9 +205,16 @@ export function inputArguments(input: string, format: VideoFormat): string[] {
   ];
 }
 
-/** Whether an input brings its own clock: a stream that is sent to us, not a file that we read. */
+/** Streams that are sent to us as their pictures are made. */
+const LIVE = /^(rtsps?|rtmps?|rtmpt|rtp|srtp?|udp|udplite|tcp|tls|unix|mms[ht]?):|^\/dev\//i;
+
+/** What is found behind http is a file by its name, such as `…/film.mp4?x=1`, or the stream of a camera. */
+const WEB = /^https?:/i;
+const WEB_FILE = /\.(mp4|m4v|mov|mkv|webm|avi|ogv|ogg|flv|ts|m2ts|mpe?g|wmv|gif|m3u8|mpd)($|[?#])/i;
+
+/** Whether an input brings its own clock: a camera or a stream that is sent to us, not a file that we read. */
 export function isLiveInput(input: string): boolean {
-  return /^(rtsps?|rtmps?|rtmpt|rtp|srtp?|udp|udplite|tcp|tls|unix|mms[ht]?):/i.test(input);
+  return LIVE.test(input) || WEB.test(input) && !WEB_FILE.test(input);
 }
 
 /** Arguments that make ffmpeg list the cameras. */

@@ -31,7 +31,8 @@ export async function findFfmpeg(encoder: string): Promise<Ffmpeg> {
   const ffmpeg = parseFfmpeg(text);
   const { version, encoders } = ffmpeg;
   if (isOlder(version, LEAST_VERSION)) throw new FfmpegError("old", version);
-  if (!encoders.has(encoder)) throw new FfmpegError("lacks", encoder);
+  // One that did not answer in time is only slow.
+  if (encoders.size > 0 && !encoders.has(encoder)) throw new FfmpegError("lacks", encoder);
   return ffmpeg;
 }
 

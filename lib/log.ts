@@ -30,6 +30,12 @@ export class Log {
     if (!this.#quiet) this.#print(console.log, sentence);
   }
 
+  /** How something was lost: a sentence like the others, and an error where only those are shown. */
+  lost(sentence: string): void {
+    if (this.#quiet) this.error(sentence);
+    else this.say(sentence);
+  }
+
   /** Something that did not stop the call. */
   warn(sentence: string): void {
     this.#print(console.error, sentence);

@@ -9,7 +9,7 @@
 import { type Child, type ChildEnd, openChild } from "./child.ts";
 import { RecordingError } from "./errors.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
-import { type Frame, isInterCoded, type VideoFormat } from "./frame.ts";
+import { type Frame, isInterCoded, maxDecodedPixels, type VideoFormat } from "./frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
@@ -68,7 +68,18 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
   // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats` counts the frames.
   const encoded = [
     ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
-    ...["-f", "ivf", "-i", "pipe:0", "-vf", `fps=${fps}`, "-pix_fmt", "yuv420p"],
+    ...[
+      "-max_pixels",
+      `${maxDecodedPixels(format)}`,
+      "-f",
+      "ivf",
+      "-i",
+      "pipe:0",
+      "-vf",
+      `fps=${fps}`,
+      "-pix_fmt",
+      "yuv420p",
+    ],
   ];
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],

@@ -34,13 +34,13 @@ const WATCHED = 3;
 const BURST = 0.5;
 
 /**
- * The same, for those behind the first frame of a call, where no frame before tells the rate: faster than any camera of 80
- * frames a second, in a recording of 20.
+ * The same, in microseconds, for those behind the first frame of a call, where no frame before tells the rate: faster than a
+ * camera of 80 frames a second.
  */
-const FIRST_BURST = 0.25;
+const FIRST_BURST_US = 12_500;
 
-/** How much earlier than it arrived the first frame may have been due, in slots. */
-const MAX_FIRST_DELAY = 5;
+/** How much earlier than it arrived the first frame may have been due, in microseconds. */
+const MAX_FIRST_DELAY_US = 250_000;
 
 /**
  * A capture clock that runs away from the clock of arrival by more than this, in microseconds, was set anew: a peer that
@@ -49,11 +49,19 @@ const MAX_FIRST_DELAY = 5;
 const MAX_SKEW_US = 5_000_000;
 
 /**
- * The time of a frame in its recording. The sender's clock says how far apart frames are; ours bounds what it may claim.
+ * How far two clocks that are both right may drift apart, as a part of the time: twice what a cheap quartz does. In hours it
+ * would add up to a skew.
+ */
+const MAX_DRIFT = 200e-6;
+
+/**
+ * The time of a frame in its recording. The sender's clock says how far apart frames are; ours bounds what it may claim, and
+ * is followed in the long run.
  */
 class CallClock {
   #originUs: number | undefined;
   #offsetUs = 0;
+  #lastArrivalUs = 0;
 
   /** Microseconds since the first frame of a frame captured at `timeUs` that arrived at `arrivalUs`. */
   since(timeUs: number, arrivalUs: number): number {
@@ -61,9 +69,14 @@ class CallClock {
     if (this.#originUs === undefined) {
       this.#originUs = arrivalUs;
       this.#offsetUs = offsetUs;
-    } else if (Math.abs(offsetUs - this.#offsetUs) > MAX_SKEW_US) {
-      this.#offsetUs = offsetUs;
+    } else {
+      const skewUs = offsetUs - this.#offsetUs;
+      const driftUs = (arrivalUs - this.#lastArrivalUs) * MAX_DRIFT;
+      this.#offsetUs += Math.abs(skewUs) > MAX_SKEW_US
+        ? skewUs
+        : Math.max(Math.min(skewUs, driftUs), -driftUs);
     }
+    this.#lastArrivalUs = arrivalUs;
     return timeUs + this.#offsetUs - this.#originUs;
   }
 
@@ -169,12 +182,13 @@ export class Timeline<T> {
    */
   #judgeFirst(at: number, sinceLast: number): number {
     if (this.#stamps === "capture" || this.#slots === 0) return 0;
-    this.#onHeels &&= sinceLast < FIRST_BURST;
-    const ahead = Math.min(this.#slots - at, MAX_FIRST_DELAY - this.#firstDelay);
+    const slotUs = 1e6 / this.#fps;
+    this.#onHeels &&= sinceLast * slotUs < FIRST_BURST_US;
+    const ahead = Math.min(this.#slots - at, MAX_FIRST_DELAY_US / slotUs - this.#firstDelay);
     if (!this.#onHeels || ahead <= 0) return 0;
     this.#firstDelay += ahead;
     this.#lastSlotTime += ahead;
-    this.#clock.moveOrigin(ahead / this.#fps * 1e6);
+    this.#clock.moveOrigin(ahead * slotUs);
     return ahead;
   }
 

@@ -71,10 +71,11 @@ const TABLE: Readonly<Record<string, Place>> = {
   ], [
     ...["child", "clock", "errors", "ffmpeg", "frame", "ivf", "mailbox", "sink", "timeline"],
   ]),
-  "lib/unfinished.ts": place("media", ["errors", "open", "remove", "rename", "stat"], [
-    "child",
-    "recorder",
-  ]),
+  "lib/unfinished.ts": place(
+    "media",
+    ["errors", "FileInfo", "open", "remove", "rename", "SeekMode", "stat"],
+    ["child", "clock", "recorder"],
+  ),
 
   "lib/messages.ts": place("user", [], ["errors"]),
   "lib/options.ts": place("user", [], [
@@ -82,9 +83,9 @@ const TABLE: Readonly<Record<string, Place>> = {
   ]),
   "lib/local_ip.ts": place("user", [], []),
   "lib/log.ts": place("user", ["stderr", "consoleSize"], []),
-  "lib/keys.ts": place("user", ["stdin"], ["node:tty"]),
+  "lib/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
 
-  "lib/call.ts": place("whole", ["build", "stat"], [
+  "lib/call.ts": place("whole", ["build", "remove", "stat"], [
     ...["clock", "errors", "frame", "sink", "source"],
     ...["receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],

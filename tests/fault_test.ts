@@ -6,6 +6,7 @@ import {
   assertGreater,
   assertGreaterOrEqual,
   assertLess,
+  assertMatch,
   assertStringIncludes,
 } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
@@ -174,6 +175,41 @@ test("a recording that goes on is not mended by another server", async () => {
   await client.exits(0);
   await called.server.exits(0);
   assertGreater((await probe(file)).frames, 20);
+}, options);
+
+test(
+  "what another program is still writing is not mended, and what lies beside it is not touched",
+  async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/video.avi`;
+    const own = `${file}.mending`;
+    await Deno.writeTextFile(own, "mine");
+    await using writer = new Running([
+      ...["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "lavfi"],
+      ...["-i", "testsrc2=size=320x240:rate=20", "-t", "9", "-c:v", "mpeg4", file],
+    ]);
+    await grown(file, 10_000);
+    await using called = await startServer(["--record", file, "--stay"]);
+    await writer.exits(0);
+    assertEquals((await probe(file)).frames, 180);
+    called.server.signal("SIGTERM");
+    const { stdout, stderr } = await called.server.exits(0);
+    assert(!/mended/.test(stdout + stderr), stdout + stderr);
+    assertEquals(await Deno.readTextFile(own), "mine");
+    assertEquals((await probe(file)).frames, 180);
+  },
+  options,
+);
+
+test("a pipe that bears the name of a recording holds nobody up", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  assert(await succeeds("mkfifo", file));
+  await using called = await startServer(["--record", file]);
+  await using client = startClient(called.port, ["--duration", "1"]);
+  await client.exits(0);
+  await called.server.exits(0);
+  assertEquals((await probe(`${folder.path}/video-2.avi`)).frames, 20);
 }, options);
 
 test("a server that is killed leaves no process behind, and the client says so", async () => {
@@ -405,6 +441,26 @@ test("an ffmpeg that is too old, or lacks an encoder, is named with what to inst
   assertEquals(await client(called.port), "0 ");
   called.server.signal("SIGTERM");
   await called.server.exits(0);
+}, options);
+
+test("a window that cannot be started is a warning, and the call goes on", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.mkdir(`${folder.path}/ffplay`);
+  await using screen = await Screen.open(DEFAULT_FORMAT);
+  await using called = await startServer(["--record", `${folder.path}/video.avi`], {
+    env: { DISPLAY: screen.display, PATH: folder.path },
+  }).catch(async () => {
+    // ffmpeg is to be found, ffplay is not.
+    await Deno.symlink(await pathOf("ffmpeg"), `${folder.path}/ffmpeg`);
+    return await startServer(["--record", `${folder.path}/video.avi`], {
+      env: { DISPLAY: screen.display, PATH: folder.path },
+    });
+  });
+  await using client = startClient(called.port, ["--duration", "1"]);
+  await client.exits(0);
+  const { stderr } = await called.server.exits(0);
+  assertMatch(stderr, /without a window|The window failed/);
+  assertEquals((await probe(`${folder.path}/video.avi`)).frames, 20);
 }, options);
 
 test("a folder that cannot be written to is refused before anybody is answered", async () => {
