@@ -19,6 +19,8 @@ export interface EndOptions {
   readonly display?: string | undefined;
   /** A file to record to, where the end can. */
   readonly record?: string | undefined;
+  /** When to stop, for a sender that makes its own pictures. */
+  readonly seconds?: number | undefined;
 }
 
 /** A sender and a receiver. */
@@ -68,7 +70,14 @@ export const REPORT_PAIR: Pair = {
 };
 
 const RAW_INPUT = (format: VideoFormat): string[] => [
-  ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${format.width}x${format.height}`],
+  ...[
+    "-f",
+    "rawvideo",
+    "-pixel_format",
+    "bgr24",
+    "-video_size",
+    `${format.width}x${format.height}`,
+  ],
   ...["-framerate", `${format.fps}`, "-i", "pipe:0"],
 ];
 
@@ -114,7 +123,8 @@ export const TUNED_PAIR: Pair = ffplayPair("ffplay, low-latency flags", {
   input: ["-fflags", "nobuffer", "-flags", "low_delay"],
   encoder: [
     ...["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
-    ...["-pix_fmt", "yuv420p"],
+    // A keyframe each second: `nobuffer` loses the first one, and the next would come after 250 pictures.
+    ...["-pix_fmt", "yuv420p", "-g", "20"],
   ],
   player: [
     ...["-fflags", "nobuffer", "-flags", "low_delay", "-framedrop"],

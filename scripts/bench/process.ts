@@ -186,7 +186,10 @@ export function cpuSeconds({ stderr }: Outcome): number {
   const last = stderr.trim().split("\n").at(-1) ?? "";
   const parts = [...last.matchAll(/(\d+)m([\d.]+)s/g)];
   if (parts.length !== 2) throw new Error(`Cannot read the CPU time in "${last}"`);
-  return parts.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
+  return parts.reduce(
+    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds),
+    0,
+  );
 }
 
 /** A number out of what Linux knows of a process, in megabytes. */
@@ -207,9 +210,9 @@ export function freePort(): number {
 export async function untilListening(port: number, patienceMs = PATIENCE_MS): Promise<void> {
   const endMs = performance.now() + patienceMs;
   while (performance.now() < endMs) {
-    const tables = await Promise.all(["tcp", "tcp6"].map((name) =>
-      Deno.readTextFile(`/proc/net/${name}`).catch(() => "")
-    ));
+    const tables = await Promise.all(
+      ["tcp", "tcp6"].map((name) => Deno.readTextFile(`/proc/net/${name}`).catch(() => "")),
+    );
     if (tables.some((table) => table.split("\n").some((line) => isListening(line, port)))) return;
     await pause(10);
   }

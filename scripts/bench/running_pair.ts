@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly ownDisplay?: string;
   /** A file to record to. */
   readonly record?: string;
+  /** When the sender stops, where it makes its own pictures. */
+  readonly seconds?: number;
   /** What to make of a command before it is run. */
   readonly wrap?: (command: Command, end: "sender" | "receiver") => Command;
   /** Leads the sender to another port than that of the receiver. */
@@ -30,14 +32,14 @@ export class RunningPair implements AsyncDisposable {
 
   /** Starts both ends; the one that calls when the other listens. */
   static async open(pair: Pair, options: RunOptions): Promise<RunningPair> {
-    const { format, display, ownDisplay, record } = options;
+    const { format, display, ownDisplay, record, seconds } = options;
     const wrap = options.wrap ?? ((command: Command): Command => command);
     const through = options.through ?? ((port: number): number => port);
     const chosen = freePort();
     const start = (end: "sender" | "receiver", port: number): Process =>
       new Process(wrap(
         end === "sender"
-          ? pair.sender({ format, port, display: ownDisplay })
+          ? pair.sender({ format, port, display: ownDisplay, seconds })
           : pair.receiver({ format, port, display, record }),
         end,
       ));
