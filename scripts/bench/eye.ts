@@ -6,6 +6,10 @@ import type { Screen } from "../../tests/screen.ts";
 /** In which steps a screen is searched for the picture, in pixels. */
 const STEP = 8;
 
+/** How far the channels of a pixel are apart where it is in colour, and how many pixels are looked at: one in that many. */
+const COLOUR = 60;
+const SPARSE = 7;
+
 /** Large enough for every contender's window: OpenCV's is as wide as its buttons, with the picture in the middle. */
 export const WIDE_SCREEN: Size = { width: 1600, height: 320 };
 
@@ -30,9 +34,15 @@ export class Eye {
     return this.#read(this.#place);
   }
 
-  /** Whether anything but black is on the screen. */
-  seesSomething(): boolean {
-    return this.#screen.pixels().some((channel) => channel > 32);
+  /** Whether much of the screen is in colour: windows are black or grey before their first picture, but for their buttons. */
+  seesColour(): boolean {
+    const pixels = this.#screen.pixels();
+    let coloured = 0;
+    for (let at = 0; at < pixels.length; at += 3 * SPARSE) {
+      const [blue, green, red] = [pixels[at]!, pixels[at + 1]!, pixels[at + 2]!];
+      if (Math.max(blue, green, red) - Math.min(blue, green, red) > COLOUR) coloured++;
+    }
+    return coloured * SPARSE > this.#size.width * this.#size.height / 4;
   }
 
   #read(place: { readonly left: number; readonly top: number }): number | undefined {
