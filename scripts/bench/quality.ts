@@ -7,14 +7,7 @@ import { outputArguments } from "../../lib/camera.ts";
 import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame.ts";
 import { recorderArguments } from "../../lib/recorder.ts";
 import { type Figure, figureOf } from "./figure.ts";
-import {
-  GSTREAMER_JPEG,
-  GSTREAMER_RAW,
-  type Pair,
-  REPORT_PAIR,
-  TUNED_PAIR,
-  TYPED_PAIR,
-} from "./pairs.ts";
+import { type Pair, PAIRS, REPORT_PAIR, TUNED_PAIR } from "./pairs.ts";
 import { QUIETLY, runFfmpeg } from "./pictures.ts";
 import {
   type Command,
@@ -53,7 +46,7 @@ export const quality: Section = {
     const clip: Clip = { path: `${bench.folder}/clip.avi`, seconds, format };
     await writeClip(clip);
     const found = new Map<string, Quality>();
-    const pairs = [REPORT_PAIR, TYPED_PAIR, TUNED_PAIR, GSTREAMER_RAW, GSTREAMER_JPEG];
+    const pairs = bench.smoke ? [REPORT_PAIR, TUNED_PAIR] : PAIRS;
     const skips = await inTurn<Quality>(bench, {
       rounds: 1,
       what: "bytes and quality",
