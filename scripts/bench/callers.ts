@@ -6,11 +6,10 @@
  * Each sends the pictures of a file, made beforehand, at the rate of a camera; their clocks are spread over a frame's time.
  */
 
-import { nowUs } from "../../lib/clock.ts";
+import { nowUs, pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { openSender, type Sender } from "../../lib/sender.ts";
 import { readTestPictures } from "./pictures.ts";
-import { pause } from "./process.ts";
 
 const FORMAT = DEFAULT_FORMAT;
 

@@ -113,7 +113,7 @@ function barChart(
 
 /** Bytes on the wire against quality, a point for each way to send. */
 function qualityChart(rows: ReadonlyMap<string, Row>): Chart | undefined {
-  const points = ["raw", "mjpeg", "h264"].flatMap((codec) => {
+  const points: Point[] = ["raw", "mjpeg", "h264"].flatMap((codec) => {
     const bytes = rows.get(`quality.${codec}.bytes`)?.figures ?? {};
     const decibels = rows.get(`quality.${codec}.psnr`)?.figures ?? {};
     return Object.keys(bytes).flatMap((name) => {
@@ -125,6 +125,7 @@ function qualityChart(rows: ReadonlyMap<string, Row>): Chart | undefined {
     });
   });
   if (points.length === 0) return undefined;
+  const labels = points.map((_, index) => labelOf(points, index));
   return {
     name: "quality",
     title: "Bytes on the wire and quality of the recording",
@@ -149,22 +150,39 @@ function qualityChart(rows: ReadonlyMap<string, Row>): Chart | undefined {
       series: [{
         type: "scatter",
         symbolSize: 10,
-        labelLayout: { moveOverlap: "shiftY" },
-        data: points.map(({ name, isOurs, x, y }) => ({
+        // What is drawn last is on top: ours.
+        data: points.map(({ name, isOurs, x, y }, index) => ({
           name,
           value: [x, y],
           itemStyle: { color: COLOURS[theme][isOurs ? "ours" : "others"] },
           label: {
-            show: true,
+            show: labels[index] !== "",
             // Points far to the right have no room there.
-            position: x > 10_000 ? "left" : "right",
+            position: x > 10_000 ? "bottom" : "right",
             color: COLOURS[theme].text,
-            formatter: name,
+            formatter: labels[index],
           },
-        })),
+        })).reverse(),
       }],
     }),
   };
+}
+
+/** A point of that chart. */
+interface Point {
+  readonly name: string;
+  readonly isOurs: boolean;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What stands beside a point: its name and those of the points on top of it, a line each, if it is the first of them. */
+function labelOf(points: readonly Point[], index: number): string {
+  const here = points[index]!;
+  const isNear = ({ x, y }: Point): boolean =>
+    Math.abs(Math.log(x / here.x)) < 0.1 && Math.abs(y - here.y) < 0.5;
+  if (points.findIndex(isNear) < index) return "";
+  return points.filter(isNear).map(({ name }) => name).join("\n");
 }
 
 function heading(text: string, theme: Theme): Record<string, unknown> {

@@ -1,5 +1,6 @@
 /** How old a picture is when a person sees it: from the write at one end to the pixel at the other. */
 
+import { pause, within } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame.ts";
 import { encodePickle } from "../../lib/pickle.ts";
 import { encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/session.ts";
@@ -11,7 +12,7 @@ import { figureOf, percentile } from "./figure.ts";
 import { REPORT } from "./goals.ts";
 import { liveHeader, livePicture } from "./pictures.ts";
 import { OPENCV, type Pair, PAIRS, REPORT_PAIR } from "./pairs.ts";
-import { megabytesOf, ours, pause, Process } from "./process.ts";
+import { megabytesOf, ours, Process } from "./process.ts";
 import { RunningPair } from "./running_pair.ts";
 import {
   type Bench,
@@ -158,7 +159,7 @@ function ourChain(bench: Bench, format: VideoFormat, seconds: number): Contender
     measure: (): Promise<Seen> =>
       withOurServer(bench, async (port, eye) => {
         await using live = await openLive(format, port);
-        return await look(eye, live.write, { format, settlesInSeconds: 3, seconds });
+        return await look(eye, live.write, { format, settlesInSeconds: 2, seconds });
       }),
   };
 }
@@ -184,8 +185,11 @@ function pairChain(
       });
       const write = (number: number): Promise<void> =>
         running.sender.write(paintNumber(number, format));
-      const settlesInSeconds = pair.settlesInSeconds + 1;
-      return await look(eye, write, { format, settlesInSeconds, seconds });
+      return await look(eye, write, {
+        format,
+        settlesInSeconds: pair.settlesInSeconds,
+        seconds,
+      });
     },
   };
 }
@@ -299,7 +303,7 @@ async function openLive(format: VideoFormat, port: number): Promise<Writer> {
     async [Symbol.asyncDispose](): Promise<void> {
       connection.close();
       listener.close();
-      await Promise.race([client.ended, pause(3000)]);
+      await within(client.ended, 3000);
       await client[Symbol.asyncDispose]();
     },
   };

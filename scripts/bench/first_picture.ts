@@ -1,11 +1,12 @@
 /** How long it takes from starting to send to the first pixel at the other end, and where the time goes. */
 
+import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { Screen } from "../../tests/screen.ts";
 import { Eye, WIDE_SCREEN } from "./eye.ts";
 import { type Pair, PAIRS, REPORT_PAIR } from "./pairs.ts";
 import { testPictures } from "./pictures.ts";
-import { freePort, ours, pause, pipeline, Process, untilListening } from "./process.ts";
+import { freePort, ours, pipeline, Process, untilListening } from "./process.ts";
 import {
   type Bench,
   type Contender,

@@ -1,9 +1,10 @@
 /** How much memory our two programs take at most, and the report's beside them; ffmpeg and ffplay are not counted. */
 
+import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { paintNumber } from "../../tests/numbered.ts";
 import { REPORT_PAIR } from "./pairs.ts";
-import { megabytesOf, ours, pause, Process } from "./process.ts";
+import { megabytesOf, ours, Process } from "./process.ts";
 import { RunningPair } from "./running_pair.ts";
 import {
   type Bench,

@@ -115,7 +115,7 @@ export const TYPED_PAIR: Pair = ffplayPair("ffplay as typed", {
   input: [],
   encoder: [],
   player: [],
-  settlesInSeconds: 9,
+  settlesInSeconds: 10,
 });
 
 /** The same with the flags that forums recommend against delay. */

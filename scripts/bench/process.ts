@@ -3,6 +3,7 @@
  */
 
 import { fileURLToPath as fromFileUrl } from "node:url";
+import { pause, within } from "../../lib/clock.ts";
 import config from "../../deno.json" with { type: "json" };
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
@@ -102,12 +103,7 @@ export class Process implements AsyncDisposable {
 
   /** Waits for its end. Throws, with what it said, when that takes too long or the status is not 0. */
   async exits(patienceMs = PATIENCE_MS): Promise<Outcome> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), patienceMs);
-    });
-    const outcome = await Promise.race([this.ended, late]);
-    clearTimeout(timer);
+    const outcome = await within(this.ended, patienceMs);
     if (outcome === undefined) throw new Error(`still running: ${this.shown()}`);
     if (outcome.code !== 0) throw new Error(`exit status ${outcome.code}: ${this.shown()}`);
     return outcome;
@@ -224,11 +220,6 @@ function isListening(line: string, port: number): boolean {
   // Number, own address and port in hexadecimal, the other's, state: 0A is LISTEN.
   const [, own, , state] = line.trim().split(/\s+/);
   return state === "0A" && Number.parseInt(own?.split(":")[1] ?? "", 16) === port;
-}
-
-/** Waits that long. */
-export function pause(timeMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, timeMs));
 }
 
 /** A process and all below it, the deepest last. Each thread has children of its own. */

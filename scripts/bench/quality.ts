@@ -3,21 +3,14 @@
  * format of our recorder, and each is held against the clip by ffmpeg's `psnr`.
  */
 
+import { within } from "../../lib/clock.ts";
 import { outputArguments } from "../../lib/camera.ts";
 import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame.ts";
 import { recorderArguments } from "../../lib/recorder.ts";
 import { type Figure, figureOf } from "./figure.ts";
 import { type Pair, PAIRS, REPORT_PAIR, TUNED_PAIR } from "./pairs.ts";
 import { QUIETLY, runFfmpeg } from "./pictures.ts";
-import {
-  type Command,
-  freePort,
-  ours,
-  pause,
-  pipeline,
-  Process,
-  untilListening,
-} from "./process.ts";
+import { type Command, freePort, ours, pipeline, Process, untilListening } from "./process.ts";
 import { Relay } from "./relay.ts";
 import { type Bench, type Findings, inTurn, OURS, type Row, type Section } from "./section.ts";
 
@@ -173,7 +166,7 @@ async function pairQuality(bench: Bench, clip: Clip, pair: Pair): Promise<Qualit
     receiver = ends.use(new Process(pair.receiver({ format, port: relay.port, record: raw })));
     await listener.exits((seconds + 30) * 1000);
   }
-  await Promise.race([receiver.ended, pause((seconds + 30) * 1000)]);
+  await within(receiver.ended, (seconds + 30) * 1000);
   if (pair.listens === "sender") await recordRaw(format, raw, record);
   return await judge(clip, record, relay.bytes, pair === REPORT_PAIR);
 }

@@ -8,13 +8,13 @@
  * more while much waits for ffmpeg: what is wanted is the most that goes through, and nothing lost.
  */
 
+import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { readOffer } from "../../lib/receiver.ts";
 import { Recorder } from "../../lib/recorder.ts";
 import { encodeBye, encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/session.ts";
 import { Wire } from "../../lib/wire.ts";
 import { readTestPictures } from "./pictures.ts";
-import { pause } from "./process.ts";
 
 /** How much may wait for ffmpeg, in bytes: a quarter of what the recorder has room for. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;

@@ -45,11 +45,15 @@ export class Relay implements AsyncDisposable {
 
   async #copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
     const buffer = new Uint8Array(65536);
-    let count: number | null;
-    while ((count = await from.read(buffer)) !== null) {
-      this.#bytes += count;
-      for (let at = 0; at < count;) at += await to.write(buffer.subarray(at, count));
+    try {
+      let count: number | null;
+      while ((count = await from.read(buffer)) !== null) {
+        this.#bytes += count;
+        for (let at = 0; at < count;) at += await to.write(buffer.subarray(at, count));
+      }
+    } finally {
+      // However it ended: the other side is not to wait for what does not come.
+      await to.closeWrite();
     }
-    await to.closeWrite();
   }
 }

@@ -1,5 +1,6 @@
 /** What our sender alone adds to a picture: from a live stream's bytes to the same picture on the wire. */
 
+import { pause, within } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../../lib/frame.ts";
 import { outputArguments } from "../../lib/camera.ts";
 import { readOffer } from "../../lib/receiver.ts";
@@ -7,7 +8,7 @@ import { readPicture } from "../../tests/numbered.ts";
 import { percentile } from "./figure.ts";
 import { FFMPEG } from "./goals.ts";
 import { liveHeader, livePicture, QUIETLY } from "./pictures.ts";
-import { ours, pause, Process } from "./process.ts";
+import { ours, Process } from "./process.ts";
 import {
   type Bench,
   type Contender,
@@ -157,7 +158,7 @@ async function measureThrough(
     await writeAll(stream, picture);
   }
   stream.close();
-  await Promise.race([taking, pause(3000)]);
+  await within(taking, 3000);
   return delaysMs;
 }
 
