@@ -1,9 +1,10 @@
 /**
  * Many callers in one process, which cost as little as can be, so that it is the server that is measured:
  *
- *   callers.ts PORT CALLS SECONDS PICTURES   says at the end, for each call, `SENT n DROPPED n`
+ *   callers.ts PORT CALLS SPACING SECONDS PICTURES   says at the end, for each call, `SENT n DROPPED n`
  *
- * Each sends the pictures of a file, made beforehand, at the rate of a camera; their clocks are spread over a frame's time.
+ * Each sends the pictures of a file, made beforehand, at the rate of a camera, and for that long. Each begins SPACING ms after the
+ * one before; the clocks of those that begin together are spread over a frame's time.
  */
 
 import { nowUs, pause } from "../../lib/clock.ts";
@@ -13,12 +14,15 @@ import { readTestPictures } from "./pictures.ts";
 
 const FORMAT = DEFAULT_FORMAT;
 
-const [port, calls, seconds, path] = Deno.args;
+const [port, calls, spacing, seconds, path] = Deno.args;
 const pictures = await readTestPictures(path!, FORMAT);
-const senders: Sender[] = [];
-for (let call = 0; call < Number(calls); call++) senders.push(await open(Number(port)));
-const startMs = performance.now();
-await Promise.all(senders.map(send));
+await Promise.all(Array.from({ length: Number(calls) }, (_, call) => have(call)));
+
+/** Has one of the calls, from the connection to the end. */
+async function have(call: number): Promise<void> {
+  await pause(call * Number(spacing));
+  await send(await open(Number(port)), call);
+}
 
 async function open(port: number): Promise<Sender> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -32,7 +36,7 @@ async function open(port: number): Promise<Sender> {
 async function send(sender: Sender, call: number): Promise<void> {
   const count = Math.round(Number(seconds) * FORMAT.fps);
   const periodMs = 1000 / FORMAT.fps;
-  const firstMs = startMs + periodMs * call / senders.length;
+  const firstMs = performance.now() + periodMs * call / Number(calls);
   for (let sequence = 0; sequence < count; sequence++) {
     const dueMs = firstMs + sequence * periodMs;
     const earlyMs = dueMs - performance.now();

@@ -4,13 +4,19 @@ import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { figureOf } from "./figure.ts";
 import { writeTestPictures } from "./pictures.ts";
 import { ours, Process, worker } from "./process.ts";
-import { type Bench, type Findings, OURS, type Section } from "./section.ts";
+import { type Bench, type Findings, OURS, type Row, type Section } from "./section.ts";
 
 /** How many different pictures the callers send. */
 const PICTURES = 40;
 
 /** More calls than that are not tried. */
 const MOST = 128;
+
+/** How calls begin. All at one moment is the hard case: as many ffmpegs start at that moment. */
+const ARRIVALS = [
+  { id: "calls", what: "one after the other", spacingMs: 100 },
+  { id: "calls.burst", what: "all begun at one moment", spacingMs: 0 },
+] as const;
 
 /** The section. */
 export const callsAtOnce: Section = {
@@ -23,29 +29,32 @@ export const callsAtOnce: Section = {
     }
     const pictures = `${bench.folder}/call-pictures`;
     await writeTestPictures(pictures, DEFAULT_FORMAT, PICTURES);
-    const seconds = bench.smoke ? 1.5 : 10;
-    const isWhole = async (calls: number): Promise<boolean> => {
-      const folder = await Deno.makeTempDir({ dir: bench.folder });
-      const problem = await problemOf({ calls, seconds, pictures, folder });
-      await Deno.remove(folder, { recursive: true });
-      bench.say(`${calls} calls at once for ${seconds} s: ${problem ?? "each recorded whole"}`);
-      return problem === undefined;
-    };
-    const figures: number[] = [];
-    for (let round = 0; round < (bench.smoke ? 1 : 3); round++) {
-      figures.push(bench.smoke ? await isWhole(2) ? 2 : 0 : await mostOf(isWhole));
-    }
-    const found = bench.smoke ? "of 2 tried" : "as many as there can be";
-    return {
-      rows: [{
-        id: bench.smoke ? "calls.smoke" : "calls",
-        what: `calls of ${DEFAULT_FORMAT.fps} fps, each recorded whole, ${found}`,
+    const rows: Row[] = [];
+    for (const { id, what, spacingMs } of ARRIVALS) {
+      const isWhole = async (calls: number): Promise<boolean> => {
+        const folder = await Deno.makeTempDir({ dir: bench.folder });
+        // However late the last one begins, all of them are there for a while.
+        const seconds = (bench.smoke ? 1 : 10) + calls * spacingMs / 1000;
+        const problem = await problemOf({ calls, spacingMs, seconds, pictures, folder });
+        await Deno.remove(folder, { recursive: true });
+        bench.say(`${calls} calls, ${what}: ${problem ?? "each recorded whole"}`);
+        return problem === undefined;
+      };
+      const figures: number[] = [];
+      for (let round = 0; round < (bench.smoke ? 1 : 3); round++) {
+        figures.push(bench.smoke ? await isWhole(2) ? 2 : 0 : await mostOf(isWhole));
+      }
+      rows.push({
+        id: bench.smoke ? `${id}.smoke` : id,
+        what: `calls of ${DEFAULT_FORMAT.fps} fps, each recorded whole, ${what}${
+          bench.smoke ? ", of 2 tried" : ""
+        }`,
         unit: "calls",
         better: "more",
         figures: { [OURS]: figureOf(figures) },
-      }],
-      skips: [],
-    };
+      });
+    }
+    return { rows, skips: [] };
   },
 };
 
@@ -69,8 +78,9 @@ async function mostOf(isWhole: (calls: number) => Promise<boolean>): Promise<num
 
 /** Has that many calls; what was lost of them, or nothing. */
 async function problemOf(
-  { calls, seconds, pictures, folder }: {
+  { calls, spacingMs, seconds, pictures, folder }: {
     readonly calls: number;
+    readonly spacingMs: number;
     readonly seconds: number;
     readonly pictures: string;
     readonly folder: string;
@@ -84,9 +94,9 @@ async function problemOf(
   );
   const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
   await using callers = new Process(
-    worker("callers.ts", [port!, `${calls}`, `${seconds}`, pictures]),
+    worker("callers.ts", [port!, `${calls}`, `${spacingMs}`, `${seconds}`, pictures]),
   );
-  const { stdout } = await callers.exits((seconds + 60) * 1000);
+  const { stdout } = await callers.exits((2 * seconds + 60) * 1000);
   server.signal("SIGTERM");
   await server.exits();
   const dropped = [...stdout.matchAll(/DROPPED (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
