@@ -12,7 +12,7 @@ import { test } from "./strict.ts";
 /** How long a smoke run may take before the test fails, in milliseconds: busy machines are slow. */
 const PATIENCE_MS = 300_000;
 
-/** Others measure what is done by Linux's ways, too; nothing of it is for other systems. */
+/** It reads processes, ports and screens in Linux's ways. */
 const ignore = Deno.build.os !== "linux";
 
 test(

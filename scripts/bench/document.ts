@@ -31,8 +31,10 @@ export function withTables(document: string, run: Run): string {
   const goals = missed.length === 0
     ? ["Every goal is met."]
     : ["Goals that are not met:", "", ...missed.map((line) => `- ${line}`)];
+  const rough = run.smoke ? " A smoke run: every figure is rough." : "";
   const tables = [
-    ...["", `${formatMachine(run.machine)}.`, "", ...goals, "", formatMarkdown(run.chapters)],
+    ...["", `${formatMachine(run.machine)}.${rough}`, "", ...goals, ""],
+    formatMarkdown(run.chapters),
   ].join("\n");
   return document.slice(0, start + before.length) + `\n${tables}\n` + document.slice(end);
 }

@@ -1,10 +1,11 @@
 /**
  * One end of a connection that carries as many frames as it can, run as a process of its own:
  *
- *   wire_end.ts receive bytes|wire SECONDS   says `PORT n`, and at the end `FRAMES n SECONDS s`, the first tenth left out
- *   wire_end.ts send bytes|plain|call PORT   sends until the other end has gone
+ *   wire_end.ts receive bytes|fresh|wire SECONDS   says `PORT n`, and at the end `FRAMES n SECONDS s`, the first tenth left out
+ *   wire_end.ts send bytes|plain|call PORT         sends until the other end has gone
  *
- * `bytes` is the floor: bytes copied from one end to the other, and nothing known of messages.
+ * `bytes` is the floor: bytes copied from one end to the other, into one buffer again and again, and nothing known of messages.
+ * `fresh` is the same but for a new buffer for each frame, as whoever hands frames on must have.
  */
 
 import { nowUs } from "../../lib/clock.ts";
@@ -22,8 +23,15 @@ interface Taker {
   end(): Promise<void>;
 }
 
+/** The receiving end of each way. */
+const TAKERS: Readonly<Record<string, (connection: Deno.TcpConn) => Promise<Taker>>> = {
+  bytes: (connection) => Promise.resolve(bytesTaker(connection, new Uint8Array(FRAME_BYTES))),
+  fresh: (connection) => Promise.resolve(bytesTaker(connection)),
+  wire: openTaker,
+};
+
 const [role, way, last] = Deno.args;
-if (role === "receive") await receive(way === "bytes" ? takeBytes : takeFrames, Number(last));
+if (role === "receive") await receive(TAKERS[way!]!, Number(last));
 else await send(way!, Number(last));
 
 async function receive(
@@ -55,18 +63,26 @@ async function countFor(
   return { bytes, tookSeconds: (performance.now() - startMs) / 1000 };
 }
 
-function takeBytes(connection: Deno.TcpConn): Promise<Taker> {
-  const into = new Uint8Array(FRAME_BYTES);
-  return Promise.resolve({
-    take: () => connection.read(into),
+/** Reads whole frames of bytes, into the same buffer or, without one, each into its own. */
+function bytesTaker(connection: Deno.TcpConn, same?: Uint8Array): Taker {
+  return {
+    async take(): Promise<number | null> {
+      const into = same ?? new Uint8Array(FRAME_BYTES);
+      for (let filled = 0; filled < into.length;) {
+        const count = await connection.read(into.subarray(filled));
+        if (count === null) return null;
+        filled += count;
+      }
+      return into.length;
+    },
     end(): Promise<void> {
       connection.close();
       return Promise.resolve();
     },
-  });
+  };
 }
 
-async function takeFrames(connection: Deno.TcpConn): Promise<Taker> {
+async function openTaker(connection: Deno.TcpConn): Promise<Taker> {
   const offer = await readOffer(connection, DEFAULT_FORMAT.fps);
   const receiver = await offer!.accept();
   return {

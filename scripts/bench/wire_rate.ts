@@ -17,6 +17,9 @@ import {
   type Values,
 } from "./section.ts";
 
+/** The floor for whoever hands frames on: the next one cannot go where the last one is still being shown and recorded. */
+const FRESH = "bytes copied, a buffer a frame";
+
 /** The two ends of a way to send. */
 interface Ends {
   readonly name: string;
@@ -35,7 +38,7 @@ export const wireRate: Section = {
     const skips: Skip[] = await inTurn<number>(bench, {
       rounds: bench.smoke ? 1 : 5,
       what: "frames from memory to memory",
-      contenders: [FLOOR_ENDS, ourEnds("plain"), ourEnds("call"), REPORT_ENDS].map((ends) => ({
+      contenders: ENDS.map((ends) => ({
         name: ends.name,
         needs: ends.needs,
         measure: (): Promise<number> => measure(ends, seconds),
@@ -46,7 +49,7 @@ export const wireRate: Section = {
     const rows = (["plain", "call"] as const).flatMap((mode) => {
       const own = figures[ourName(mode)];
       if (!own) return [];
-      const others = [FLOOR, REPORT].flatMap((name) =>
+      const others = [FLOOR, FRESH, REPORT].flatMap((name) =>
         figures[name] ? [[name, figures[name]]] : []
       );
       return [
@@ -63,12 +66,15 @@ export const wireRate: Section = {
   },
 };
 
-const FLOOR_ENDS: Ends = {
-  name: FLOOR,
-  needs: [],
-  receiver: (seconds) => worker("wire_end.ts", ["receive", "bytes", `${seconds}`]),
-  sender: (port) => worker("wire_end.ts", ["send", "bytes", port]),
-};
+/** Bytes copied and nothing else, the receiving end as `way` says. */
+function floorEnds(name: string, way: "bytes" | "fresh"): Ends {
+  return {
+    name,
+    needs: [],
+    receiver: (seconds) => worker("wire_end.ts", ["receive", way, `${seconds}`]),
+    sender: (port) => worker("wire_end.ts", ["send", "bytes", port]),
+  };
+}
 
 const REPORT_ENDS: Ends = {
   name: REPORT,
@@ -98,6 +104,14 @@ function ourEnds(mode: "plain" | "call"): Ends {
 function ourName(mode: "plain" | "call"): string {
   return `${OURS}, ${mode}`;
 }
+
+const ENDS: readonly Ends[] = [
+  floorEnds(FLOOR, "bytes"),
+  floorEnds(FRESH, "fresh"),
+  ourEnds("plain"),
+  ourEnds("call"),
+  REPORT_ENDS,
+];
 
 /** One round: frames a second. */
 async function measure(ends: Ends, seconds: number): Promise<number> {
