@@ -57,7 +57,8 @@ async function* accept(listener: Deno.TcpListener): AsyncGenerator<Caller, void,
       const connection = await listener.accept();
       connection.setNoDelay(true);
       const { hostname, port } = connection.remoteAddr;
-      yield { connection, host: hostname, port };
+      // Where every network is listened on, the system writes IPv4 addresses as IPv6.
+      yield { connection, host: hostname.replace(/^::ffff:(?=\d+\.)/, ""), port };
     } catch (error) {
       // Closed: by whoever opened it.
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {

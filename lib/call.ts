@@ -13,7 +13,7 @@
 import { openSource, systemOf } from "./camera.ts";
 import { nowUs } from "./clock.ts";
 import { Display } from "./display.ts";
-import { BUSY, NotInstalledError, PeerLostError, RecordingError } from "./errors.ts";
+import { BUSY, NotInstalledError, PeerLostError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import {
@@ -143,11 +143,11 @@ export async function answerCalls(
     if (atDoor.delete(connection)) connection.close();
   };
 
-  const live = setInterval(() => {
+  using _live = everyStatus(log, () => {
     for (const call of calls) call.measureFile();
     const [only] = calls;
-    log.status(only && calls.size === 1 ? messages.status(only.status()) : "");
-  }, STATUS_MS);
+    return only && calls.size === 1 ? messages.status(only.status()) : "";
+  });
   const door = (async (): Promise<void> => {
     for await (const caller of callers) {
       if (closed) {
@@ -184,8 +184,6 @@ export async function answerCalls(
   done.abort();
   for (const connection of [...atDoor]) turnOut(connection);
   await Promise.all([...visits, mending]);
-  clearInterval(live);
-  log.status("");
   if (hungUpIdle) log.say(messages.endedBy("HOST"));
   return exit;
 }
@@ -198,7 +196,7 @@ async function mendEarlier(
 ): Promise<void> {
   for (const path of await findUnfinished(record)) {
     if (signal.aborted) return;
-    // Whatever becomes of it, it is no reason not to answer.
+    // Whatever becomes of it, it is no reason not to answer. One that somebody still writes may wait for the next start.
     const mended = await mend(path, signal).catch(() => false);
     if (mended) log.say(messages.mended(path));
     else if (!signal.aborted) log.warn(messages.notMended(path));
@@ -298,7 +296,7 @@ class AnsweredCall {
       return this.#recordingProblem ? EXIT.failed : EXIT.ok;
     }
     const sentence = describe(end.error, messages, system, "CLIENT");
-    if (end.error instanceof PeerLostError) log.say(sentence);
+    if (end.error instanceof PeerLostError) log.lost(sentence);
     else log.error(sentence);
     return end.error instanceof PeerLostError && !this.#recordingProblem ? EXIT.lost : EXIT.failed;
   }
@@ -400,19 +398,21 @@ class AnsweredCall {
 
   async #openRecorder(wanted: string): Promise<Recorder | undefined> {
     const { log, messages, system } = this.#around;
+    let path: string | undefined;
     try {
-      const path = await reserveFile(wanted);
+      const file = path = await reserveFile(wanted);
       const format = this.#offer.format;
       const { stamps } = this.#receiver!;
-      const recorder = new Recorder({ path, format, fps: format.fps, stamps });
+      const recorder = new Recorder({ path: file, format, fps: format.fps, stamps });
       recorder.failed.then((detail) => {
-        this.#recordingProblem = messages.recordingIncomplete(path);
-        log.error(messages.recordingFailed(path, detail));
+        this.#recordingProblem = messages.recordingIncomplete(file);
+        log.error(messages.recordingFailed(file, detail));
       });
-      log.debug("recorder", path);
+      log.debug("recorder", file);
       return this.#recorder = recorder;
     } catch (error) {
-      if (!(error instanceof RecordingError || error instanceof NotInstalledError)) throw error;
+      // Whatever it is, no file, no ffmpeg, no room for another process: the call goes on without.
+      if (path !== undefined) await Deno.remove(path).catch(() => {});
       this.#recordingProblem = describe(error, messages, system, "CLIENT");
       log.error(this.#recordingProblem);
       return undefined;
@@ -466,7 +466,6 @@ export async function makeCall(
   }
   const { source, connection } = opened;
   const { ended, sent } = await send({ source, connection, callee, options, around });
-  log.status("");
   if (sent.frames > 0) log.say(messages.sent(sent));
   if (ended.kind === "hang-up") {
     log.say(messages.endedBy(ended.by));
@@ -474,9 +473,9 @@ export async function makeCall(
   }
   const sentence = describe(ended.error, messages, system, "HOST");
   if (ended.error instanceof PeerLostError) {
-    log.say(sentence);
+    log.lost(sentence);
     // What is lost before it has answered may never have been a server of ours.
-    if (!sent.answered) log.say(messages.nonsenseCure);
+    if (!sent.answered) log.lost(messages.nonsenseCure);
     return EXIT.lost;
   }
   log.error(sentence);
@@ -578,14 +577,12 @@ async function send(
   const sinks: Sink[] = [sender, ...(display ? [display] : [])];
 
   const meter = new Meter();
-  const live = setInterval(() => {
-    log.status(messages.status({
+  stack.use(everyStatus(log, () =>
+    messages.status({
       ...meter.read(sender.sent, sender.sentBytes),
       delayMs: sender.delayMs,
       dropped: sender.dropped,
-    }));
-  }, STATUS_MS);
-  stack.defer(() => clearInterval(live));
+    })));
 
   const knocking = setInterval(() => knock(sender, callee), KNOCK_EVERY_MS);
   stack.defer(() => clearInterval(knocking));
@@ -660,10 +657,24 @@ function openDisplay(
     });
     return display;
   } catch (error) {
-    if (!(error instanceof NotInstalledError)) throw error;
-    log.warn(messages.noFfplay(installCommand(system)));
+    log.warn(
+      error instanceof NotInstalledError
+        ? messages.noFfplay(installCommand(system))
+        : messages.displayFailed((error as Error).message),
+    );
     return undefined;
   }
+}
+
+/** Renews the live line, where there is one, until disposed of. */
+function everyStatus(log: Log, text: () => string): Disposable {
+  const timer = log.live ? setInterval(() => log.status(text()), STATUS_MS) : undefined;
+  return {
+    [Symbol.dispose](): void {
+      clearInterval(timer);
+      log.status("");
+    },
+  };
 }
 
 /** What is told to the other side: why a side hung up, or what it did wrong. */

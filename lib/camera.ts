@@ -9,7 +9,9 @@
 import { AviReader } from "./avi.ts";
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
 import { SourceError } from "./errors.ts";
+import { type Ffmpeg, findFfmpeg } from "./ffmpeg.ts";
 import {
+  type Codec,
   type Frame,
   isInterCoded,
   maxFrameBytes,
@@ -72,20 +74,26 @@ const MAX_LATE_US = 1_000_000;
  */
 const RAW_FIRST_PIXELS = 640 * 480;
 
+/** What frames are encoded with on their way out of ffmpeg. */
+const ENCODERS: Readonly<Record<Codec, string>> = {
+  raw: "rawvideo",
+  mjpeg: "mjpeg",
+  h264: "libx264",
+};
+
 const BEFORE_INPUT = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning"];
 
 /**
  * Arguments that make of any input what the wire carries: cropped to shape rather than stretched, mirrored if wanted, bgr24
  * rows or encoded frames on stdout. With `live`, frames pass as they come, those beyond the rate left out; without, the rate
- * is made constant. `passthrough` names the option that keeps ffmpeg from making up frames (`-fps_mode` since 5.1, `-vsync`
- * before).
+ * is made constant.
  */
 export function outputArguments(
   format: VideoFormat,
   { mirror, live, passthrough = "-fps_mode" }: {
     readonly mirror: boolean;
     readonly live: boolean;
-    readonly passthrough?: "-fps_mode" | "-vsync";
+    readonly passthrough?: Ffmpeg["passthrough"];
   },
 ): string[] {
   const { width, height, fps } = format;
@@ -126,7 +134,7 @@ function encoderArguments(format: VideoFormat): string[] {
       return ["-threads", "1", "-f", "rawvideo", "-pix_fmt", "bgr24"];
     case "mjpeg":
       return [
-        ...["-threads", "1", "-c:v", "mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p"],
+        ...["-threads", "1", "-c:v", ENCODERS[codec], "-q:v", "3", "-pix_fmt", "yuvj420p"],
         ...["-flush_packets", "1", "-f", "avi"],
       ];
     case "h264": {
@@ -135,7 +143,7 @@ function encoderArguments(format: VideoFormat): string[] {
       // 4:2:0 halves both sides: an odd one needs 4:4:4.
       const pixels = width % 2 === 0 && height % 2 === 0 ? "yuv420p" : "yuv444p";
       return [
-        ...["-threads", large ? "0" : "1", "-c:v", "libx264", "-tune", "zerolatency"],
+        ...["-threads", large ? "0" : "1", "-c:v", ENCODERS[codec], "-tune", "zerolatency"],
         ...["-preset", large ? "ultrafast" : "veryfast", "-crf", "23", "-bf", "0"],
         ...["-maxrate", `${rate}`, "-bufsize", `${Math.round(rate / 4)}`],
         ...["-g", `${Math.max(Math.round(fps), 1)}`, "-pix_fmt", pixels],
@@ -197,9 +205,16 @@ export function inputArguments(input: string, format: VideoFormat): string[] {
   ];
 }
 
-/** Whether an input brings its own clock: a stream that is sent to us, not a file that we read. */
+/** Streams that are sent to us as their pictures are made. */
+const LIVE = /^(rtsps?|rtmps?|rtmpt|rtp|srtp?|udp|udplite|tcp|tls|unix|mms[ht]?):|^\/dev\//i;
+
+/** What is found behind http is a file by its name, such as `…/film.mp4?x=1`, or the stream of a camera. */
+const WEB = /^https?:/i;
+const WEB_FILE = /\.(mp4|m4v|mov|mkv|webm|avi|ogv|ogg|flv|ts|m2ts|mpe?g|wmv|gif|m3u8|mpd)($|[?#])/i;
+
+/** Whether an input brings its own clock: a camera or a stream that is sent to us, not a file that we read. */
 export function isLiveInput(input: string): boolean {
-  return /^(rtsps?|rtmps?|rtmpt|rtp|srtp?|udp|udplite|tcp|tls|unix|mms[ht]?):/i.test(input);
+  return LIVE.test(input) || WEB.test(input) && !WEB_FILE.test(input);
 }
 
 /** Arguments that make ffmpeg list the cameras. */
@@ -314,9 +329,15 @@ export function diagnose(lastLines: readonly string[]): SourceError["kind"] {
   return "unreadable";
 }
 
+/** A URL, or a text with URLs in it, without the passwords that stand in them: it is going to be shown. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, "$1…@")
+    .replace(/([?&](?:pass\w*|pwd|token|key|secret|auth)=)[^&\s]+/gi, "$1…");
+}
+
 /**
  * Opens a camera or another input; resolves when its first frame is there. The frames are of `format`.
- * Throws `SourceError`, `NotInstalledError`, or the signal's reason when aborted before.
+ * Throws `SourceError`, `NotInstalledError`, `FfmpegError`, or the signal's reason when aborted before.
  */
 export async function openSource(options: SourceOptions, signal: AbortSignal): Promise<Source> {
   const { from, format, mirror, system } = options;
@@ -327,22 +348,16 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
     ? cameraArguments(system, device, format)
     : [inputArguments(device, format)];
   // A bare number says nothing to a user; where ffmpeg opens it by another name, that one does.
-  const name = isCamera && !/^\d+$/.test(from.camera) ? from.camera : device;
-  const ways = inputs.flatMap((input) =>
-    (["-fps_mode", "-vsync"] as const).map((passthrough) => ({ input, passthrough }))
-  );
+  const name = withoutSecrets(isCamera && !/^\d+$/.test(from.camera) ? from.camera : device);
+  let passthrough: Ffmpeg["passthrough"] = "-fps_mode";
+  let asked = false;
   let failure: SourceError | undefined;
-  let oldFfmpeg = false;
-  for (const { input, passthrough } of ways) {
+  for (let way = inputs.shift(); way; way = inputs.shift()) {
     signal.throwIfAborted();
-    if (oldFfmpeg !== (passthrough === "-vsync")) continue;
+    const output = outputArguments(format, { mirror, live: !paced, passthrough });
     const child = openChild({
       command: "ffmpeg",
-      args: [
-        ...BEFORE_INPUT,
-        ...input,
-        ...outputArguments(format, { mirror, live: !paced, passthrough }),
-      ],
+      args: [...BEFORE_INPUT, ...way, ...output],
       flow: "feeding",
     });
     const abort = (): void => void child.stop();
@@ -353,17 +368,22 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
     if (first) {
       return new ChildSource(child, first, next, { format, name, paced, isCamera });
     }
-    const end = await child.stop();
+    const { lastLines } = await child.stop();
     signal.throwIfAborted();
     if (first === undefined) throw new SourceError("silent", name);
-    const { lastLines } = end;
-    if (lastLines.some((line) => /fps_mode/.test(line))) {
-      oldFfmpeg = true;
-      continue;
+    if (!asked) {
+      // Only now: to ask takes as long as a camera takes to open, and an ffmpeg that works need not be asked.
+      asked = true;
+      const ffmpeg = await findFfmpeg(ENCODERS[format.codec]);
+      if (ffmpeg.passthrough !== passthrough) {
+        passthrough = ffmpeg.passthrough;
+        inputs.unshift(way);
+        continue;
+      }
     }
     const kind = diagnose(lastLines);
     // The first failure is that of the way that was wanted; the ones after it tell of the ways that were not.
-    const detail = (lastLines.at(-1) ?? "").replace(`${device}: `, "");
+    const detail = withoutSecrets((lastLines.at(-1) ?? "").replace(`${device}: `, ""));
     failure ??= new SourceError(kind, name, detail);
     if (kind !== "unreadable") break;
   }
@@ -445,7 +465,7 @@ class ChildSource implements Source {
   }
 
   #stoppedUnasked({ lastLines }: ChildEnd): SourceError {
-    return new SourceError("stopped", this.#name, lastLines[lastLines.length - 1] ?? "");
+    return new SourceError("stopped", this.#name, withoutSecrets(lastLines.at(-1) ?? ""));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

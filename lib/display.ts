@@ -8,7 +8,7 @@
 
 import { type Child, type ChildEnd, openChild } from "./child.ts";
 import { pause } from "./clock.ts";
-import { type Frame, isInterCoded, type VideoFormat } from "./frame.ts";
+import { type Frame, isInterCoded, maxDecodedPixels, type VideoFormat } from "./frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { NewestFrame, newestOptions } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
@@ -42,7 +42,10 @@ export function displayArguments({ format, title }: DisplayOptions): string[] {
     ...["-framerate", `${DECLARED_FPS}`],
   ];
   // Without these it looks at the first seconds of the stream before it shows any (2.4 s, measured).
-  const encoded = ["-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay", "-f", "ivf"];
+  const encoded = [
+    ...["-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay"],
+    ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "ivf"],
+  ];
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning"],
     ...(codec === "raw" ? raw : encoded),
@@ -104,11 +107,6 @@ export class Display implements Sink {
         if (!this.#closing) resolve(displayEnd(end));
       });
     });
-  }
-
-  /** How many frames were replaced by a newer one before the window took them. */
-  get dropped(): number {
-    return this.#newest.dropped;
   }
 
   /** Shows a frame, unless a newer one comes first. */

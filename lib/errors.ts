@@ -46,6 +46,23 @@ export class NotInstalledError extends Error {
   }
 }
 
+/** The ffmpeg that is installed cannot do what is needed. */
+export class FfmpegError extends Error {
+  /** The name of the class. */
+  override readonly name = "FfmpegError";
+  /** Too old, or built without an encoder. */
+  readonly kind: "old" | "lacks";
+  /** Its version, or the name of the encoder. */
+  readonly detail: string;
+
+  /** What this ffmpeg is or lacks. */
+  constructor(kind: FfmpegError["kind"], detail: string) {
+    super(`Cannot use this ffmpeg: ${kind} ${detail}`);
+    this.kind = kind;
+    this.detail = detail;
+  }
+}
+
 /** A camera or another input that gives no pictures. */
 export class SourceError extends Error {
   /** The name of the class. */

@@ -59,6 +59,17 @@ export function maxFrameBytes(format: VideoFormat): number {
   return format.codec === "raw" ? rawFrameBytes(format) : rawFrameBytes(format) + 4096;
 }
 
+/** By how much the sides of a picture may grow in a decoder, which works in blocks, in pixels. */
+const BLOCKS = 128;
+
+/**
+ * The most pixels that an encoded frame of this format may unfold to: a few bytes can claim to be a picture of gigabytes, and
+ * a decoder believes them unless it is told.
+ */
+export function maxDecodedPixels({ width, height }: VideoFormat): number {
+  return (width + BLOCKS) * (height + BLOCKS);
+}
+
 /** Whether frames of this codec need those before them: dropping one spoils the next ones, up to a keyframe. */
 export function isInterCoded(codec: Codec): boolean {
   return codec === "h264";

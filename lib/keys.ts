@@ -11,15 +11,25 @@ export interface Keys extends Disposable {
   readonly watching: boolean;
 }
 
-/** Calls `onQuit` when `q` is pressed. */
+/** What Ctrl-C is to a terminal that hands on every key, as those of Windows do here. */
+const CTRL_C = "\x03";
+
+/** Calls `onQuit` when `q` is pressed. A terminal that cannot be watched is none: no key is worth a call. */
 export function watchKeys(onQuit: () => void): Keys {
-  if (!Deno.stdin.isTerminal()) return { watching: false, [Symbol.dispose](): void {} };
+  const none: Keys = { watching: false, [Symbol.dispose](): void {} };
+  if (!Deno.stdin.isTerminal()) return none;
+  try {
+    // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
+    if (Deno.build.os === "windows") Deno.stdin.setRaw(true);
+    else Deno.stdin.setRaw(true, { cbreak: true });
+  } catch {
+    return none;
+  }
   // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
   const stream = new ReadStream(0);
-  // Keys one by one, but Ctrl-C stays the signal that it is.
-  Deno.stdin.setRaw(true, { cbreak: true });
   const onData = (keys: Uint8Array): void => {
-    if (/q/i.test(new TextDecoder().decode(keys))) onQuit();
+    const text = new TextDecoder().decode(keys);
+    if (/q/i.test(text) || text.includes(CTRL_C)) onQuit();
   };
   stream.on("data", onData);
   // A terminal that was closed gives errors; the hang-up signal says the same.

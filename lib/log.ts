@@ -30,6 +30,12 @@ export class Log {
     if (!this.#quiet) this.#print(console.log, sentence);
   }
 
+  /** How something was lost: a sentence like the others, and an error where only those are shown. */
+  lost(sentence: string): void {
+    if (this.#quiet) this.error(sentence);
+    else this.say(sentence);
+  }
+
   /** Something that did not stop the call. */
   warn(sentence: string): void {
     this.#print(console.error, sentence);
@@ -46,9 +52,14 @@ export class Log {
     this.#print(console.error, `[${part}] ${typeof text === "string" ? text : text()}`);
   }
 
+  /** Whether there is a live line: elsewhere nobody need find out what would be in it. */
+  get live(): boolean {
+    return this.#terminal && !this.#quiet;
+  }
+
   /** Shows the live line, in place of the one before; an empty text removes it. */
   status(text: string): void {
-    if (!this.#terminal || this.#quiet) return;
+    if (!this.live) return;
     this.#erase();
     this.#status = text.slice(0, Math.max(columns() - 1, 0));
     this.#write(this.#status);

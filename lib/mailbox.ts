@@ -1,7 +1,7 @@
 /**
  * The two policies for a sink that cannot keep up. `NewestFrame` keeps the last frame only: whoever takes is always
- * given the present. `FrameQueue` keeps every frame within a bound: whoever takes misses nothing, until the bound. Both
- * count what they drop, and neither ever makes the one who pushes wait.
+ * given the present, and what was dropped is counted. `FrameQueue` keeps every frame within a bound: whoever takes misses
+ * nothing, and whoever pushes is told when the bound is reached. Neither ever makes the one who pushes wait.
  */
 
 import { type Codec, type Frame, isInterCoded } from "./frame.ts";
@@ -106,16 +106,10 @@ export class FrameQueue<T> {
   #bytes = 0;
   #waiting: ((item: T | undefined) => void) | undefined;
   #closed = false;
-  #dropped = 0;
 
   /** `maxBytes` bounds what waits; a single item is taken whatever it weighs. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
-  }
-
-  /** How many found no room. */
-  get dropped(): number {
-    return this.#dropped;
   }
 
   /** How much waits. */
@@ -128,12 +122,9 @@ export class FrameQueue<T> {
     return !this.#closed && (this.#items.length === 0 || this.#bytes + bytes <= this.#maxBytes);
   }
 
-  /** Adds an item; `false`, and counted, where there is no room. */
+  /** Adds an item; `false` where there is no room. */
   push(item: T, bytes: number): boolean {
-    if (!this.hasRoom(bytes)) {
-      this.#dropped++;
-      return false;
-    }
+    if (!this.hasRoom(bytes)) return false;
     if (this.#waiting) {
       const waiting = this.#waiting;
       this.#waiting = undefined;

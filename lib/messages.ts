@@ -5,6 +5,7 @@
 
 import {
   BUSY,
+  FfmpegError,
   NotInstalledError,
   PeerLostError,
   ProtocolError,
@@ -164,6 +165,10 @@ export interface Messages {
 
   /** A program that is needed is not there. */
   notInstalled(command: string, install: string): string;
+  /** The ffmpeg that is installed is from before what is needed. */
+  ffmpegOld(version: string, install: string): string;
+  /** The ffmpeg that is installed was built without an encoder that is needed. */
+  ffmpegLacks(encoder: string, install: string): string;
   /** The program was started without one of Deno's permissions. */
   notAllowed(detail: string): string;
   /** Whatever nobody thought of. */
@@ -306,6 +311,10 @@ const en: Messages = {
   },
 
   notInstalled: (command, install) => `${command} is not installed: ${install}`,
+  ffmpegOld: (version, install) =>
+    `This ffmpeg (${version}) is too old, 4.0 or newer is needed: ${install}`,
+  ffmpegLacks: (encoder, install) =>
+    `This ffmpeg was built without the encoder ${encoder}; the full one has it: ${install}`,
   notAllowed: (detail) =>
     `This program lacks a right: ${detail}. Start it with deno task, or compiled with deno task compile.`,
   failed: (detail) => `Something went wrong: ${detail}`,
@@ -440,6 +449,10 @@ const pt: Messages = {
   },
 
   notInstalled: (command, install) => `O ${command} não está instalado: ${install}`,
+  ffmpegOld: (version, install) =>
+    `Este ffmpeg (${version}) é antigo demais, é preciso o 4.0 ou mais novo: ${install}`,
+  ffmpegLacks: (encoder, install) =>
+    `Este ffmpeg foi feito sem o codificador ${encoder}; o completo o tem: ${install}`,
   notAllowed: (detail) =>
     `Falta um direito a este programa: ${detail}. Inicie-o com deno task, ou compilado com deno task compile.`,
   failed: (detail) => `Algo deu errado: ${detail}`,
@@ -489,6 +502,10 @@ export function describe(error: unknown, messages: Messages, system: string, pee
   if (error instanceof RefusedError) return messages.refused(error.message);
   if (error instanceof NotInstalledError) {
     return messages.notInstalled(error.command, installCommand(system));
+  }
+  if (error instanceof FfmpegError) {
+    const sentence = error.kind === "old" ? messages.ffmpegOld : messages.ffmpegLacks;
+    return sentence(error.detail, installCommand(system));
   }
   if (error instanceof SourceError) {
     return messages.source(error.kind, error.device, error.detail);

@@ -58,8 +58,20 @@ export async function runProgram<Options extends CommonOptions>(
   const hangUp = new AbortController();
   using _signals = watchSignals(() => hangUp.abort());
   using keys = watchKeys(() => hangUp.abort());
+  let failed = false;
+  const fail = (error: unknown): void => {
+    failed = true;
+    log.status("");
+    log.error(describe(error, messages, Deno.build.os, program === "server" ? "CLIENT" : "HOST"));
+    if (error instanceof Error) log.debug(program, withoutFolders(error.stack ?? ""));
+  };
+  // What nobody has thought of is no reason to lose a recording: the call ends as by a hang-up.
+  using _strays = watchStrays((error) => {
+    fail(error);
+    hangUp.abort();
+  });
   try {
-    Deno.exitCode = await run(options, {
+    const exit = await run(options, {
       log,
       messages,
       system: Deno.build.os,
@@ -67,12 +79,36 @@ export async function runProgram<Options extends CommonOptions>(
       keys: keys.watching,
       hangUp: hangUp.signal,
     });
+    Deno.exitCode = failed ? EXIT.failed : exit;
   } catch (error) {
-    log.status("");
-    log.error(describe(error, messages, Deno.build.os, program === "server" ? "CLIENT" : "HOST"));
-    if (error instanceof Error) log.debug(program, error.stack ?? "");
+    fail(error);
     Deno.exitCode = EXIT.failed;
   }
+}
+
+/** A stack without where the program lies on this machine, which is nobody's affair. */
+function withoutFolders(stack: string): string {
+  return stack.replace(/file:\/\/\S*\/(?=[^\s/]+\.[jt]s)/g, "");
+}
+
+/** Calls `onStray` for errors that nobody catches, which would end Deno at once. */
+function watchStrays(onStray: (error: unknown) => void): Disposable {
+  const onRejection = (event: PromiseRejectionEvent): void => {
+    event.preventDefault();
+    onStray(event.reason);
+  };
+  const onError = (event: ErrorEvent): void => {
+    event.preventDefault();
+    onStray(event.error);
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  return {
+    [Symbol.dispose](): void {
+      globalThis.removeEventListener("unhandledrejection", onRejection);
+      globalThis.removeEventListener("error", onError);
+    },
+  };
 }
 
 /** Calls `onSignal` for every signal that asks a program to end. A second one changes nothing: the end is under way. */

@@ -103,8 +103,9 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
     return null;
   }
   if (length === plainBytes) {
-    const first = new Uint8Array(plainBytes);
-    await wire.read(first);
+    const data = new Uint8Array(plainBytes);
+    await wire.read(data);
+    const first = { data, captureUs: nowUs() };
     return {
       mode: "plain",
       format: plain,
@@ -123,14 +124,14 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
   await wire.read(kind);
   if (kind[0] === PICKLE_START) {
     const picture = decodePickle(await readRest(wire, kind, length));
-    const { width, height } = picture;
+    const { width, height, data } = picture;
+    const first = { data, captureUs: nowUs() };
     const format: VideoFormat = { codec: "raw", width, height, fps };
     return {
       mode: "pickle",
       format,
       name: "",
-      accept: (): Promise<Receiver> =>
-        Promise.resolve(new PickleReceiver(wire, format, picture.data)),
+      accept: (): Promise<Receiver> => Promise.resolve(new PickleReceiver(wire, format, first)),
       refuse: (): Promise<void> => wire.finish(),
     };
   }
@@ -202,22 +203,30 @@ abstract class WireReceiver implements Receiver {
   abstract hangUp(reason: string): Promise<void>;
 }
 
+/** A picture and when it came, in microseconds: all that there is in modes without headers. */
+type Picture = Pick<Frame, "data" | "captureUs">;
+
 /** Pictures that carry no time and no number; the end of the stream between two of them is a hang-up. */
 abstract class PictureReceiver extends WireReceiver {
   readonly stamps = "arrival";
-  #first: Uint8Array | undefined;
+  #first: Picture | undefined;
   #sequence = 0;
 
-  constructor(wire: Wire, format: VideoFormat, first: Uint8Array) {
+  constructor(wire: Wire, format: VideoFormat, first: Picture) {
     super(wire, format);
     this.#first = first;
   }
 
   override async read(): Promise<Frame | Goodbye> {
-    const data = this.#first ?? await this.next();
+    const picture = this.#first ?? await this.#next();
     this.#first = undefined;
-    if (data === null) return { reason: "" };
-    return { data, captureUs: nowUs(), sequence: this.#sequence++, keyframe: true };
+    if (picture === null) return { reason: "" };
+    return { ...picture, sequence: this.#sequence++, keyframe: true };
+  }
+
+  async #next(): Promise<Picture | null> {
+    const data = await this.next();
+    return data && { data, captureUs: nowUs() };
   }
 
   /** The pixels of the next message, or `null` at the end of the stream. */

@@ -6,23 +6,24 @@
  * a killed ffmpeg leaves all but one frame (1.35 s are missing without it, measured).
  */
 
-import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
+import { type Child, type ChildEnd, openChild } from "./child.ts";
 import { RecordingError } from "./errors.ts";
-import { type Frame, isInterCoded, type VideoFormat } from "./frame.ts";
+import { findFfmpeg } from "./ffmpeg.ts";
+import { type Frame, isInterCoded, maxDecodedPixels, type VideoFormat } from "./frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
 import { type Placed, Timeline } from "./timeline.ts";
 import { nowUs, type Timer, within } from "./clock.ts";
 
+/** What recordings are encoded with. */
+const ENCODER = "mpeg4";
+
 /** What may wait for a recorder that cannot keep up, in bytes: 14 s of raw 320 x 240 at 20 frames a second. */
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 
 /** What may be held until it is clear whether it is late or the sender paused, in bytes. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
-
-/** How long ffmpeg may take to say its version, in milliseconds. */
-const CHECK_MS = 5000;
 
 /** How long ffmpeg may take to write what it has after the last frame, in milliseconds. */
 const FINISH_MS = 10_000;
@@ -67,12 +68,23 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
   // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats` counts the frames.
   const encoded = [
     ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
-    ...["-f", "ivf", "-i", "pipe:0", "-vf", `fps=${fps}`, "-pix_fmt", "yuv420p"],
+    ...[
+      "-max_pixels",
+      `${maxDecodedPixels(format)}`,
+      "-f",
+      "ivf",
+      "-i",
+      "pipe:0",
+      "-vf",
+      `fps=${fps}`,
+      "-pix_fmt",
+      "yuv420p",
+    ],
   ];
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
     ...(codec === "raw" ? raw : encoded),
-    ...["-c:v", "mpeg4", "-vtag", "XVID", "-q:v", "3"],
+    ...["-c:v", ENCODER, "-vtag", "XVID", "-q:v", "3"],
     ...["-flush_packets", "1", "-f", "avi", `file:${path}`],
   ];
 }
@@ -108,9 +120,9 @@ export async function checkFolder(wanted: string): Promise<void> {
   await Deno.remove(probe);
 }
 
-/** Finds out whether there is an ffmpeg to record with. Throws `NotInstalledError`. */
+/** Finds out whether there is an ffmpeg to record with. Throws `NotInstalledError` or `FfmpegError`. */
 export async function checkRecorder(): Promise<void> {
-  await readCommand("ffmpeg", ["-version"], CHECK_MS);
+  await findFfmpeg(ENCODER);
 }
 
 /**

@@ -117,7 +117,7 @@ function wireBytes(frame: Frame): number {
 class WireSender implements Sender {
   readonly #wire: Wire;
   readonly #mode: WireMode;
-  readonly #format: VideoFormat;
+  readonly #pickle: ReturnType<typeof encodePickle>;
   readonly #window = new SendWindow();
   readonly #captures = new Map<number, number>();
   readonly #end = Promise.withResolvers<Goodbye>();
@@ -133,7 +133,7 @@ class WireSender implements Sender {
   constructor(wire: Wire, { mode, format }: SenderOptions) {
     this.#wire = wire;
     this.#mode = mode;
-    this.#format = format;
+    this.#pickle = encodePickle(format);
     this.#waiting = new NewestFrame(newestOptions(format, WAITING_SECONDS));
     // The end may come while nobody waits for it any more.
     this.#end.promise.catch(() => {});
@@ -292,7 +292,7 @@ class WireSender implements Sender {
         case "plain":
           return await this.#wire.writeMessage(NOTHING, frame.data);
         case "pickle": {
-          const { before, after } = encodePickle(this.#format);
+          const { before, after } = this.#pickle;
           return await this.#wire.writeMessage(before, frame.data, after);
         }
       }

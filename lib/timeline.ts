@@ -9,8 +9,9 @@
  * ```
  *
  * A frame may stray one slot from its place to either side, so that jitter neither repeats nor thins. Where the times
- * are those of arrival, a late frame alone does not tell a pause of the sender from a delay of the network; what comes
- * after it does. It is held for a moment: if those behind it follow at once, all of them were only delayed.
+ * are those of arrival, a late frame alone does not tell a pause of the sender from a delay of the network or of a busy
+ * machine; what comes after it does. It is held for a moment: if those behind it make up for the time, all of them were
+ * only delayed. The first frame of a call may have been delayed as well; those that come on its heels tell.
  *
  * Pure: the caller hands in the time, and calls `settle` when the moment is over.
  */
@@ -26,8 +27,20 @@ export interface Placed<T> {
 /** How far a frame may stray from its slot, in slots. */
 const SLACK = 1;
 
-/** A frame that follows the one before within this part of a slot comes from a jam, not from a camera. */
+/** Over how many slots the pace of held frames is looked at: by then a camera's differs from a jam's. */
+const WATCHED = 3;
+
+/** Frames that come within this part of a slot one after another come from a jam, not from a camera. */
 const BURST = 0.5;
+
+/**
+ * The same, in microseconds, for those behind the first frame of a call, where no frame before tells the rate: faster than a
+ * camera of 80 frames a second.
+ */
+const FIRST_BURST_US = 12_500;
+
+/** How much earlier than it arrived the first frame may have been due, in microseconds. */
+const MAX_FIRST_DELAY_US = 250_000;
 
 /**
  * A capture clock that runs away from the clock of arrival by more than this, in microseconds, was set anew: a peer that
@@ -36,11 +49,19 @@ const BURST = 0.5;
 const MAX_SKEW_US = 5_000_000;
 
 /**
- * The time of a frame in its recording. The sender's clock says how far apart frames are; ours bounds what it may claim.
+ * How far two clocks that are both right may drift apart, as a part of the time: twice what a cheap quartz does. In hours it
+ * would add up to a skew.
+ */
+const MAX_DRIFT = 200e-6;
+
+/**
+ * The time of a frame in its recording. The sender's clock says how far apart frames are; ours bounds what it may claim, and
+ * is followed in the long run.
  */
 class CallClock {
   #originUs: number | undefined;
   #offsetUs = 0;
+  #lastArrivalUs = 0;
 
   /** Microseconds since the first frame of a frame captured at `timeUs` that arrived at `arrivalUs`. */
   since(timeUs: number, arrivalUs: number): number {
@@ -48,10 +69,20 @@ class CallClock {
     if (this.#originUs === undefined) {
       this.#originUs = arrivalUs;
       this.#offsetUs = offsetUs;
-    } else if (Math.abs(offsetUs - this.#offsetUs) > MAX_SKEW_US) {
-      this.#offsetUs = offsetUs;
+    } else {
+      const skewUs = offsetUs - this.#offsetUs;
+      const driftUs = (arrivalUs - this.#lastArrivalUs) * MAX_DRIFT;
+      this.#offsetUs += Math.abs(skewUs) > MAX_SKEW_US
+        ? skewUs
+        : Math.max(Math.min(skewUs, driftUs), -driftUs);
     }
+    this.#lastArrivalUs = arrivalUs;
     return timeUs + this.#offsetUs - this.#originUs;
+  }
+
+  /** Says that the first frame was due that much earlier than it arrived. */
+  moveOrigin(earlierUs: number): void {
+    this.#originUs! -= earlierUs;
   }
 }
 
@@ -64,6 +95,8 @@ export class Timeline<T> {
   #thinned = 0;
   #lastSlotTime = 0;
   #held: { readonly item: T; readonly at: number }[] = [];
+  #firstDelay = 0;
+  #onHeels = true;
 
   /**
    * A line of `fps` slots a second. `stamps` says what the times are: of `capture`, which are exact, or of `arrival`,
@@ -96,7 +129,7 @@ export class Timeline<T> {
 
   /** Milliseconds after the last frame at which `settle` wants to be called, while `unsettled`. */
   get settleMs(): number {
-    return 1500 / this.#fps;
+    return WATCHED * 1000 / this.#fps;
   }
 
   /**
@@ -107,32 +140,56 @@ export class Timeline<T> {
     const at = this.#slotTime(timeUs, arrivalUs);
     const sinceLast = at - this.#lastSlotTime;
     this.#lastSlotTime = at;
-    if (this.#held.length > 0) {
-      if (sinceLast >= BURST) return [...this.settle(), ...this.#place(item, at)];
+    const late = this.#stamps === "arrival" && at - this.#slots > SLACK;
+    if (this.#held.length > 0 || late) {
       this.#held.push({ item, at });
-      const caughtUp = at - (this.#slots + this.#held.length - 1) <= SLACK;
-      return caughtUp ? this.settle() : [];
+      return this.#hasCaughtUp() || this.#isCamerasPace() ? this.settle() : [];
     }
-    if (this.#stamps === "arrival" && at - this.#slots > SLACK) {
-      this.#held.push({ item, at });
-      return [];
-    }
-    return this.#place(item, at);
+    return this.#place(item, at + this.#judgeFirst(at, sinceLast));
   }
 
-  /** Places what is held: nothing more came, or enough. */
+  /** Places what is held: nothing more came, or enough. Each goes where it came, or earlier where those behind it need room. */
   settle(): Placed<T>[] {
     const held = this.#held;
-    const last = held[held.length - 1];
-    if (!last) return [];
     this.#held = [];
-    // All that is held arrived together; the last of them is the most recent, so its lag is the true one.
-    const repeatsBefore = this.#lag(last.at - (held.length - 1));
-    this.#slots += repeatsBefore + held.length;
-    return held.map(({ item }, index) => ({
-      item,
-      repeatsBefore: index === 0 ? repeatsBefore : 0,
-    }));
+    let next = Infinity;
+    const wanted = held.map(({ at }) => at);
+    for (let index = held.length - 1; index >= 0; index--) {
+      next = wanted[index] = Math.min(wanted[index]!, next - 1);
+    }
+    return held.map(({ item }, index) => {
+      const repeatsBefore = this.#lag(wanted[index]!);
+      this.#slots += repeatsBefore + 1;
+      return { item, repeatsBefore };
+    });
+  }
+
+  /** Whether what is held fills the slots up to its last frame: then all of it was only delayed. */
+  #hasCaughtUp(): boolean {
+    return this.#held.at(-1)!.at - (this.#slots + this.#held.length - 1) <= SLACK;
+  }
+
+  /** Whether the last of what is held comes as a camera gives it: then there was a pause before. */
+  #isCamerasPace(): boolean {
+    const since = this.#held.at(-1)!.at - WATCHED;
+    if (this.#held[0]!.at > since) return false;
+    return this.#held.filter(({ at }) => at > since).length <= WATCHED / BURST;
+  }
+
+  /**
+   * Frames on the heels of the first one tell that it was late itself: they make room for one another by moving the origin.
+   * Gives by how many slots.
+   */
+  #judgeFirst(at: number, sinceLast: number): number {
+    if (this.#stamps === "capture" || this.#slots === 0) return 0;
+    const slotUs = 1e6 / this.#fps;
+    this.#onHeels &&= sinceLast * slotUs < FIRST_BURST_US;
+    const ahead = Math.min(this.#slots - at, MAX_FIRST_DELAY_US / slotUs - this.#firstDelay);
+    if (!this.#onHeels || ahead <= 0) return 0;
+    this.#firstDelay += ahead;
+    this.#lastSlotTime += ahead;
+    this.#clock.moveOrigin(ahead * slotUs);
+    return ahead;
   }
 
   /** How many times the last frame must be repeated for the line to reach this moment, given as `push` takes them. */

@@ -4,10 +4,20 @@
  */
 
 import { openChild } from "./child.ts";
-import { isHeld, numberedPath } from "./recorder.ts";
+import { within } from "./clock.ts";
+import { isHeld, numberedPath, reserveFile } from "./recorder.ts";
 
 /** What ffmpeg puts where the size of an AVI will be; an unfinished one still has it. */
 const UNKNOWN_SIZES: readonly number[] = [0xffffffff, 0];
+
+/** Bytes of the name, size and kind at the beginning of each part of an AVI. */
+const PART_HEADER_BYTES = 12;
+
+/**
+ * For how long a file must not have changed before it is nobody's, in milliseconds: another program, which takes no lock of
+ * ours, may be writing it.
+ */
+const QUIET_MS = 5000;
 
 /** How much of the original's bytes a copy must have; the last frame may be cut short. */
 const LEAST_PART = 0.95;
@@ -27,19 +37,20 @@ export async function findUnfinished(wanted: string): Promise<string[]> {
 }
 
 /**
- * Mends a recording in place. Resolves to whether it is whole now; where it is not, it is as it was. Throws
- * `NotInstalledError`.
+ * Mends a recording in place, once nobody has written to it for a while. Resolves to whether it is whole now; where it is not,
+ * it is as it was. Throws `NotInstalledError`, `RecordingError`, or the signal's reason.
  */
 export async function mend(path: string, signal: AbortSignal): Promise<boolean> {
-  const part = `${path}.part`;
-  // One may be left of a mending that was itself cut short; a new file is made, no link is followed.
-  await Deno.remove(part).catch(() => {});
-  (await Deno.open(part, { write: true, createNew: true })).close();
+  const before = await untilQuiet(path, signal);
+  // A new file: what else lies there is none of ours, and no link is followed.
+  const copy = await reserveFile(`${path}.mending`);
   const child = openChild({
     command: "ffmpeg",
     args: [
-      ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-i", `file:${path}`],
-      ...["-map", "0", "-c", "copy", "-vtag", "XVID", "-f", "avi", `file:${part}`],
+      ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
+      // The index of a long recording ends with its first gigabyte.
+      ...["-fflags", "+ignidx", "-i", `file:${path}`],
+      ...["-map", "0", "-c", "copy", "-vtag", "XVID", "-f", "avi", `file:${copy}`],
     ],
     flow: "none",
   });
@@ -48,27 +59,57 @@ export async function mend(path: string, signal: AbortSignal): Promise<boolean> 
   if (signal.aborted) abort();
   try {
     const { code } = await child.ended;
-    if (code !== 0 || signal.aborted || !await isWhole(part, path)) return false;
-    await Deno.rename(part, path);
+    if (code !== 0 || signal.aborted || !await isWhole(copy, before.size)) return false;
+    if (!isSame(before, await Deno.stat(path))) return false;
+    await Deno.rename(copy, path);
     return true;
   } finally {
     signal.removeEventListener("abort", abort);
-    await Deno.remove(part).catch(() => {});
+    await Deno.remove(copy).catch(() => {});
   }
 }
 
-/** Whether a copy is finished and holds what the original does: an index is added, and nothing of note taken away. */
-async function isWhole(copy: string, original: string): Promise<boolean> {
-  const [{ size }, { size: before }] = [await Deno.stat(copy), await Deno.stat(original)];
-  return !await isUnfinished(copy) && size > before * LEAST_PART;
+/** Waits until a file has not changed for a while; what it is then. */
+async function untilQuiet(path: string, signal: AbortSignal): Promise<Deno.FileInfo> {
+  const now = await Deno.stat(path);
+  // One that was last written to long ago need not be watched.
+  if (Date.now() - (now.mtime?.getTime() ?? 0) > QUIET_MS) return now;
+  const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
+  for (let before = now, quietMs = 0;;) {
+    await within(aborted, QUIET_MS / 10);
+    signal.throwIfAborted();
+    const after = await Deno.stat(path);
+    quietMs = isSame(before, after) ? quietMs + QUIET_MS / 10 : 0;
+    if (quietMs >= QUIET_MS) return after;
+    before = after;
+  }
 }
 
-/** Whether a file is an AVI whose size was never written. */
-async function isUnfinished(path: string): Promise<boolean> {
+function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
+  return one.size === other.size && one.mtime?.getTime() === other.mtime?.getTime();
+}
+
+/** Whether a copy is finished and holds what an original of that size does: an index is added, and nothing of note lost. */
+async function isWhole(copy: string, originalBytes: number): Promise<boolean> {
+  const { size } = await Deno.stat(copy);
+  return !await isUnfinished(copy) && size > originalBytes * LEAST_PART;
+}
+
+/**
+ * Whether a file is an AVI of which a size was never written. A long one is made of parts, each of a gigabyte, of which the
+ * last one tells.
+ */
+export async function isUnfinished(path: string): Promise<boolean> {
+  if (!(await Deno.stat(path)).isFile) return false;
   using file = await Deno.open(path);
-  const header = new Uint8Array(12);
-  if (await file.read(header) !== header.length) return false;
-  const words = String.fromCharCode(...header);
-  const size = new DataView(header.buffer).getUint32(4, true);
-  return words.startsWith("RIFF") && words.endsWith("AVI ") && UNKNOWN_SIZES.includes(size);
+  for (let at = 0, kind = "AVI ";; kind = "AVIX") {
+    await file.seek(at, Deno.SeekMode.Start);
+    const header = new Uint8Array(PART_HEADER_BYTES);
+    if (await file.read(header) !== header.length) return false;
+    const words = String.fromCharCode(...header);
+    if (!words.startsWith("RIFF") || !words.endsWith(kind)) return false;
+    const size = new DataView(header.buffer).getUint32(4, true);
+    if (UNKNOWN_SIZES.includes(size)) return true;
+    at += 8 + size;
+  }
 }

@@ -52,11 +52,12 @@ const TABLE: Readonly<Record<string, Place>> = {
       ...["clock", "errors"],
     ],
   ),
+  "lib/ffmpeg.ts": place("media", [], ["child", "errors"]),
   "lib/avi.ts": place("media", [], []),
   "lib/h264.ts": place("media", [], []),
   "lib/ivf.ts": place("media", [], ["frame"]),
   "lib/camera.ts": place("media", [], [
-    ...["avi", "child", "clock", "errors", "frame", "h264", "source"],
+    ...["avi", "child", "clock", "errors", "ffmpeg", "frame", "h264", "source"],
   ]),
   "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
   "lib/recorder.ts": place("media", [
@@ -68,12 +69,13 @@ const TABLE: Readonly<Record<string, Place>> = {
     "remove",
     "stat",
   ], [
-    ...["child", "clock", "errors", "frame", "ivf", "mailbox", "sink", "timeline"],
+    ...["child", "clock", "errors", "ffmpeg", "frame", "ivf", "mailbox", "sink", "timeline"],
   ]),
-  "lib/unfinished.ts": place("media", ["errors", "open", "remove", "rename", "stat"], [
-    "child",
-    "recorder",
-  ]),
+  "lib/unfinished.ts": place(
+    "media",
+    ["errors", "FileInfo", "open", "remove", "rename", "SeekMode", "stat"],
+    ["child", "clock", "recorder"],
+  ),
 
   "lib/messages.ts": place("user", [], ["errors"]),
   "lib/options.ts": place("user", [], [
@@ -81,9 +83,9 @@ const TABLE: Readonly<Record<string, Place>> = {
   ]),
   "lib/local_ip.ts": place("user", [], []),
   "lib/log.ts": place("user", ["stderr", "consoleSize"], []),
-  "lib/keys.ts": place("user", ["stdin"], ["node:tty"]),
+  "lib/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
 
-  "lib/call.ts": place("whole", ["build", "stat"], [
+  "lib/call.ts": place("whole", ["build", "remove", "stat"], [
     ...["clock", "errors", "frame", "sink", "source"],
     ...["receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],

@@ -54,6 +54,7 @@ package_of() {
     dnf:ip) say iproute ;;
     dnf:tc) say iproute-tc ;;
     *:ip | *:tc) say iproute2 ;;
+    dnf:faketime | zypper:faketime | pacman:faketime) say libfaketime ;;
     *) say "$1" ;;
   esac
 }
@@ -255,7 +256,7 @@ trap 'exit 143' TERM
 
 # The tests that need more than ffmpeg are for Linux alone.
 case $mode-$system in
-  test-Linux) install_tools ffmpeg ffplay ffprobe Xvfb xdotool ip tc numpy ;;
+  test-Linux) install_tools ffmpeg ffplay ffprobe Xvfb xdotool ip tc numpy faketime ;;
   *) install_tools ffmpeg ffplay ffprobe ;;
 esac
 install_deno

@@ -7,7 +7,13 @@
 
 // deno-lint-ignore-file no-console
 
-import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   commandLine,
   type Outcome,
@@ -24,6 +30,9 @@ const PATIENCE_MS = 240_000;
 
 const run = Deno.env.get("CAMERA_RUN");
 const hosts = Deno.env.get("CAMERA_HOST") ?? "127.0.0.1 10.0.2.2";
+
+/** An address within the camera's machine, for calls that do not leave it. */
+const NOWHERE = ["--host", "127.0.0.1", "--port", "9"];
 
 /** Runs a command line where the camera is, and waits for its end. */
 async function atCamera(line: string): Promise<Outcome> {
@@ -82,37 +91,57 @@ test("a call with a real camera: its pictures arrive, move, and are recorded at 
   assertGreater(distinct, frames / 2);
 });
 
-test("a camera that is not there, and one in use, are named with the cure", async () => {
+test("a camera that is not there, in use, or not ours to use is named with the cure", async () => {
   const call = (camera: string): string =>
-    shellLine(
-      commandLine("client", [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "9",
-        "--camera",
-        camera,
-        "--no-display",
-      ]),
-    );
+    shellLine(commandLine("client", [...NOWHERE, "--camera", camera, "--no-display"]));
   // Somebody listens, so that what fails is the camera.
   const { stdout, stderr } = await atCamera(`
-    ${
-    shellLine(
-      commandLine("server", ["--host", "127.0.0.1", "--port", "9", "--no-record", "--no-display"]),
-    )
-  } >/dev/null 2>&1 & server=$!
+    ${shellLine(commandLine("server", [...NOWHERE, "--no-record", "--no-display"]))} \
+      >/dev/null 2>&1 & server=$!
     sleep 5
     ${call("97")}; echo missing:$?
+    DENO_DIR=$(mktemp -d) && chmod 777 "$DENO_DIR" && export DENO_DIR
+    setpriv --reuid 65534 --clear-groups ${call("0")}; echo forbidden:$?
     ffmpeg -nostdin -loglevel quiet -f v4l2 -i /dev/video0 -f null - & holder=$!
     sleep 6
     ${call("0")}; echo busy:$?
     kill $holder $server; wait`);
   console.log(stdout + stderr);
-  assertStringIncludes(stdout, "missing:1");
-  assertStringIncludes(stdout, "busy:1");
+  for (const what of ["missing:1", "forbidden:1", "busy:1"]) assertStringIncludes(stdout, what);
   assertStringIncludes(stderr, "was not found");
+  assertStringIncludes(stderr, "may not be used: on Linux, join the group video");
   assertStringIncludes(stderr, "in use by another program");
+});
+
+test("a camera that is unplugged in the middle ends the call at both ends, and the recording is whole", async () => {
+  const server = [...NOWHERE, "--record", "video.avi", "--no-display"];
+  const { code, stdout, stderr } = await atCamera(`
+    # Only a driver made for tests can be unplugged by a command.
+    v4l2-ctl -d /dev/video0 --list-ctrls 2>/dev/null | grep -q disconnect || exit 75
+    project=$PWD; cd $(mktemp -d)
+    ${shellLine(commandLine("server", server))} & server=$!
+    sleep 8
+    (cd $project && exec ${shellLine(commandLine("client", [...NOWHERE, "--no-display"]))}) \
+      >client.txt 2>&1 & client=$!
+    for second in $(seq 60); do grep -q 'IN A CALL' client.txt && break; sleep 1; done
+    sleep 5
+    v4l2-ctl -d /dev/video0 -c disconnect=1
+    wait $client; echo client:$?
+    wait $server; echo server:$?
+    cat client.txt
+    ffprobe -v error -count_frames -show_entries stream=nb_read_frames,duration -of compact video.avi`);
+  console.log(stdout + stderr);
+  if (code === 75) {
+    console.log("No camera here can be unplugged by a command: not tried.");
+    return;
+  }
+  assertStringIncludes(stdout, "client:1");
+  assertStringIncludes(stdout, "server:0");
+  assertMatch(stdout, /stopped giving pictures.*was it unplugged\?/);
+  const [, recorded] = /Recorded \S+, ([\d,]+) frames/.exec(stdout)!;
+  const [, duration, frames] = /duration=([\d.]+)\|nb_read_frames=(\d+)/.exec(stdout)!;
+  assertEquals(frames, recorded!.replace(",", ""));
+  assertGreater(Number(duration), 3);
 });
 
 /** The whole call on the camera's machine: what its recording holds is told by ffprobe there. */

@@ -258,6 +258,9 @@ test("live inputs are streams that are sent to us, not files, wherever they lie"
       "srt://x:9",
       "tcp://127.0.0.1:9?listen",
       "rtp://x:1",
+      "/dev/video2",
+      "http://192.168.1.9:8080/video",
+      "https://192.168.1.9/axis-cgi/mjpg/video.cgi?fps=30",
     ]
   ) assert(isLiveInput(input), input);
   for (
@@ -266,6 +269,8 @@ test("live inputs are streams that are sent to us, not files, wherever they lie"
       "video.mp4",
       "http://x/video.mp4",
       "https://x/video.mp4",
+      "https://x/video.mp4?token=1",
+      "http://x/live.m3u8",
       "file:a.mp4",
       "C:\\udp.avi",
       "/tmp/udp:x.avi",

@@ -11,6 +11,9 @@ const ROOT = fromFileUrl(new URL("..", import.meta.url));
 /** How long anything is waited for before the test fails: generous, for slow and busy machines. */
 const PATIENCE_MS = 30_000;
 
+/** How an error shows that nobody has caught. */
+const STRAY = /Uncaught|Something went wrong|Algo deu errado/;
+
 /** What a process came to. */
 export interface Outcome {
   readonly code: number;
@@ -68,6 +71,10 @@ export class Running implements AsyncDisposable {
       ]);
       this.#over = true;
       this.#notify();
+      // What nobody catches ends Deno, or is reported by the programs in this sentence: no fault may lead to either.
+      if (STRAY.test(this.#stderr)) {
+        throw new Error(`an error was caught by nobody: ${this.shown()}`);
+      }
       return { code: status.code, stdout: this.#stdout, stderr: this.#stderr };
     })();
   }

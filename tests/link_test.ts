@@ -5,8 +5,14 @@
  */
 
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
-import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
-import { startClient, type StartOptions, startServer, temporaryFolder } from "./harness.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+  assertStringIncludes,
+} from "@std/assert";
+import { probe, startClient, type StartOptions, startServer, temporaryFolder } from "./harness.ts";
 import { readNumbers, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
@@ -96,10 +102,11 @@ async function callOver(
   seconds: number,
   args: readonly string[],
   during?: () => Promise<void>,
-): Promise<{ frames: Taken[]; exits: readonly [number, number] }> {
+): Promise<{ frames: Taken[]; exits: readonly [number, number]; recordedSeconds: number }> {
   await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
   await using called = await startServer([
-    ...["--host", SERVER_ADDRESS, "--record", `${folder.path}/video.avi`, "--verbose"],
+    ...["--host", SERVER_ADDRESS, "--record", file, "--verbose"],
   ], link.server);
   await using client = startClient(called.port, [
     ...["--host", SERVER_ADDRESS, "--duration", String(seconds), ...args],
@@ -109,7 +116,7 @@ async function callOver(
   const exits = [(await client.ended).code, (await called.server.ended).code] as const;
   const lines = called.server.stderr.matchAll(/^\[frame\] \d+ at (\d+) ms, (-?\d+) ms old$/gm);
   const frames = [...lines].map(([, at, age]) => ({ atMs: Number(at), ageMs: Number(age) }));
-  return { frames, exits };
+  return { frames, exits, recordedSeconds: (await probe(file)).seconds };
 }
 
 function quantile(values: readonly number[], part: number): number {
@@ -167,13 +174,17 @@ for (const { megabits, codec, p95, seconds, how } of STOPS) {
     async () => {
       await using link = await Link.lay(megabits);
       assert(link);
-      const { frames, exits } = await callOver(link, seconds + 9, ["--codec", codec], async () => {
+      const lasts = seconds + 9;
+      const call = await callOver(link, lasts, ["--codec", codec], async () => {
         await new Promise((resolve) => setTimeout(resolve, 3000));
         await (how === "jammed" ? link.carry(0.001) : link.plug("down"));
         await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
         await (how === "jammed" ? link.carry(megabits) : link.plug("up"));
       });
+      const { frames, exits, recordedSeconds } = call;
       assertEquals(exits, [0, 0]);
+      // The recording has the gap in it: it lasts as long as the call did.
+      assertLessOrEqual(Math.abs(recordedSeconds - lasts), lasts * 0.05);
       const gap = frames.findIndex(({ atMs }, index) =>
         index > 0 && atMs - frames[index - 1]!.atMs > seconds * 700
       );
@@ -231,7 +242,7 @@ test(
     await using link = await Link.lay();
     assert(link);
     let cutMs = 0;
-    const { exits } = await callOver(link, 30, [], async () => {
+    const { frames, exits, recordedSeconds } = await callOver(link, 30, [], async () => {
       await new Promise((resolve) => setTimeout(resolve, 1500));
       await link.plug("down");
       cutMs = performance.now();
@@ -239,6 +250,25 @@ test(
     assertEquals(exits, [3, 3]);
     // Seven seconds, and what a busy machine needs to end four processes.
     assertLessOrEqual(performance.now() - cutMs, 10_000);
+    assertGreaterOrEqual(recordedSeconds, (frames.length - 1) / DEFAULT_FORMAT.fps);
+  },
+  { ignore: !canLink },
+);
+
+test(
+  "a machine that is not there, and a network that is not, are named within 4 s",
+  async () => {
+    await using link = await Link.lay();
+    assert(link);
+    // On the same cable nobody has the one address; no cable leads to the other.
+    for (const host of ["10.77.0.99", "198.51.100.7"]) {
+      const startMs = performance.now();
+      await using client = startClient(8080, ["--host", host], link.client);
+      const { stderr } = await client.exits(1);
+      assertStringIncludes(stderr, `${host} cannot be reached: check --host`);
+      // Four seconds, and what a busy machine takes to start and end two processes.
+      assertLessOrEqual(performance.now() - startMs, 8000);
+    }
   },
   { ignore: !canLink },
 );

@@ -93,6 +93,8 @@ const SENTENCES: {
   unreachable: (m) => [m.unreachable("192.168.1.7")],
   network: (m) => [m.network("what it was")],
   notInstalled: (m) => [m.notInstalled("ffmpeg", "sudo apt install ffmpeg")],
+  ffmpegOld: (m) => [m.ffmpegOld("3.4.2", "sudo apt install ffmpeg")],
+  ffmpegLacks: (m) => [m.ffmpegLacks("mpeg4", "sudo apt install ffmpeg")],
   noFolder: (m) => [m.noFolder("a/video.avi")],
   notWritable: (m) => [m.notWritable("/video.avi")],
   isFolder: (m) => [m.isFolder("/tmp")],

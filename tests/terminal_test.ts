@@ -1,7 +1,14 @@
 /** The programs on a real pseudo-terminal: keys, Ctrl-C, the live line, and the terminal left as it was found. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { commandLine, probe, startClient, startServer, temporaryFolder } from "./harness.ts";
+import {
+  commandLine,
+  probe,
+  processesNaming,
+  startClient,
+  startServer,
+  temporaryFolder,
+} from "./harness.ts";
 import { until } from "./screen.ts";
 import { test } from "./strict.ts";
 
@@ -43,6 +50,11 @@ class Terminal implements AsyncDisposable {
         throw new Error(`${error.message}:\n${this.#text}`);
       },
     );
+  }
+
+  /** Takes the terminal away, as closing its window does. */
+  close(): void {
+    this.#child.kill("SIGKILL");
   }
 
   async type(keys: string): Promise<void> {
@@ -130,4 +142,22 @@ test("Ctrl-C, twice, reaches the whole terminal and still leaves the recording w
     const found = await probe(file).catch(() => undefined);
     return found?.frames === Number(frames) ? found : undefined;
   });
+}, { ignore });
+
+test("a terminal that is closed ends the call for both, with the recording whole", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/video.avi`;
+  await using terminal = new Terminal("server", [...HERE, "--port", "0", "--record", file]);
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  await using client = startClient(Number(port), []);
+  await terminal.shows(/recorded/);
+  terminal.close();
+  assertStringIncludes((await client.exits(0)).stdout, "Call ended by the HOST.");
+  await until(
+    "the end of every process",
+    async () => (await processesNaming(file)).length === 0 ? true : undefined,
+  );
+  const { frames, seconds } = await probe(file);
+  assert(frames > 0);
+  assertEquals(seconds, frames / 20);
 }, { ignore });

@@ -258,10 +258,10 @@ test("arrival stamps: a stall of the network after which frames are missing is f
   assert(Math.abs(slots.length - 81) <= 1, `${slots.length} slots`);
 });
 
-test("a frame is held for its followers in arrival stamps only, and settleMs is a slot and a half", () => {
+test("a frame is held for its followers in arrival stamps only, and settleMs is three slots", () => {
   for (const stamps of BOTH) {
     const timeline = new Timeline<string>(20, stamps);
-    assertEquals(timeline.settleMs, 75);
+    assertEquals(timeline.settleMs, 150);
     assertEquals(timeline.push("a", 0, 0), [{ item: "a", repeatsBefore: 0 }]);
     const placed = timeline.push("b", 500_000, 500_000);
     if (stamps === "capture") {
