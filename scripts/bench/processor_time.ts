@@ -45,7 +45,7 @@ interface CallOptions {
 /** The section. */
 export const processorTime: Section = {
   name: "cpu",
-  title: "Processor time of a recorded call of 60 s, both ends",
+  title: "Processor time of a recorded call of 60 s",
   async run(bench: Bench): Promise<Findings> {
     const seconds = bench.smoke ? 2 : TOLD_SECONDS;
     const rows: Row[] = [];
