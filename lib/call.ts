@@ -343,6 +343,7 @@ class AnsweredCall {
           this.#count(got);
           display?.push(got);
           (await this.#recording())?.push(got);
+          got.lease?.letGo();
           this.#watchRecorder();
         }
       } catch (error) {
@@ -600,6 +601,7 @@ async function send(
         }
         sent.seconds = elapsedUs / 1e6 + 1 / format.fps;
         for (const sink of sinks) sink.push(frame);
+        frame.lease?.letGo();
       }
       return { kind: "hang-up", by: "CLIENT", reason: "input ended" };
     } catch (error) {

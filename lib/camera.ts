@@ -20,6 +20,7 @@ import {
 } from "./frame.ts";
 import { hasIdr } from "./h264.ts";
 import { nowUs, pause, within } from "./clock.ts";
+import { FramePool } from "./pool.ts";
 import type { Source } from "./source.ts";
 
 /** The systems that cameras are known on, by the names of `Deno.build.os`. */
@@ -390,15 +391,25 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
   throw failure ?? new SourceError("unreadable", name);
 }
 
+/** A picture, and who counts its holders. */
+type Picture = Pick<Frame, "data" | "lease">;
+
 /** What gives the next frame out of an ffmpeg of ours, or `null` at its end. */
-type NextPicture = () => Promise<Uint8Array | null>;
+type NextPicture = () => Promise<Picture | null>;
 
 function pictureReader(child: Child, format: VideoFormat): NextPicture {
   if (format.codec === "raw") {
-    return () => child.read(new Uint8Array(rawFrameBytes(format)));
+    const pool = new FramePool(rawFrameBytes(format));
+    return async (): Promise<Picture | null> => {
+      const data = await child.read(pool.take());
+      return data && { data, lease: pool.lease(data) };
+    };
   }
   const reader = new AviReader((into) => child.read(into), maxFrameBytes(format));
-  return () => reader.next();
+  return async (): Promise<Picture | null> => {
+    const data = await reader.next();
+    return data && { data };
+  };
 }
 
 /** Frames out of an ffmpeg that has given its first one. */
@@ -409,12 +420,12 @@ class ChildSource implements Source {
   readonly #name: string;
   readonly #paced: boolean;
   readonly #isCamera: boolean;
-  #first: Uint8Array | undefined;
+  #first: Picture | undefined;
   #stopped = false;
 
   constructor(
     child: Child,
-    first: Uint8Array,
+    first: Picture,
     next: NextPicture,
     options: { format: VideoFormat; name: string; paced: boolean; isCamera: boolean },
   ) {
@@ -440,24 +451,25 @@ class ChildSource implements Source {
           dueUs -= earlyUs;
         }
       }
-      const data = await this.#next();
-      if (data === null || this.#stopped) return;
+      const picture = await this.#next();
+      if (picture === null || this.#stopped) return;
+      const { data } = picture;
       const captureUs = this.#paced ? dueUs : nowUs();
-      yield { data, captureUs, sequence, keyframe: !isInterCoded(codec) || hasIdr(data) };
+      yield { ...picture, captureUs, sequence, keyframe: !isInterCoded(codec) || hasIdr(data) };
     }
   }
 
   /** The next picture, or `null` after the last one. Throws `SourceError` where the end was not to be expected. */
-  async #next(): Promise<Uint8Array | null> {
+  async #next(): Promise<Picture | null> {
     if (this.#first) {
       const first = this.#first;
       this.#first = undefined;
       return first;
     }
-    const data = await within(this.#nextPicture(), SILENCE_MS);
+    const picture = await within(this.#nextPicture(), SILENCE_MS);
     if (this.#stopped) return null;
-    if (data === undefined) throw new SourceError("silent", this.#name);
-    if (data !== null) return data;
+    if (picture === undefined) throw new SourceError("silent", this.#name);
+    if (picture !== null) return picture;
     const end = await within(this.#child.ended, ENDING_MS) ?? await this.#child.stop();
     if (this.#stopped) return null;
     if (this.#isCamera || end.code !== 0) throw this.#stoppedUnasked(end);

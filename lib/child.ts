@@ -50,7 +50,7 @@ export interface Child extends AsyncDisposable {
    * Reads exactly `into.length` bytes of a `feeding` child into `into`'s buffer, which is given away. Resolves to the
    * filled view, or `null` when the stream ends before.
    */
-  read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null>;
+  read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
   /** Ends its input, so that it finishes what it has; resolves when it has ended, or `patienceMs` are over. */
   finish(patienceMs: number): Promise<ChildEnd | undefined>;
   /** Ends it by the ladder: end of input or SIGTERM, then SIGTERM, then SIGKILL. Safe twice. */
@@ -117,7 +117,7 @@ export function openChild(options: ChildOptions): Child {
         return false;
       }
     },
-    async read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null> {
+    async read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
       if (!reader) return null;
       try {
         const length = into.length;

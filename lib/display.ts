@@ -111,6 +111,7 @@ export class Display implements Sink {
 
   /** Shows a frame, unless a newer one comes first. */
   push(frame: Frame): void {
+    frame.lease?.hold();
     this.#newest.push(frame);
   }
 
@@ -125,6 +126,7 @@ export class Display implements Sink {
         if (!await this.#child.write(ivfFrameHeader(frame.data.length, count))) return;
       }
       if (!await this.#child.write(frame.data)) return;
+      frame.lease?.letGo();
       // Frames that need each other cannot be thinned.
       if (isInterCoded(this.#format.codec)) continue;
       const restMs = 1000 / DECLARED_FPS - (performance.now() - startMs);

@@ -3,6 +3,8 @@
  * comes from or where it goes.
  */
 
+import type { Lease } from "./pool.ts";
+
 /** How the bytes of a frame are to be read: bgr24 rows from the top, one JPEG, or one H.264 access unit. */
 export type Codec = "raw" | "mjpeg" | "h264";
 
@@ -31,6 +33,8 @@ export interface Frame {
   readonly sequence: number;
   /** Whether it can be shown without the frames before it. */
   readonly keyframe: boolean;
+  /** Where the memory of `data` is used again: to be held by whoever keeps the frame (pool.ts). */
+  readonly lease?: Lease | undefined;
 }
 
 /** What the report sends and what a caller gets who asks for nothing else: 320 x 240 at 20 frames a second. */

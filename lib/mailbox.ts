@@ -12,6 +12,8 @@ export interface NewestOptions<T> {
   readonly room?: number;
   /** Whether an item is of use without those before it; always, if not given. */
   readonly standsAlone?: (item: T) => boolean;
+  /** Is told of each item that is dropped. */
+  readonly onDrop?: (item: T) => void;
 }
 
 /**
@@ -21,16 +23,20 @@ export interface NewestOptions<T> {
 export class NewestFrame<T> {
   readonly #room: number;
   readonly #standsAlone: (item: T) => boolean;
-  #items: T[] = [];
+  readonly #onDrop: (item: T) => void;
+  readonly #items: T[] = [];
   #broken = false;
   #waiting: ((item: T | undefined) => void) | undefined;
   #closed = false;
   #dropped = 0;
 
   /** One frame, each of which stands alone, if not told otherwise. */
-  constructor({ room = 1, standsAlone = () => true }: NewestOptions<T> = {}) {
+  constructor(
+    { room = 1, standsAlone = () => true, onDrop = () => {} }: NewestOptions<T> = {},
+  ) {
     this.#room = room;
     this.#standsAlone = standsAlone;
+    this.#onDrop = onDrop;
   }
 
   /** How many were dropped before anybody took them. */
@@ -47,14 +53,10 @@ export class NewestFrame<T> {
   push(item: T): void {
     if (this.#closed) return;
     if (this.#items.length >= this.#room) {
-      this.#dropped += this.#items.length;
-      this.#items = [];
+      for (const old of this.#items.splice(0)) this.#drop(old);
       this.#broken = true;
     }
-    if (this.#broken && !this.#standsAlone(item)) {
-      this.#dropped++;
-      return;
-    }
+    if (this.#broken && !this.#standsAlone(item)) return this.#drop(item);
     this.#broken = false;
     if (this.#waiting) {
       const waiting = this.#waiting;
@@ -63,6 +65,11 @@ export class NewestFrame<T> {
     } else {
       this.#items.push(item);
     }
+  }
+
+  #drop(item: T): void {
+    this.#dropped++;
+    this.#onDrop(item);
   }
 
   /** Takes the first item that waits, if there is one. */
@@ -80,7 +87,7 @@ export class NewestFrame<T> {
   /** Ends it: what waits is dropped, whoever waits is given `undefined`. */
   close(): void {
     this.#closed = true;
-    this.#items = [];
+    this.#items.length = 0;
     this.#waiting?.(undefined);
     this.#waiting = undefined;
   }
@@ -88,15 +95,20 @@ export class NewestFrame<T> {
 
 /**
  * What a place for the newest frame is to be for frames of this kind: one, or as many as come in that many seconds where
- * each needs the one before it.
+ * each needs the one before it. Those that are dropped are let go.
  */
 export function newestOptions(
   { codec, fps }: { readonly codec: Codec; readonly fps: number },
   seconds: number,
 ): NewestOptions<Frame> {
+  const onDrop = (frame: Frame): void => frame.lease?.letGo();
   return isInterCoded(codec)
-    ? { room: Math.max(Math.ceil(fps * seconds), 2), standsAlone: (frame) => frame.keyframe }
-    : {};
+    ? {
+      room: Math.max(Math.ceil(fps * seconds), 2),
+      standsAlone: (frame) => frame.keyframe,
+      onDrop,
+    }
+    : { onDrop };
 }
 
 /** A queue of everything pushed, in order, as long as it weighs no more than its bound. */

@@ -12,9 +12,10 @@ import {
   rawFrameBytes,
   type VideoFormat,
 } from "./frame.ts";
-import { nowUs } from "./clock.ts";
+import { nowUs, pause } from "./clock.ts";
 import { NewestFrame } from "./mailbox.ts";
 import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
+import { FramePool } from "./pool.ts";
 import {
   decodeBye,
   decodeHello,
@@ -27,7 +28,10 @@ import {
   MAX_HELLO_BYTES,
   VIDEO_HEADER_BYTES,
 } from "./session.ts";
-import { type Connection, LAST_WORDS_MS, Wire, type WireOptions } from "./wire.ts";
+import { type Connection, LAST_WORDS_MS, LENGTH_BYTES, Wire, type WireOptions } from "./wire.ts";
+
+/** How far acks are apart, in milliseconds, where frames come faster: half of what 240 a second leave. */
+const ACKS_APART_MS = 2;
 
 /** What a peer speaks. */
 export type WireMode = "plain" | "pickle" | "call";
@@ -204,7 +208,7 @@ abstract class WireReceiver implements Receiver {
 }
 
 /** A picture and when it came, in microseconds: all that there is in modes without headers. */
-type Picture = Pick<Frame, "data" | "captureUs">;
+type Picture = Pick<Frame, "data" | "captureUs" | "lease">;
 
 /** Pictures that carry no time and no number; the end of the stream between two of them is a hang-up. */
 abstract class PictureReceiver extends WireReceiver {
@@ -218,19 +222,14 @@ abstract class PictureReceiver extends WireReceiver {
   }
 
   override async read(): Promise<Frame | Goodbye> {
-    const picture = this.#first ?? await this.#next();
+    const picture = this.#first ?? await this.next();
     this.#first = undefined;
     if (picture === null) return { reason: "" };
     return { ...picture, sequence: this.#sequence++, keyframe: true };
   }
 
-  async #next(): Promise<Picture | null> {
-    const data = await this.next();
-    return data && { data, captureUs: nowUs() };
-  }
-
-  /** The pixels of the next message, or `null` at the end of the stream. */
-  protected abstract next(): Promise<Uint8Array | null>;
+  /** The picture in the next message, or `null` at the end of the stream. */
+  protected abstract next(): Promise<Picture | null>;
 
   override hangUp(): Promise<void> {
     return this.wire.finish();
@@ -239,22 +238,24 @@ abstract class PictureReceiver extends WireReceiver {
 
 /** Frames of bgr24 and nothing else. */
 class PlainReceiver extends PictureReceiver {
-  protected override async next(): Promise<Uint8Array | null> {
+  readonly #bytes = rawFrameBytes(this.format);
+  readonly #pool = new FramePool(this.#bytes + LENGTH_BYTES);
+
+  protected override async next(): Promise<Picture | null> {
     const length = await this.wire.readLength();
     if (length === null) return null;
-    const expected = rawFrameBytes(this.format);
-    if (length !== expected) {
-      throw new ProtocolError(`a message of ${length} bytes is not a frame of ${expected}`);
+    if (length !== this.#bytes) {
+      throw new ProtocolError(`a message of ${length} bytes is not a frame of ${this.#bytes}`);
     }
-    const data = new Uint8Array(expected);
-    await this.wire.read(data);
-    return data;
+    const memory = this.#pool.take();
+    const data = await this.wire.readPayload(length, memory);
+    return { data, captureUs: nowUs(), lease: this.#pool.lease(memory) };
   }
 }
 
 /** Pickled arrays, as the report's client sends them, all of one size. */
 class PickleReceiver extends PictureReceiver {
-  protected override async next(): Promise<Uint8Array | null> {
+  protected override async next(): Promise<Picture | null> {
     const message = await this.wire.readMessage(MAX_PICKLE_BYTES);
     if (message === null) return null;
     const { width, height, data } = decodePickle(message);
@@ -263,7 +264,7 @@ class PickleReceiver extends PictureReceiver {
         `the size changed from ${this.format.width}x${this.format.height} to ${width}x${height}`,
       );
     }
-    return data;
+    return { data, captureUs: nowUs() };
   }
 }
 
@@ -271,6 +272,8 @@ class PickleReceiver extends PictureReceiver {
 class CallReceiver extends WireReceiver {
   readonly stamps = "capture";
   readonly #maxBytes: number;
+  /** Raw frames are all of one size. */
+  readonly #pool: FramePool | undefined;
   readonly #acks = new NewestFrame<number>();
   readonly #acking: Promise<void>;
   #nextSequence: number | undefined;
@@ -279,7 +282,9 @@ class CallReceiver extends WireReceiver {
 
   constructor(wire: Wire, format: VideoFormat) {
     super(wire, format);
-    this.#maxBytes = Math.max(VIDEO_HEADER_BYTES + maxFrameBytes(format), MAX_HELLO_BYTES);
+    const frameBytes = VIDEO_HEADER_BYTES + maxFrameBytes(format);
+    this.#maxBytes = Math.max(frameBytes, MAX_HELLO_BYTES);
+    if (format.codec === "raw") this.#pool = new FramePool(frameBytes + LENGTH_BYTES);
     // The first frame has to stand alone, too.
     this.#broken = isInterCoded(format.codec);
     this.#acking = this.#writeAcks();
@@ -287,13 +292,16 @@ class CallReceiver extends WireReceiver {
 
   override async read(): Promise<Frame | Goodbye> {
     while (true) {
-      const message = await this.wire.readMessage(this.#maxBytes);
+      const memory = this.#pool?.take();
+      const message = await this.wire.readMessage(this.#maxBytes, memory);
       if (message === null) throw new PeerLostError("no-bye");
       switch (message[0]) {
         case KIND.video: {
           const frame = decodeVideo(message, this.format);
           this.#acks.push(frame.sequence);
-          if (this.#isWhole(frame)) return frame;
+          if (this.#isWhole(frame)) {
+            return memory ? { ...frame, lease: this.#pool!.lease(memory) } : frame;
+          }
           break;
         }
         case KIND.bye:
@@ -327,15 +335,22 @@ class CallReceiver extends WireReceiver {
     })();
   }
 
-  /** An ack says that everything up to it has arrived: where the caller reads slowly, the newest one is enough. */
+  /**
+   * An ack says that everything up to it has arrived: where the caller reads slowly, or sends faster than any camera, the
+   * newest one is enough.
+   */
   async #writeAcks(): Promise<void> {
     let sequence: number | undefined;
+    let lastMs = 0;
     while ((sequence = await this.#acks.take()) !== undefined) {
       try {
         await this.wire.writeMessage(encodeAck(sequence));
       } catch {
         return; // The same loss reaches whoever reads.
       }
+      const nowMs = performance.now();
+      if (nowMs - lastMs < ACKS_APART_MS) await pause(ACKS_APART_MS);
+      lastMs = nowMs;
     }
   }
 }

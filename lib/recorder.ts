@@ -239,7 +239,10 @@ export class Recorder implements Sink {
     }
     this.#lastPushUs = nowUs();
     this.#lastCaptureUs = frame.captureUs;
+    frame.lease?.hold();
+    const { thinned } = this.#timeline;
     const placed = this.#timeline.push(frame, frame.captureUs, this.#lastPushUs);
+    if (this.#timeline.thinned > thinned) frame.lease?.letGo();
     if (this.#format.codec !== "raw") {
       // One that has no slot of its own has to be decoded all the same: it shares that of the one before it.
       this.#enqueue({ frame, repeatsBefore: 0, slot: this.#timeline.slots - 1 });
@@ -296,7 +299,9 @@ export class Recorder implements Sink {
   }
 
   #enqueue(job: Job): void {
-    if (!this.#queue.push(job, job.frame.data.length)) this.#lost++;
+    if (this.#queue.push(job, job.frame.data.length)) return;
+    this.#lost++;
+    job.frame.lease?.letGo();
   }
 
   async #feed(): Promise<void> {
@@ -305,6 +310,7 @@ export class Recorder implements Sink {
     let job: Job | undefined;
     while ((job = await this.#queue.take()) !== undefined) {
       if (!encoded) await this.#repeat(job.repeatsBefore);
+      this.#last?.lease?.letGo();
       this.#last = job.frame;
       const written = encoded
         ? await this.#writeEncoded(job.frame, job.slot)

@@ -174,6 +174,7 @@ class WireSender implements Sender {
 
   push(frame: Frame): void {
     if (this.#over) return;
+    frame.lease?.hold();
     this.#waiting.push(frame);
     this.#pump();
   }
@@ -279,6 +280,7 @@ class WireSender implements Sender {
     this.#sent++;
     this.#writes++;
     this.#writing = this.#writing.then(() => this.#write(frame)).finally(() => {
+      frame.lease?.letGo();
       this.#writes--;
       this.#pump();
     });

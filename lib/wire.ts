@@ -67,6 +67,8 @@ export class Wire {
   readonly #expecting: () => boolean;
   #ticksAllowed: number;
   readonly #header = new Uint8Array(LENGTH_BYTES);
+  /** How much of it came with the message before. */
+  #headerBytes = 0;
   #ticker: Timer | undefined;
   #quietTicks = 0;
   #recentBytes = 0;
@@ -102,7 +104,9 @@ export class Wire {
    * Throws `PeerLostError`; `ProtocolError` for a length no message of any mode can have.
    */
   async readLength(): Promise<number | null> {
-    if (!await this.#fill(this.#header, true)) return null;
+    const ahead = this.#headerBytes;
+    this.#headerBytes = 0;
+    if (await this.#fill(this.#header, ahead, LENGTH_BYTES, true) === 0) return null;
     const length = new DataView(this.#header.buffer).getBigUint64(0, true);
     if (length > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw new ProtocolError(`a message of ${length} bytes is too long`);
@@ -112,19 +116,35 @@ export class Wire {
 
   /** Fills `into` with the next bytes of the message. Throws `PeerLostError` where the stream ends before. */
   async read(into: Uint8Array): Promise<void> {
-    await this.#fill(into, false);
+    await this.#fill(into, 0, into.length, false);
+    this.#heard();
   }
 
-  /** Reads one message of at most `maxBytes`, or `null` at the end of the stream. Throws as `readLength` and `read`. */
-  async readMessage(maxBytes: number): Promise<Uint8Array | null> {
+  /**
+   * Reads the whole of a message of that length, into `memory` if that has room for it and for the length behind it, which
+   * often comes along: to read it by itself would take as long again. Throws as `read`.
+   */
+  async readPayload(length: number, memory?: Uint8Array): Promise<Uint8Array> {
+    const room = length + LENGTH_BYTES;
+    const into = memory && memory.length >= room ? memory.subarray(0, room) : new Uint8Array(room);
+    const filled = await this.#fill(into, 0, length, false);
+    this.#header.set(into.subarray(length, filled));
+    this.#headerBytes = filled - length;
+    this.#heard();
+    return into.subarray(0, length);
+  }
+
+  /**
+   * Reads one message of at most `maxBytes`, or `null` at the end of the stream. `memory` and what is thrown are as with
+   * `readLength` and `readPayload`.
+   */
+  async readMessage(maxBytes: number, memory?: Uint8Array): Promise<Uint8Array | null> {
     const length = await this.readLength();
     if (length === null) return null;
     if (length > maxBytes) {
       throw new ProtocolError(`a message of ${length} bytes is too long: at most ${maxBytes} here`);
     }
-    const message = new Uint8Array(length);
-    await this.read(message);
-    return message;
+    return await this.readPayload(length, memory);
   }
 
   /**
@@ -193,14 +213,16 @@ export class Wire {
     }
   }
 
-  /** Fills `into`; `false` when the stream ends before its first byte and `mayEnd` allows that. */
-  async #fill(into: Uint8Array, mayEnd: boolean): Promise<boolean> {
-    this.#insideMessage = !mayEnd;
-    let filled = 0;
-    while (filled < into.length) {
+  /**
+   * Fills `into`, of which `filled` bytes are there, until `enough` are, or more; resolves to how many. That is 0 where the
+   * stream ends before the first and `mayEnd` allows that.
+   */
+  async #fill(into: Uint8Array, filled: number, enough: number, mayEnd: boolean): Promise<number> {
+    this.#insideMessage = !mayEnd || filled > 0;
+    while (filled < enough) {
       const count = await this.#readSome(filled === 0 ? into : into.subarray(filled));
       if (count === null) {
-        if (mayEnd && filled === 0) return false;
+        if (mayEnd && filled === 0) return 0;
         throw new PeerLostError("cut");
       }
       filled += count;
@@ -208,8 +230,7 @@ export class Wire {
       this.#recentBytes += count;
       this.#insideMessage = true;
     }
-    if (mayEnd === false) this.#heard();
-    return true;
+    return filled;
   }
 
   async #readSome(into: Uint8Array): Promise<number | null> {

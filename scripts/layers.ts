@@ -24,7 +24,8 @@ interface Place {
 }
 
 const TABLE: Readonly<Record<string, Place>> = {
-  "lib/frame.ts": place("shared", [], []),
+  "lib/frame.ts": place("shared", [], ["pool"]),
+  "lib/pool.ts": place("shared", [], []),
   "lib/errors.ts": place("shared", [], []),
   "lib/clock.ts": place("shared", [], []),
   "lib/mailbox.ts": place("shared", [], ["frame"]),
@@ -38,7 +39,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/pickle.ts": place("wire", [], ["errors", "frame", "@std/bytes/concat"]),
   "lib/receiver.ts": place("wire", [], [
     ...["clock", "errors", "frame", "mailbox"],
-    ...["pickle", "session", "wire"],
+    ...["pickle", "pool", "session", "wire"],
   ]),
   "lib/sender.ts": place("wire", [], [
     ...["clock", "errors", "frame", "mailbox", "sink"],
@@ -57,7 +58,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/h264.ts": place("media", [], []),
   "lib/ivf.ts": place("media", [], ["frame"]),
   "lib/camera.ts": place("media", [], [
-    ...["avi", "child", "clock", "errors", "ffmpeg", "frame", "h264", "source"],
+    ...["avi", "child", "clock", "errors", "ffmpeg", "frame", "h264", "pool", "source"],
   ]),
   "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
   "lib/recorder.ts": place("media", [

@@ -123,12 +123,30 @@ test("newestOptions() are one frame, or some tenths of a second where frames nee
     keyframe,
   });
   for (const codec of ["raw", "mjpeg"] as const) {
-    assertEquals(newestOptions({ codec, fps: 20 }, 0.4), {});
+    const { room, standsAlone } = newestOptions({ codec, fps: 20 }, 0.4);
+    assertEquals([room, standsAlone], [undefined, undefined]);
   }
   const { room, standsAlone } = newestOptions({ codec: "h264", fps: 20 }, 0.4);
   assertEquals(room, 8);
   assertEquals([standsAlone?.(frame(true)), standsAlone?.(frame(false))], [true, false]);
   assertEquals(newestOptions({ codec: "h264", fps: 1 }, 0.4).room, 2);
+});
+
+test("NewestFrame tells of each item that it drops, and of no other", () => {
+  const dropped: string[] = [];
+  const box = new NewestFrame<string>({
+    room: 2,
+    standsAlone: (item) => item === item.toUpperCase(),
+    onDrop: (item) => dropped.push(item),
+  });
+  for (const item of ["A", "b", "c", "d", "E"]) box.push(item);
+  assertEquals(dropped, ["A", "b", "c", "d"]);
+  assertEquals(box.dropped, 4);
+  assertEquals(box.poll(), "E");
+  box.push("f");
+  box.close();
+  box.push("g");
+  assertEquals(dropped.length, 4);
 });
 
 test("FrameQueue gives every item in order", async () => {

@@ -9,7 +9,8 @@ import {
 } from "@std/assert";
 import { nowUs, pause } from "../lib/clock.ts";
 import { RecordingError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame.ts";
+import { FramePool } from "../lib/pool.ts";
 import {
   checkFolder,
   checkRecorder,
@@ -503,4 +504,29 @@ test("recorder: one that was closed in peace never says that it failed", async (
   recorder.push(numberedFrame(1, DEFAULT_FORMAT));
   assertEquals((await recorder.close()).failure, undefined);
   assertEquals(failed, false);
+});
+
+test("recorder: frames whose memory is used again at once are in the file as they were", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/video.avi`;
+  const count = 80;
+  const pool = new FramePool(rawFrameBytes(DEFAULT_FORMAT));
+  const memories = new Set<Uint8Array>();
+  for (const stamps of ["capture", "arrival"] as const) {
+    const recorder = new Recorder({ path, format: DEFAULT_FORMAT, fps: 20, stamps });
+    for (let number = 0; number < count; number++) {
+      const memory = pool.take();
+      memories.add(memory);
+      memory.set(paintNumber(number, DEFAULT_FORMAT));
+      const { captureUs } = numberedFrame(number, DEFAULT_FORMAT);
+      const lease = pool.lease(memory);
+      recorder.push({ data: memory, captureUs, sequence: number, keyframe: true, lease });
+      lease.letGo();
+      // Once ffmpeg is under way, it takes a few at a time.
+      if (number % 10 === 9) await pause(60);
+    }
+    await recorder.close();
+    assertEquals(await readNumbers(path), numbers(0, count), stamps);
+  }
+  assert(memories.size < count, `${memories.size} buffers for ${2 * count} frames`);
 });

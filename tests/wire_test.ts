@@ -195,7 +195,7 @@ test("readMessage() takes a message as long as the limit, and none of one byte m
   );
   // Of the long one, its length was read and nothing else, and no buffer was made for it.
   assertEquals(open.wire.receivedBytes, 8 + 1000 + 8);
-  assertEquals(open.near.largestRead, 1000);
+  assertEquals(open.near.largestRead, 1000 + 8);
 });
 
 test("readMessage() sets nothing aside for a length of terabytes", async () => {
