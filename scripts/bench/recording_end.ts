@@ -36,6 +36,7 @@ async function receive(path: string, rate: number): Promise<void> {
     const frame = await receiver.read();
     if ("reason" in frame) break;
     recorder.push(frame);
+    frame.lease?.letGo();
     while (recorder.waitingBytes > MAX_WAITING_BYTES) await pause(1);
   }
   const { frames, lost } = await recorder.close();

@@ -88,7 +88,9 @@ async function openTaker(connection: Deno.TcpConn): Promise<Taker> {
   return {
     async take(): Promise<number | null> {
       const frame = await receiver.read();
-      return "reason" in frame ? null : frame.data.length;
+      if ("reason" in frame) return null;
+      frame.lease?.letGo();
+      return frame.data.length;
     },
     end: () => receiver.hangUp(""),
   };
