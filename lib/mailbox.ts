@@ -124,6 +124,11 @@ export class FrameQueue<T> {
     this.#maxBytes = maxBytes;
   }
 
+  /** How much waits. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Whether an item of this weight would be taken now. */
   hasRoom(bytes: number): boolean {
     return !this.#closed && (this.#items.length === 0 || this.#bytes + bytes <= this.#maxBytes);

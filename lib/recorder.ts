@@ -223,6 +223,11 @@ export class Recorder implements Sink {
     return this.#lost;
   }
 
+  /** Bytes of frames that wait for ffmpeg. */
+  get waitingBytes(): number {
+    return this.#queue.bytes;
+  }
+
   /** Takes a frame for the file, or counts it as lost. */
   push(frame: Frame): void {
     const room = this.#queue.hasRoom(frame.data.length);

@@ -41,6 +41,8 @@ const NOT_SHOWN: readonly string[] = [
 const OF_OTHERS: Readonly<Record<string, string | undefined>> = {
   all: "scripts/compile.ts",
   filter: undefined, // deno test
+  only: "scripts/bench.ts",
+  smoke: "scripts/bench.ts",
 };
 
 async function read(path: string): Promise<string> {

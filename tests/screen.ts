@@ -8,6 +8,12 @@ import { readPicture, type Size } from "./numbered.ts";
 /** Bytes a pixel takes in Xvfb's file at depth 24: blue, green, red and one unused. */
 const PIXEL_BYTES = 4;
 
+/** A rectangle of a screen, in pixels from its upper left corner. */
+export interface Part extends Size {
+  readonly left: number;
+  readonly top: number;
+}
+
 /** A screen. Windows of its size fill it. */
 export class Screen implements AsyncDisposable {
   /** What `DISPLAY` is to be for a program that shall show itself here. */
@@ -65,18 +71,24 @@ export class Screen implements AsyncDisposable {
     return new Screen(`:${number.trim()}`, size, server, folder, file);
   }
 
-  /** What is on it now, as bgr24. */
-  pixels(): Uint8Array {
-    this.#file.seekSync(this.#pixelsAt, Deno.SeekMode.Start);
+  /** What is on it now, or on a part of it, as bgr24. */
+  pixels(part: Part = { left: 0, top: 0, ...this.#size }): Uint8Array {
+    const rowBytes = this.#size.width * PIXEL_BYTES;
+    const rows = this.#raw.subarray(0, part.height * rowBytes);
+    this.#file.seekSync(this.#pixelsAt + part.top * rowBytes, Deno.SeekMode.Start);
     let filled = 0;
-    while (filled < this.#raw.length) {
-      filled += this.#file.readSync(this.#raw.subarray(filled)) ?? this.#raw.length;
+    while (filled < rows.length) {
+      filled += this.#file.readSync(rows.subarray(filled)) ?? rows.length;
     }
-    const pixels = new Uint8Array(this.#size.width * this.#size.height * 3);
-    for (let from = 0, to = 0; from < this.#raw.length; from += PIXEL_BYTES, to += 3) {
-      pixels[to] = this.#raw[from]!;
-      pixels[to + 1] = this.#raw[from + 1]!;
-      pixels[to + 2] = this.#raw[from + 2]!;
+    const pixels = new Uint8Array(part.width * part.height * 3);
+    for (let row = 0, to = 0; row < part.height; row++) {
+      const start = row * rowBytes + part.left * PIXEL_BYTES;
+      for (let column = 0; column < part.width; column++, to += 3) {
+        const from = start + column * PIXEL_BYTES;
+        pixels[to] = rows[from]!;
+        pixels[to + 1] = rows[from + 1]!;
+        pixels[to + 2] = rows[from + 2]!;
+      }
     }
     return pixels;
   }

@@ -1,0 +1,53 @@
+/**
+ * Many callers in one process, which cost as little as can be, so that it is the server that is measured:
+ *
+ *   callers.ts PORT CALLS SPACING SECONDS PICTURES   says at the end, for each call, `SENT n DROPPED n`
+ *
+ * Each sends the pictures of a file, made beforehand, at the rate of a camera, and for that long. Each begins SPACING ms after the
+ * one before; the clocks of those that begin together are spread over a frame's time.
+ */
+
+import { nowUs, pause } from "../../lib/clock.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame.ts";
+import { openSender, type Sender } from "../../lib/sender.ts";
+import { readTestPictures } from "./pictures.ts";
+
+const FORMAT = DEFAULT_FORMAT;
+
+const [port, calls, spacing, seconds, path] = Deno.args;
+const pictures = await readTestPictures(path!, FORMAT);
+await Promise.all(Array.from({ length: Number(calls) }, (_, call) => have(call)));
+
+/** Has one of the calls, from the connection to the end. */
+async function have(call: number): Promise<void> {
+  await pause(call * Number(spacing));
+  await send(await open(Number(port)), call);
+}
+
+async function open(port: number): Promise<Sender> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  connection.setNoDelay(true);
+  const options = { mode: "call", format: FORMAT, name: "bench" } as const;
+  const sender = await openSender(connection, options, new AbortController().signal);
+  sender.ended.catch(() => {});
+  return sender;
+}
+
+async function send(sender: Sender, call: number): Promise<void> {
+  const count = Math.round(Number(seconds) * FORMAT.fps);
+  const periodMs = 1000 / FORMAT.fps;
+  const firstMs = performance.now() + periodMs * call / Number(calls);
+  for (let sequence = 0; sequence < count; sequence++) {
+    const dueMs = firstMs + sequence * periodMs;
+    const earlyMs = dueMs - performance.now();
+    if (earlyMs > 0) await pause(earlyMs);
+    const data = pictures[(sequence + call) % pictures.length]!;
+    // Its time is that at which it was due: what this process is late by is no fault of the server's.
+    const captureUs = nowUs() + Math.round((dueMs - performance.now()) * 1000);
+    sender.push({ data, captureUs, sequence, keyframe: true });
+  }
+  await sender.flush();
+  await sender.hangUp("that was all");
+  const line = `SENT ${sender.sent} DROPPED ${sender.dropped}\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(line));
+}

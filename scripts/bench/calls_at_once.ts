@@ -1,0 +1,126 @@
+/** How many calls a server answers and records at once, each of them whole. */
+
+import { DEFAULT_FORMAT } from "../../lib/frame.ts";
+import { figureOf } from "./figure.ts";
+import { writeTestPictures } from "./pictures.ts";
+import { ours, Process, worker } from "./process.ts";
+import { type Bench, type Findings, OURS, type Row, type Section } from "./section.ts";
+
+/** How many different pictures the callers send. */
+const PICTURES = 40;
+
+/** More calls than that are not tried. */
+const MOST = 128;
+
+/** How calls begin. All at one moment is the hard case: as many ffmpegs start at that moment. */
+const ARRIVALS = [
+  { id: "calls", what: "one after the other", spacingMs: 100 },
+  { id: "calls.burst", what: "all begun at one moment", spacingMs: 0 },
+] as const;
+
+/** The section. */
+export const callsAtOnce: Section = {
+  name: "calls",
+  title: "Calls at once",
+  async run(bench: Bench): Promise<Findings> {
+    const missing = bench.missing(["ffmpeg", "ffprobe"]);
+    if (missing !== undefined) {
+      return { rows: [], skips: [{ what: "calls at once", why: missing }] };
+    }
+    const pictures = `${bench.folder}/call-pictures`;
+    await writeTestPictures(pictures, DEFAULT_FORMAT, PICTURES);
+    const rows: Row[] = [];
+    for (const { id, what, spacingMs } of ARRIVALS) {
+      const isWhole = async (calls: number): Promise<boolean> => {
+        const folder = await Deno.makeTempDir({ dir: bench.folder });
+        // However late the last one begins, all of them are there for a while.
+        const seconds = (bench.smoke ? 1 : 10) + calls * spacingMs / 1000;
+        const problem = await problemOf({ calls, spacingMs, seconds, pictures, folder });
+        await Deno.remove(folder, { recursive: true });
+        bench.say(`${calls} calls, ${what}: ${problem ?? "each recorded whole"}`);
+        return problem === undefined;
+      };
+      const figures: number[] = [];
+      for (let round = 0; round < (bench.smoke ? 1 : 3); round++) {
+        figures.push(bench.smoke ? await isWhole(2) ? 2 : 0 : await mostOf(isWhole));
+      }
+      rows.push({
+        id: bench.smoke ? `${id}.smoke` : id,
+        what: `calls of ${DEFAULT_FORMAT.fps} fps, each recorded whole, ${what}${
+          bench.smoke ? ", of 2 tried" : ""
+        }`,
+        unit: "calls",
+        better: "more",
+        figures: { [OURS]: figureOf(figures) },
+      });
+    }
+    return { rows, skips: [] };
+  },
+};
+
+/** The most that still go well: doubled until it does not, then halved in on; one bad try is tried again. */
+async function mostOf(isWhole: (calls: number) => Promise<boolean>): Promise<number> {
+  const tried = async (calls: number): Promise<boolean> =>
+    await isWhole(calls) || await isWhole(calls);
+  let good = 0;
+  let bad = 8;
+  while (bad <= MOST && await tried(bad)) {
+    good = bad;
+    bad *= 2;
+  }
+  while (bad - good > Math.max(1, good / 16)) {
+    const middle = Math.floor((good + bad) / 2);
+    if (await tried(middle)) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+/** Has that many calls; what was lost of them, or nothing. */
+async function problemOf(
+  { calls, spacingMs, seconds, pictures, folder }: {
+    readonly calls: number;
+    readonly spacingMs: number;
+    readonly seconds: number;
+    readonly pictures: string;
+    readonly folder: string;
+  },
+): Promise<string | undefined> {
+  await using server = new Process(
+    ours("server", [
+      ...["--port", "0", "--stay", "--max-calls", `${calls}`],
+      ...["--record", `${folder}/video.avi`, "--no-display"],
+    ]),
+  );
+  const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
+  await using callers = new Process(
+    worker("callers.ts", [port!, `${calls}`, `${spacingMs}`, `${seconds}`, pictures]),
+  );
+  const { stdout } = await callers.exits((2 * seconds + 60) * 1000);
+  server.signal("SIGTERM");
+  await server.exits();
+  const dropped = [...stdout.matchAll(/DROPPED (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
+  if (dropped > 0) return `${dropped} frames dropped before the wire`;
+  const wanted = Math.round(seconds * DEFAULT_FORMAT.fps);
+  const counts: number[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    counts.push(await countFrames(`${folder}/${name}`));
+  }
+  if (counts.length !== calls) return `${counts.length} recordings of ${calls} calls`;
+  const wrong = counts.filter((count) => count !== wanted);
+  return wrong.length === 0
+    ? undefined
+    : `${wrong.length} recordings with ${wrong.join(", ")} frames in place of ${wanted}`;
+}
+
+async function countFrames(path: string): Promise<number> {
+  const { stdout } = await new Deno.Command("ffprobe", {
+    args: [
+      ...["-v", "error", "-count_packets", "-show_entries", "stream=nb_read_packets"],
+      ...["-of", "csv=p=0", path],
+    ],
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  return Number.parseInt(new TextDecoder().decode(stdout), 10);
+}

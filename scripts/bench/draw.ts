@@ -1,0 +1,28 @@
+/**
+ * Draws charts: reads `[{ path, width, height, option }]` from its standard input and writes an SVG for each. A process of its own,
+ * away from this project's settings, so that the library for charts is no part of the programs and leaves nothing in this folder:
+ *
+ *   deno run --no-config --node-modules-dir=none --allow-env --allow-write=FOLDER draw.ts
+ */
+
+/** A chart to draw; the option is that of Apache ECharts. */
+export interface Drawing {
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+  readonly option: Readonly<Record<string, unknown>>;
+}
+
+/** Named where nobody looks for imports: `deno check` would fetch it for every check. */
+const LIBRARY = "npm:echarts@6.1.0";
+
+if (import.meta.main) {
+  const { init } = await import(LIBRARY);
+  const drawings: Drawing[] = await new Response(Deno.stdin.readable).json();
+  for (const { path, width, height, option } of drawings) {
+    const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
+    chart.setOption({ animation: false, ...option });
+    await Deno.writeTextFile(path, `${chart.renderToSVGString()}\n`);
+    chart.dispose();
+  }
+}

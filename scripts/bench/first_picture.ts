@@ -1,0 +1,153 @@
+/** How long it takes from starting to send to the first pixel at the other end, and where the time goes. */
+
+import { pause } from "../../lib/clock.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame.ts";
+import { Screen } from "../../tests/screen.ts";
+import { Eye, WIDE_SCREEN } from "./eye.ts";
+import { type Pair, PAIRS, REPORT_PAIR } from "./pairs.ts";
+import { testPictures } from "./pictures.ts";
+import { freePort, ours, pipeline, Process, untilListening } from "./process.ts";
+import {
+  type Bench,
+  type Contender,
+  figuresOf,
+  type Findings,
+  inTurn,
+  note,
+  OURS,
+  type Section,
+  type Values,
+} from "./section.ts";
+
+/** How long a first picture is waited for, in milliseconds. */
+const PATIENCE_MS = 20_000;
+
+/** How often the screen is looked at, in milliseconds. */
+const LOOK_MS = 4;
+
+/** The steps to a first picture, in order: name and how it is told. */
+const STEPS = [
+  ["first.connected", "of that until the client has connected"],
+  ["first.offered", "until it has a picture and says what it sends"],
+  ["first.frame", "until its first frame is at the server"],
+  ["first.shown", "until that is on the screen"],
+] as const;
+
+/** Moments after the start of the sender, in milliseconds; the pixel is the last of them. */
+type Moments = readonly number[];
+
+/** The section. */
+export const firstPicture: Section = {
+  name: "first",
+  title: "From starting the client to the first picture at the server",
+  async run(bench: Bench): Promise<Findings> {
+    const pixels: Values = new Map();
+    const steps: Record<string, Values> = {};
+    const pairs = bench.smoke ? [REPORT_PAIR] : PAIRS;
+    const skips = await inTurn<Moments>(bench, {
+      rounds: bench.smoke ? 1 : 5,
+      what: "first picture",
+      contenders: [ourFirst(bench), ...pairs.map((pair) => pairFirst(bench, pair))],
+      take(name, moments): void {
+        note(pixels, name, moments.at(-1)!);
+        if (name !== OURS) return;
+        moments.forEach((moment, index) => {
+          const [id] = STEPS[index]!;
+          note(steps[id] ??= new Map(), name, moment - (moments[index - 1] ?? 0));
+        });
+      },
+    });
+    const common = { unit: "ms", better: "less" } as const;
+    return {
+      rows: [
+        { ...common, id: "first.pixel", what: "start to pixel", figures: figuresOf(pixels) },
+        ...STEPS.filter(([id]) => steps[id]).map(([id, what]) => ({
+          ...common,
+          id,
+          what,
+          figures: figuresOf(steps[id]!),
+        })),
+      ],
+      skips,
+    };
+  },
+};
+
+function ourFirst(bench: Bench): Contender<Moments> {
+  return {
+    name: OURS,
+    needs: ["Xvfb", "ffmpeg", "ffplay"],
+    async measure(): Promise<Moments> {
+      await using screen = await Screen.open(WIDE_SCREEN);
+      await using server = new Process(
+        ours("server", ["--port", "0", "--verbose", "--record", `${bench.folder}/first.avi`], {
+          DISPLAY: screen.display,
+        }),
+      );
+      const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
+      const startMs = performance.now();
+      const since = (): number => performance.now() - startMs;
+      await using client = new Process(
+        ours("client", ["--port", port!, "--input", "test", "--no-display"]),
+      );
+      const moments = await Promise.all([
+        server.says(/CONNECTION RECEIVED/).then(since),
+        server.says(/^\[server\] call /m).then(since),
+        server.says(/^\[frame\] 0 /m).then(since),
+        untilSeen(screen).then(since),
+      ]);
+      client.signal("SIGTERM");
+      await Promise.all([client.ended, server.ended]);
+      return moments;
+    },
+  };
+}
+
+function pairFirst(bench: Bench, pair: Pair): Contender<Moments> {
+  return {
+    name: pair.name,
+    needs: ["Xvfb", "ffmpeg", ...pair.needs],
+    async measure(): Promise<Moments> {
+      await using screen = await Screen.open(WIDE_SCREEN);
+      const format = DEFAULT_FORMAT;
+      const camera = testPictures(format, 30);
+      const chosen = freePort();
+      const startReceiver = (): Process =>
+        new Process(pair.receiver({
+          format,
+          port: chosen,
+          display: screen.display,
+          record: pair === REPORT_PAIR ? `${bench.folder}/first-report.avi` : undefined,
+        }));
+      const startSender = (port: number): Process =>
+        new Process(pipeline(camera, pair.sender({ format, port })));
+      await using ends = new AsyncDisposableStack();
+      let startMs: number;
+      if (pair.listens === "receiver") {
+        const receiver = ends.use(startReceiver());
+        const port = pair === REPORT_PAIR ? Number((await receiver.says(/PORT (\d+)/))[1]) : chosen;
+        await untilListening(port);
+        startMs = performance.now();
+        ends.use(startSender(port));
+      } else {
+        // Its receiver can only be started when the sender listens: the start of that is part of the wait, too.
+        startMs = performance.now();
+        ends.use(startSender(chosen));
+        await untilListening(chosen);
+        ends.use(startReceiver());
+      }
+      await untilSeen(screen);
+      return [performance.now() - startMs];
+    },
+  };
+}
+
+/** Waits until there is colour on a screen: windows are black, white or grey before their first picture. */
+async function untilSeen(screen: Screen): Promise<void> {
+  const eye = new Eye(screen, WIDE_SCREEN, DEFAULT_FORMAT);
+  const endMs = performance.now() + PATIENCE_MS;
+  while (!eye.seesColour()) {
+    if (performance.now() > endMs) throw new Error(`no picture within ${PATIENCE_MS / 1000} s`);
+    await pause(LOOK_MS);
+  }
+}

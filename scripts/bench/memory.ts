@@ -1,0 +1,137 @@
+/** How much memory our two programs take at most, and the report's beside them; ffmpeg and ffplay are not counted. */
+
+import { pause } from "../../lib/clock.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame.ts";
+import { paintNumber } from "../../tests/numbered.ts";
+import { REPORT_PAIR } from "./pairs.ts";
+import { megabytesOf, ours, Process } from "./process.ts";
+import { RunningPair } from "./running_pair.ts";
+import {
+  type Bench,
+  type Contender,
+  figuresOf,
+  type Findings,
+  inTurn,
+  note,
+  OURS,
+  type Row,
+  type Section,
+  type Values,
+} from "./section.ts";
+
+/** How often the memory is looked at, in milliseconds. */
+const SAMPLE_MS = 500;
+
+/** What both ends had. */
+interface Memory {
+  readonly sender: Course;
+  readonly receiver: Course;
+}
+
+/** The memory of a process over a call, in megabytes. */
+interface Course {
+  readonly peak: number;
+  /** How much more it was at most in the last third than in the third before it. */
+  readonly growth: number;
+}
+
+/** The section. */
+export const memory: Section = {
+  name: "memory",
+  title: "Memory of the two programs",
+  async run(bench: Bench): Promise<Findings> {
+    const seconds = bench.smoke ? 3 : 60;
+    const values: Record<string, Values> = {};
+    const skips = await inTurn<Memory>(bench, {
+      rounds: bench.smoke ? 1 : 3,
+      what: "memory in a recorded call",
+      contenders: [ourMemory(bench, seconds), reportMemory(bench, seconds)],
+      take(name, { sender, receiver }): void {
+        note(values["memory.client"] ??= new Map(), name, sender.peak);
+        note(values["memory.server"] ??= new Map(), name, receiver.peak);
+        if (name !== OURS) return;
+        note(values["memory.client.growth"] ??= new Map(), name, sender.growth);
+        note(values["memory.server.growth"] ??= new Map(), name, receiver.growth);
+      },
+    });
+    const row = (id: string, what: string): Row[] =>
+      values[id] ? [{ id, what, unit: "MB", better: "less", figures: figuresOf(values[id]) }] : [];
+    const growth = `in the last third of ${seconds} s`;
+    return {
+      rows: [
+        ...row("memory.server", "peak of the receiver"),
+        ...row("memory.client", "peak of the sender"),
+        ...row("memory.server.growth", `growth of the receiver ${growth}`),
+        ...row("memory.client.growth", `growth of the sender ${growth}`),
+      ],
+      skips,
+    };
+  },
+};
+
+function ourMemory(bench: Bench, seconds: number): Contender<Memory> {
+  return {
+    name: OURS,
+    needs: ["ffmpeg"],
+    async measure(): Promise<Memory> {
+      await using server = new Process(
+        ours("server", [
+          ...["--port", "0", "--record", `${bench.folder}/memory.avi`, "--no-display"],
+        ]),
+      );
+      const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
+      await using client = new Process(
+        ours("client", ["--port", port!, "--input", "test", "--no-display"]),
+      );
+      await server.says(/CONNECTION RECEIVED/);
+      const both = await watch(client.pid, server.pid, seconds);
+      client.signal("SIGTERM");
+      await Promise.all([client.exits(), server.exits()]);
+      return both;
+    },
+  };
+}
+
+function reportMemory(bench: Bench, seconds: number): Contender<Memory> {
+  return {
+    name: REPORT_PAIR.name,
+    needs: REPORT_PAIR.needs,
+    async measure(): Promise<Memory> {
+      const format = DEFAULT_FORMAT;
+      const record = `${bench.folder}/memory-report.avi`;
+      await using running = await RunningPair.open(REPORT_PAIR, { format, record });
+      let number = 0;
+      const feeding = setInterval(() => {
+        running.sender.write(paintNumber(number++, format)).catch(() => {});
+      }, 1000 / format.fps);
+      try {
+        return await watch(running.sender.pid, running.receiver.pid, seconds);
+      } finally {
+        clearInterval(feeding);
+      }
+    },
+  };
+}
+
+/** Watches the memory of both ends for that long. */
+async function watch(sender: number, receiver: number, seconds: number): Promise<Memory> {
+  const samples = { sender: [] as number[], receiver: [] as number[] };
+  const endMs = performance.now() + seconds * 1000;
+  while (performance.now() < endMs) {
+    samples.sender.push(await megabytesOf(sender, "VmRSS"));
+    samples.receiver.push(await megabytesOf(receiver, "VmRSS"));
+    await pause(SAMPLE_MS);
+  }
+  return {
+    sender: { peak: await megabytesOf(sender, "VmHWM"), growth: growthOf(samples.sender) },
+    receiver: { peak: await megabytesOf(receiver, "VmHWM"), growth: growthOf(samples.receiver) },
+  };
+}
+
+/** How much more the last third reaches than the third before it. */
+export function growthOf(samples: readonly number[]): number {
+  const third = Math.floor(samples.length / 3);
+  const last = samples.slice(samples.length - third);
+  const before = samples.slice(samples.length - 2 * third, samples.length - third);
+  return Math.max(...last) - Math.max(...before);
+}

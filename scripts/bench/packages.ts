@@ -1,0 +1,83 @@
+/** What contenders need of the system: whether it is there, and how it is installed where it may be. */
+
+import { GSTREAMER, OPENCV, PYTHON } from "./pairs.ts";
+import type { Bench } from "./section.ts";
+
+/** How a thing is looked for, and in which of Debian's packages it is. */
+interface Need {
+  readonly check: readonly string[];
+  readonly packages: readonly string[];
+}
+
+const NEEDS: Readonly<Record<string, Need>> = {
+  ffmpeg: { check: ["ffmpeg", "-version"], packages: ["ffmpeg"] },
+  ffplay: { check: ["ffplay", "-version"], packages: ["ffmpeg"] },
+  ffprobe: { check: ["ffprobe", "-version"], packages: ["ffmpeg"] },
+  Xvfb: { check: ["sh", "-c", "command -v Xvfb"], packages: ["xvfb"] },
+  numpy: { check: [PYTHON, "-c", "import numpy"], packages: ["python3-numpy"] },
+  [OPENCV]: { check: [PYTHON, "-c", "import cv2"], packages: ["python3-opencv"] },
+  [GSTREAMER]: {
+    // One element of each package.
+    check: [
+      "sh",
+      "-c",
+      "gst-inspect-1.0 tcpserversink && gst-inspect-1.0 jpegenc && gst-inspect-1.0 ximagesink",
+    ],
+    packages: [
+      ...["gstreamer1.0-tools", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good"],
+      "gstreamer1.0-x",
+    ],
+  },
+};
+
+/** Installs what is missing, where the system has Debian's packages and we may; then tells what is still missing. */
+export async function preparePackages(
+  install: boolean,
+  say: (text: string) => void,
+): Promise<Bench["missing"]> {
+  let absent = await absentNeeds();
+  const packages = [...new Set(absent.flatMap((name) => NEEDS[name]!.packages))];
+  let reason = "is not installed";
+  if (install && packages.length > 0) {
+    say(`installing ${packages.join(" ")}`);
+    const problem = await installPackages(packages);
+    if (problem) reason = `is not installed, and cannot be: ${problem}`;
+    absent = await absentNeeds();
+  }
+  return (tools) => {
+    const missing = tools.filter((tool) => absent.includes(tool));
+    return missing.length === 0 ? undefined : `${missing.join(" and ")} ${reason}`;
+  };
+}
+
+async function absentNeeds(): Promise<string[]> {
+  const names = Object.keys(NEEDS);
+  const there = await Promise.all(names.map((name) => runs(NEEDS[name]!.check)));
+  return names.filter((_, index) => !there[index]);
+}
+
+/** Installs packages; what kept it from that, if anything did. */
+async function installPackages(packages: readonly string[]): Promise<string | undefined> {
+  if (!await runs(["apt-get", "--version"])) return "this is not Debian";
+  const asRoot = Deno.uid() === 0 ? [] : ["sudo", "--non-interactive"];
+  if (asRoot.length > 0 && !await runs([...asRoot, "true"])) return "that takes root's rights";
+  const apt = [...asRoot, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+  // Lists that cannot be brought up to date may still be good enough: only the installation decides.
+  await runs([...apt, "update"]);
+  const options = ["install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=60"];
+  return await runs([...apt, ...options, ...packages]) ? undefined : "apt-get failed";
+}
+
+async function runs([program, ...args]: readonly string[]): Promise<boolean> {
+  try {
+    const command = new Deno.Command(program!, {
+      args,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    });
+    return (await command.output()).success;
+  } catch {
+    return false;
+  }
+}

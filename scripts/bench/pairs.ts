@@ -1,0 +1,195 @@
+/**
+ * What people would use instead: pairs of a sender, which takes bgr24 pictures on its standard input in place of a camera, and a
+ * receiver, which shows them and may record. Pure: they are command lines.
+ */
+
+import { rawFrameBytes, type VideoFormat } from "../../lib/frame.ts";
+import { REPORT } from "./goals.ts";
+import type { Command } from "./process.ts";
+
+/** The system's Python, which is the one that the system's OpenCV belongs to. */
+export const PYTHON = "/usr/bin/python3";
+
+/** What an end of a pair is told. */
+export interface EndOptions {
+  readonly format: VideoFormat;
+  /** Where to call; where to listen, for the end that does. */
+  readonly port: number;
+  /** The screen for its window; without, it shows nothing. */
+  readonly display?: string | undefined;
+  /** A file to record to, where the end can. */
+  readonly record?: string | undefined;
+  /** When to stop, for a sender that makes its own pictures. */
+  readonly seconds?: number | undefined;
+}
+
+/** A sender and a receiver. */
+export interface Pair {
+  readonly name: string;
+  /** What has to be installed. */
+  readonly needs: readonly string[];
+  /** Which end listens, and is started first. */
+  readonly listens: "sender" | "receiver";
+  /** How long it shows nothing or the past at first, while it finds out what comes, in seconds. */
+  readonly settlesInSeconds: number;
+  sender(options: EndOptions): Command;
+  receiver(options: EndOptions): Command;
+}
+
+/** The names of what has to be installed. */
+export const OPENCV = "opencv";
+export const GSTREAMER = "gstreamer";
+
+/** The report's own method: socket, pickle, OpenCV. */
+export const REPORT_PAIR: Pair = {
+  name: REPORT,
+  needs: [OPENCV],
+  listens: "receiver",
+  settlesInSeconds: 1,
+  sender({ format, port, display }): Command {
+    return {
+      program: PYTHON,
+      args: [
+        ...["scripts/bench/peers/report_client.py", `${port}`],
+        ...[`${format.width}`, `${format.height}`, ...(display ? ["--window"] : [])],
+      ],
+      ...(display && { env: { DISPLAY: display } }),
+    };
+  },
+  receiver({ display, record }): Command {
+    return {
+      program: PYTHON,
+      args: [
+        "scripts/bench/peers/report_server.py",
+        ...(display ? ["--window"] : []),
+        ...(record ? ["--record", record] : []),
+      ],
+      ...(display && { env: { DISPLAY: display } }),
+    };
+  },
+};
+
+const RAW_INPUT = (format: VideoFormat): string[] => [
+  ...[
+    "-f",
+    "rawvideo",
+    "-pixel_format",
+    "bgr24",
+    "-video_size",
+    `${format.width}x${format.height}`,
+  ],
+  ...["-framerate", `${format.fps}`, "-i", "pipe:0"],
+];
+
+function ffplayPair(
+  name: string,
+  { input, encoder, player, settlesInSeconds }: {
+    readonly input: readonly string[];
+    readonly encoder: readonly string[];
+    readonly player: readonly string[];
+    readonly settlesInSeconds: number;
+  },
+): Pair {
+  return {
+    name,
+    needs: ["ffmpeg", "ffplay"],
+    listens: "receiver",
+    settlesInSeconds,
+    sender: ({ format, port }): Command => ({
+      program: "ffmpeg",
+      args: [
+        ...["-hide_banner", "-loglevel", "error", ...input, ...RAW_INPUT(format)],
+        ...[...encoder, "-f", "mpegts", `tcp://127.0.0.1:${port}`],
+      ],
+    }),
+    receiver: ({ port, display }): Command => ({
+      program: "ffplay",
+      args: ["-hide_banner", "-loglevel", "error", ...player, `tcp://127.0.0.1:${port}?listen`],
+      ...(display && { env: { DISPLAY: display } }),
+    }),
+  };
+}
+
+/** ffmpeg to ffplay as people type it. */
+export const TYPED_PAIR: Pair = ffplayPair("ffplay as typed", {
+  input: [],
+  encoder: [],
+  player: [],
+  settlesInSeconds: 10,
+});
+
+/** The same with the flags that forums recommend against delay. */
+export const TUNED_PAIR: Pair = ffplayPair("ffplay, low-latency flags", {
+  input: ["-fflags", "nobuffer", "-flags", "low_delay"],
+  encoder: [
+    ...["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
+    // A keyframe each second: `nobuffer` loses the first one, and the next would come after 250 pictures.
+    ...["-pix_fmt", "yuv420p", "-g", "20"],
+  ],
+  player: [
+    ...["-fflags", "nobuffer", "-flags", "low_delay", "-framedrop"],
+    ...["-probesize", "32", "-analyzeduration", "0"],
+  ],
+  settlesInSeconds: 4,
+});
+
+function gstreamerPair(
+  name: string,
+  { coding, decoding }: {
+    readonly coding: (format: VideoFormat) => string;
+    readonly decoding: (format: VideoFormat) => string;
+  },
+): Pair {
+  return {
+    name,
+    needs: [GSTREAMER],
+    listens: "sender",
+    settlesInSeconds: 2,
+    sender: ({ format, port }): Command => ({
+      program: "gst-launch-1.0",
+      args: [
+        ...["-q", "fdsrc", "fd=0", `blocksize=${rawFrameBytes(format)}`, "!"],
+        ...gstreamerRaw(format).split(" "),
+        ...coding(format).split(" "),
+        ...["!", "tcpserversink", "host=127.0.0.1", `port=${port}`],
+      ],
+    }),
+    receiver: ({ format, port, display, record }): Command => ({
+      program: "gst-launch-1.0",
+      args: [
+        ...["-q", "tcpclientsrc", "host=127.0.0.1", `port=${port}`, "!"],
+        ...decoding(format).split(" "),
+        ...(record
+          ? ["!", "video/x-raw,format=BGR", "!", "filesink", `location=${record}`]
+          : ["!", "ximagesink", "sync=false"]),
+      ],
+      ...(display && { env: { DISPLAY: display } }),
+    }),
+  };
+}
+
+function gstreamerRaw({ width, height, fps }: VideoFormat): string {
+  const rate = Number.isInteger(fps) ? `${fps}/1` : `${Math.round(fps * 1000)}/1000`;
+  return `rawvideoparse width=${width} height=${height} format=bgr framerate=${rate}`;
+}
+
+/** GStreamer's pipeline of raw pictures. It records raw pictures, as all of GStreamer's do here. */
+export const GSTREAMER_RAW: Pair = gstreamerPair("GStreamer, raw", {
+  coding: () => "! queue",
+  decoding: (format) => `${gstreamerRaw(format)} ! videoconvert`,
+});
+
+/** GStreamer's pipeline of JPEG pictures. */
+export const GSTREAMER_JPEG: Pair = gstreamerPair("GStreamer, JPEG", {
+  coding: () => "! videoconvert ! jpegenc ! multipartmux",
+  decoding: () => "multipartdemux ! jpegdec ! videoconvert",
+});
+
+/** All of them. */
+export const PAIRS: readonly Pair[] = [
+  REPORT_PAIR,
+  TYPED_PAIR,
+  TUNED_PAIR,
+  GSTREAMER_RAW,
+  GSTREAMER_JPEG,
+];

@@ -1,0 +1,191 @@
+/** What a recorded call costs: processor time of both ends with all their children, scaled to a call of a minute. */
+
+import { outputArguments } from "../../lib/camera.ts";
+import { displayArguments } from "../../lib/display.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame.ts";
+import { recorderArguments } from "../../lib/recorder.ts";
+import { Screen } from "../../tests/screen.ts";
+import { WIDE_SCREEN } from "./eye.ts";
+import { PAIR } from "./goals.ts";
+import { type Pair, REPORT_PAIR } from "./pairs.ts";
+import { QUIETLY, testPictures } from "./pictures.ts";
+import { type Command, cpuSeconds, ours, pipeline, Process, timed } from "./process.ts";
+import { RunningPair } from "./running_pair.ts";
+import {
+  type Bench,
+  type Contender,
+  figuresOf,
+  type Findings,
+  inTurn,
+  note,
+  OURS,
+  type Row,
+  type Section,
+  type Skip,
+  type Values,
+} from "./section.ts";
+
+/** A call of which the processor time is told, in seconds. */
+const TOLD_SECONDS = 60;
+
+/** What both ends of a call took, in seconds of processor time. */
+interface Cost {
+  readonly sender: number;
+  readonly receiver: number;
+}
+
+/** The call that is had. */
+interface CallOptions {
+  readonly seconds: number;
+  /** The screen of both ends; without, they show nothing. */
+  readonly display: string | undefined;
+  readonly record: string;
+}
+
+/** The section. */
+export const processorTime: Section = {
+  name: "cpu",
+  title: "Processor time of a recorded call of 60 s",
+  async run(bench: Bench): Promise<Findings> {
+    const seconds = bench.smoke ? 2 : TOLD_SECONDS;
+    const rows: Row[] = [];
+    const skips: Skip[] = [];
+    for (const windows of [false, true]) {
+      const id = windows ? "cpu.windows" : "cpu.unseen";
+      const what = windows ? "with both windows" : "without windows";
+      const both: Values = new Map();
+      const ends = { sender: new Map(), receiver: new Map() } as Record<keyof Cost, Values>;
+      await using screen = windows && bench.missing(["Xvfb"]) === undefined
+        ? await Screen.open(WIDE_SCREEN)
+        : undefined;
+      const call = (name: string): CallOptions => ({
+        seconds,
+        display: screen?.display,
+        record: `${bench.folder}/${name}-${id}.avi`,
+      });
+      const needs = windows ? ["ffmpeg", "ffplay", "Xvfb"] : ["ffmpeg"];
+      const contenders: Contender<Cost>[] = [
+        { name: OURS, needs, measure: () => ourCost(call("ours")) },
+        { name: PAIR, needs, measure: () => pairCost(DIRECT_PAIR, call("pair")) },
+        {
+          name: REPORT_PAIR.name,
+          needs: [...needs, ...REPORT_PAIR.needs],
+          measure: () => pairCost(REPORT_PAIR, call("report")),
+        },
+      ];
+      skips.push(
+        ...await inTurn<Cost>(bench, {
+          rounds: bench.smoke ? 1 : 3,
+          what: `processor time, ${what}`,
+          contenders,
+          take(name, { sender, receiver }): void {
+            const scale = TOLD_SECONDS / seconds;
+            note(ends.sender, name, sender * scale);
+            note(ends.receiver, name, receiver * scale);
+            note(both, name, (sender + receiver) * scale);
+          },
+        }),
+      );
+      const row = (suffix: string, whose: string, values: Values): Row => ({
+        id: `${id}${suffix}`,
+        what: `${whose}, ${what}`,
+        unit: "CPU s",
+        better: "less",
+        figures: figuresOf(values),
+      });
+      rows.push(
+        row("", "both ends", both),
+        row(".sender", "of that the sender", ends.sender),
+        row(".receiver", "of that the receiver", ends.receiver),
+      );
+    }
+    return { rows, skips };
+  },
+};
+
+/** Our two programs. */
+async function ourCost({ seconds, display, record }: CallOptions): Promise<Cost> {
+  const env = display ? { DISPLAY: display } : {};
+  const unseen = display ? [] : ["--no-display"];
+  await using server = new Process(
+    timed(ours("server", ["--port", "0", "--record", record, ...unseen], env)),
+  );
+  const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
+  await using client = new Process(
+    timed(
+      ours("client", [
+        ...["--port", port!, "--input", "test", "--duration", `${seconds}`, ...unseen],
+      ], env),
+    ),
+  );
+  const patienceMs = (seconds + 30) * 1000;
+  const sent = await client.exits(patienceMs);
+  return { sender: cpuSeconds(sent), receiver: cpuSeconds(await server.exits(patienceMs)) };
+}
+
+/** A pair that is fed with the same pictures by an ffmpeg, which counts as its sender's camera does. */
+async function pairCost(
+  pair: Pair,
+  { seconds, display, record }: CallOptions,
+): Promise<Cost> {
+  const format = DEFAULT_FORMAT;
+  const camera = testPictures(format, seconds);
+  await using running = await RunningPair.open(pair, {
+    format,
+    record,
+    ...(display && { display, ownDisplay: display }),
+    wrap: (command, end) =>
+      timed(end === "sender" && pair !== DIRECT_PAIR ? pipeline(camera, command) : command),
+    seconds,
+  });
+  const patienceMs = (seconds + 30) * 1000;
+  const sent = await running.sender.exits(patienceMs);
+  return {
+    sender: cpuSeconds(sent),
+    receiver: cpuSeconds(await running.receiver.exits(patienceMs)),
+  };
+}
+
+/**
+ * Two ffmpegs that do the same work as our two programs, and nothing else: one makes the pictures and sends them through our
+ * filters, the other records them with our recorder's arguments; each feeds an ffplay where there are windows.
+ */
+const DIRECT_PAIR: Pair = {
+  name: PAIR,
+  needs: ["ffmpeg"],
+  listens: "receiver",
+  settlesInSeconds: 1,
+  sender({ format, port, display, seconds }): Command {
+    const { width, height, fps } = format;
+    const output = outputArguments(format, { mirror: true, live: false }).slice(0, -1);
+    const ffmpeg: Command = {
+      program: "ffmpeg",
+      args: [
+        ...[...QUIETLY, "-re", "-t", `${seconds ?? 0}`, "-f", "lavfi"],
+        ...["-i", `testsrc2=size=${width}x${height}:rate=${fps}`],
+        ...[...output, `tcp://127.0.0.1:${port}`],
+        ...(display ? [...output, "pipe:1"] : []),
+      ],
+    };
+    return display ? pipeline(ffmpeg, player("TRANSMITINDO VIDEO", display)) : ffmpeg;
+  },
+  receiver({ format, port, display, record }): Command {
+    const args = recorderArguments({
+      path: record ?? "",
+      format,
+      fps: format.fps,
+      stamps: "capture",
+    }).map((arg) => arg === "pipe:0" ? `tcp://127.0.0.1:${port}?listen=1` : arg);
+    const shown = ["-threads", "1", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"];
+    const ffmpeg: Command = { program: "ffmpeg", args: [...args, ...(display ? shown : [])] };
+    return display ? pipeline(ffmpeg, player("RECEBENDO VIDEO (CLIENTE)", display)) : ffmpeg;
+  },
+};
+
+function player(title: string, display: string): Command {
+  return {
+    program: "ffplay",
+    args: displayArguments({ format: DEFAULT_FORMAT, title }),
+    env: { DISPLAY: display },
+  };
+}

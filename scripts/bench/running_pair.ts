@@ -1,0 +1,69 @@
+/** A pair as it runs: its two ends as processes, started in the order that lets them find each other. */
+
+import type { Pair } from "./pairs.ts";
+import { type Command, freePort, Process, untilListening } from "./process.ts";
+
+/** How the ends of a pair are to be run. */
+export interface RunOptions {
+  readonly format: Parameters<Pair["sender"]>[0]["format"];
+  /** The screen of the receiver. */
+  readonly display?: string;
+  /** The screen of the sender. */
+  readonly ownDisplay?: string;
+  /** A file to record to. */
+  readonly record?: string;
+  /** When the sender stops, where it makes its own pictures. */
+  readonly seconds?: number;
+  /** What to make of a command before it is run. */
+  readonly wrap?: (command: Command, end: "sender" | "receiver") => Command;
+  /** Leads the sender to another port than that of the receiver. */
+  readonly through?: (port: number) => number;
+}
+
+/** Two processes that are connected, or are about to be. */
+export class RunningPair implements AsyncDisposable {
+  readonly sender: Process;
+  readonly receiver: Process;
+
+  private constructor(sender: Process, receiver: Process) {
+    this.sender = sender;
+    this.receiver = receiver;
+  }
+
+  /** Starts both ends; the one that calls when the other listens. */
+  static async open(pair: Pair, options: RunOptions): Promise<RunningPair> {
+    const { format, display, ownDisplay, record, seconds } = options;
+    const wrap = options.wrap ?? ((command: Command): Command => command);
+    const through = options.through ?? ((port: number): number => port);
+    const chosen = freePort();
+    const start = (end: "sender" | "receiver", port: number): Process =>
+      new Process(wrap(
+        end === "sender"
+          ? pair.sender({ format, port, display: ownDisplay, seconds })
+          : pair.receiver({ format, port, display, record }),
+        end,
+      ));
+    const callerEnd = pair.listens === "sender" ? "receiver" : "sender";
+    const listener = start(pair.listens, chosen);
+    try {
+      // Those of the report choose their port themselves, and say it.
+      const port = pair.needs.includes("opencv")
+        ? Number((await listener.says(/PORT (\d+)/))[1])
+        : chosen;
+      await untilListening(port);
+      const caller = start(callerEnd, through(port));
+      return pair.listens === "sender"
+        ? new RunningPair(listener, caller)
+        : new RunningPair(caller, listener);
+    } catch (error) {
+      await listener[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Ends both. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sender[Symbol.asyncDispose]();
+    await this.receiver[Symbol.asyncDispose]();
+  }
+}

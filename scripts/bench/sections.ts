@@ -1,0 +1,25 @@
+/** The parts of the benchmark, in the order in which they run. */
+
+import { callsAtOnce } from "./calls_at_once.ts";
+import { delay } from "./delay.ts";
+import { firstPicture } from "./first_picture.ts";
+import { memory } from "./memory.ts";
+import { processorTime } from "./processor_time.ts";
+import { quality } from "./quality.ts";
+import { recordingRate } from "./recording_rate.ts";
+import type { Section } from "./section.ts";
+import { senderDelay } from "./sender_delay.ts";
+import { wireRate } from "./wire_rate.ts";
+
+/** All of them. */
+export const SECTIONS: readonly Section[] = [
+  delay,
+  senderDelay,
+  wireRate,
+  recordingRate,
+  processorTime,
+  memory,
+  callsAtOnce,
+  firstPicture,
+  quality,
+];

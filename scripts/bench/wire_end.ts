@@ -1,0 +1,128 @@
+/**
+ * One end of a connection that carries as many frames as it can, run as a process of its own:
+ *
+ *   wire_end.ts receive bytes|fresh|wire SECONDS   says `PORT n`, and at the end `FRAMES n SECONDS s`, the first tenth left out
+ *   wire_end.ts send bytes|plain|call PORT         sends until the other end has gone
+ *
+ * `bytes` is the floor: bytes copied from one end to the other, into one buffer again and again, and nothing known of messages.
+ * `fresh` is the same but for a new buffer for each frame, as whoever hands frames on must have.
+ */
+
+import { nowUs } from "../../lib/clock.ts";
+import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame.ts";
+import { readOffer } from "../../lib/receiver.ts";
+import { openSender } from "../../lib/sender.ts";
+
+const FRAME_BYTES = rawFrameBytes(DEFAULT_FORMAT);
+
+/** The receiving end of a connection. */
+interface Taker {
+  /** Reads some of what comes; resolves to how many bytes, or `null` at the end. */
+  take(): Promise<number | null>;
+  /** Lets go. */
+  end(): Promise<void>;
+}
+
+/** The receiving end of each way. */
+const TAKERS: Readonly<Record<string, (connection: Deno.TcpConn) => Promise<Taker>>> = {
+  bytes: (connection) => Promise.resolve(bytesTaker(connection, new Uint8Array(FRAME_BYTES))),
+  fresh: (connection) => Promise.resolve(bytesTaker(connection)),
+  wire: openTaker,
+};
+
+const [role, way, last] = Deno.args;
+if (role === "receive") await receive(TAKERS[way!]!, Number(last));
+else await send(way!, Number(last));
+
+async function receive(
+  open: (connection: Deno.TcpConn) => Promise<Taker>,
+  seconds: number,
+): Promise<void> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  print(`PORT ${listener.addr.port}`);
+  const connection = await listener.accept();
+  connection.setNoDelay(true);
+  const taker = await open(connection);
+  await countFor(taker, seconds / 10);
+  const { bytes, tookSeconds } = await countFor(taker, seconds);
+  print(`FRAMES ${bytes / FRAME_BYTES} SECONDS ${tookSeconds}`);
+  await taker.end();
+}
+
+async function countFor(
+  taker: Taker,
+  seconds: number,
+): Promise<{ readonly bytes: number; readonly tookSeconds: number }> {
+  let bytes = 0;
+  const startMs = performance.now();
+  while (performance.now() - startMs < seconds * 1000) {
+    const count = await taker.take();
+    if (count === null) break;
+    bytes += count;
+  }
+  return { bytes, tookSeconds: (performance.now() - startMs) / 1000 };
+}
+
+/** Reads whole frames of bytes, into the same buffer or, without one, each into its own. */
+function bytesTaker(connection: Deno.TcpConn, same?: Uint8Array): Taker {
+  return {
+    async take(): Promise<number | null> {
+      const into = same ?? new Uint8Array(FRAME_BYTES);
+      for (let filled = 0; filled < into.length;) {
+        const count = await connection.read(into.subarray(filled));
+        if (count === null) return null;
+        filled += count;
+      }
+      return into.length;
+    },
+    end(): Promise<void> {
+      connection.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function openTaker(connection: Deno.TcpConn): Promise<Taker> {
+  const offer = await readOffer(connection, DEFAULT_FORMAT.fps);
+  const receiver = await offer!.accept();
+  return {
+    async take(): Promise<number | null> {
+      const frame = await receiver.read();
+      if ("reason" in frame) return null;
+      frame.lease?.letGo();
+      return frame.data.length;
+    },
+    end: () => receiver.hangUp(""),
+  };
+}
+
+async function send(way: string, port: number): Promise<void> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  connection.setNoDelay(true);
+  const data = new Uint8Array(FRAME_BYTES).fill(90);
+  try {
+    if (way === "bytes") {
+      while (true) await writeAll(connection, data);
+    }
+    const mode = way === "plain" ? "plain" : "call";
+    const options = { mode, format: DEFAULT_FORMAT, name: "bench" } as const;
+    const sender = await openSender(connection, options, new AbortController().signal);
+    let over = false;
+    sender.ended.catch(() => {}).finally(() => over = true);
+    for (let sequence = 0; !over; sequence++) {
+      sender.push({ data, captureUs: nowUs(), sequence, keyframe: true });
+      await sender.flush();
+    }
+    await sender.hangUp("");
+  } catch {
+    // The other end has seen enough.
+  }
+}
+
+async function writeAll(connection: Deno.TcpConn, data: Uint8Array): Promise<void> {
+  for (let at = 0; at < data.length;) at += await connection.write(data.subarray(at));
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
