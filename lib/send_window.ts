@@ -97,11 +97,10 @@ export class SendWindow {
     this.#lastAckMs = nowMs;
     // A clock of whole milliseconds would make a fast link infinite; below a tenth of one the figure means nothing.
     const tookMs = Math.max(nowMs - last.fromMs, 0.1);
-    this.#forget(nowMs);
-    this.#rates.push({
-      atMs: nowMs,
-      bytesPerMs: (this.#delivered - last.deliveredBefore) / tookMs,
-    });
+    const bytesPerMs = (this.#delivered - last.deliveredBefore) / tookMs;
+    // One that is older and not better will never be the best again: what is kept is in order, the best first.
+    while ((this.#rates.at(-1)?.bytesPerMs ?? Infinity) <= bytesPerMs) this.#rates.pop();
+    this.#rates.push({ atMs: nowMs, bytesPerMs });
   }
 
   /** Forgets the rates that are too old, but for the newest one. */
@@ -113,6 +112,6 @@ export class SendWindow {
   /** The best rate of the last two seconds, in bytes a millisecond; the newest one alone where all are older. */
   #rate(nowMs: number): number {
     this.#forget(nowMs);
-    return this.#rates.reduce((best, { bytesPerMs }) => Math.max(best, bytesPerMs), 0);
+    return this.#rates[0]?.bytesPerMs ?? 0;
   }
 }

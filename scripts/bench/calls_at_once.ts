@@ -41,7 +41,7 @@ export const callsAtOnce: Section = {
         return problem === undefined;
       };
       const figures: number[] = [];
-      for (let round = 0; round < (bench.smoke ? 1 : 3); round++) {
+      for (let round = 0; round < (bench.smoke ? 1 : 2); round++) {
         figures.push(bench.smoke ? await isWhole(2) ? 2 : 0 : await mostOf(isWhole));
       }
       rows.push({

@@ -43,7 +43,7 @@ export const memory: Section = {
     const seconds = bench.smoke ? 3 : 60;
     const values: Record<string, Values> = {};
     const skips = await inTurn<Memory>(bench, {
-      rounds: bench.smoke ? 1 : 3,
+      rounds: bench.smoke ? 1 : 2,
       what: "memory in a recorded call",
       contenders: [ourMemory(bench, seconds), reportMemory(bench, seconds)],
       take(name, { sender, receiver }): void {

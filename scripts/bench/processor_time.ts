@@ -75,7 +75,7 @@ export const processorTime: Section = {
       ];
       skips.push(
         ...await inTurn<Cost>(bench, {
-          rounds: bench.smoke ? 1 : 3,
+          rounds: bench.smoke ? 1 : 2,
           what: `processor time, ${what}`,
           contenders,
           take(name, { sender, receiver }): void {
