@@ -18,15 +18,24 @@ const CTRL_C = "\x03";
 export function watchKeys(onQuit: () => void): Keys {
   const none: Keys = { watching: false, [Symbol.dispose](): void {} };
   if (!Deno.stdin.isTerminal()) return none;
+  const giveBack = (): void => {
+    try {
+      Deno.stdin.setRaw(false);
+    } catch {
+      // The terminal is gone; there is nothing to give back.
+    }
+  };
+  let stream: ReadStream;
   try {
     // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
     if (Deno.build.os === "windows") Deno.stdin.setRaw(true);
     else Deno.stdin.setRaw(true, { cbreak: true });
+    // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
+    stream = new ReadStream(0);
   } catch {
+    giveBack();
     return none;
   }
-  // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
-  const stream = new ReadStream(0);
   const onData = (keys: Uint8Array): void => {
     const text = new TextDecoder().decode(keys);
     if (/q/i.test(text) || text.includes(CTRL_C)) onQuit();
@@ -37,11 +46,7 @@ export function watchKeys(onQuit: () => void): Keys {
   return {
     watching: true,
     [Symbol.dispose](): void {
-      try {
-        Deno.stdin.setRaw(false);
-      } catch {
-        // The terminal is gone; there is nothing to give back.
-      }
+      giveBack();
       stream.destroy();
     },
   };
