@@ -140,8 +140,9 @@ test(
       await taken(called.server, 40);
       const recorder = await recorderOf(file);
       atKill = lastTaken(called.server);
-      called.server.signal("SIGKILL");
+      // In this order: a recorder that sees its server go finishes the file within milliseconds.
       Deno.kill(recorder, "SIGKILL");
+      called.server.signal("SIGKILL");
       await called.server.ended;
       await client.exits(3);
     }
