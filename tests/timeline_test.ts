@@ -356,3 +356,43 @@ test("thinning keeps the frames spread: of 60 a second every third stays", () =>
   assertGreater(steps.length, 150);
   assertEquals(new Set(steps), new Set([3]));
 });
+
+/** Frames that arrive at these moments, in slots of 1/20 s. */
+function arriving(...slots: number[]): Coming[] {
+  return slots.map((slot) => ({ timeUs: slot * 50_000, arrivalUs: slot * 50_000 }));
+}
+
+test("arrival stamps: what a busy machine gives out late and unevenly repeats and thins nothing", () => {
+  // Frame 4 is more than two slots late, and those behind it make up for it, none at the pace of a jam.
+  const { slots, thinned } = record(20, "arrival", arriving(0, 1, 2, 3, 6.2, 6.8, 7, 7.6, 8, 9));
+  assertEquals([slots, thinned], [numbers(10), 0]);
+});
+
+test("arrival stamps: a first frame that came late itself does not cost those on its heels", () => {
+  const jam = [0, 0.02, 0.05, 0.1, 0.4, 1.4, 2.4, 3.4, 4.4];
+  const { slots, thinned } = record(20, "arrival", arriving(...jam));
+  assertEquals([slots, thinned], [numbers(jam.length), 0]);
+});
+
+test("arrival stamps: a recording much slower than its sender is as long as it was", () => {
+  for (const [fps, from] of [[1, 20], [5, 30], [10, 60], [20, 120]] as const) {
+    const { slots } = record(fps, "arrival", even(from, 4));
+    assertLessOrEqual(Math.abs(slots.length - 4 * fps), 1 + 0.25 * fps, `${from} to ${fps}`);
+    assertInOrder(slots);
+  }
+});
+
+test("capture stamps: two clocks that drift apart for 16 hours are followed a slot at a time", () => {
+  const fps = 5;
+  for (const drift of [100e-6, -100e-6]) {
+    const frames = even(fps, 16 * 3600).map(({ timeUs }) => ({
+      timeUs: timeUs * (1 + drift),
+      arrivalUs: timeUs,
+    }));
+    const { slots, thinned } = record(fps, "capture", frames);
+    assertLessOrEqual(Math.abs(slots.length - frames.length), 2);
+    assertLessOrEqual(thinned, 2);
+    const steps = slots.slice(1).map((frame, index) => frame - slots[index]!);
+    assert(steps.every((step) => step >= 0 && step <= 2), `${drift}`);
+  }
+});
