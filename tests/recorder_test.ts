@@ -530,3 +530,32 @@ test("recorder: frames whose memory is used again at once are in the file as the
   }
   assert(memories.size < count, `${memories.size} buffers for ${2 * count} frames`);
 });
+
+/** One grey JPEG of this size. */
+async function greyJpeg({ width, height }: Size): Promise<Uint8Array> {
+  const { stdout } = await new Deno.Command("ffmpeg", {
+    args: [
+      ...["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i"],
+      ...[`color=gray:size=${width}x${height}`, "-frames:v", "1", "-c:v", "mjpeg", "-f", "mjpeg"],
+      "pipe:1",
+    ],
+    stdin: "null",
+  }).output();
+  return stdout;
+}
+
+test("recorder: a small frame that unfolds to a picture beyond its format is left out, and the rest is kept", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/video.avi`;
+  const format: VideoFormat = { ...DEFAULT_FORMAT, codec: "mjpeg" };
+  const good = await greyJpeg(format);
+  const bomb = await greyJpeg({ width: 4000, height: 4000 });
+  const recorder = record(path, format);
+  for (let sequence = 0; sequence < 20; sequence++) {
+    const data = sequence % 5 === 3 ? bomb : good;
+    recorder.push({ data, captureUs: sequence * 50_000, sequence, keyframe: true });
+  }
+  assertEquals((await recorder.close()).failure, undefined);
+  const { width, height, nb_frames } = await probe(path);
+  assertEquals([width, height, nb_frames], ["320", "240", "20"]);
+});
