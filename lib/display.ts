@@ -118,20 +118,31 @@ export class Display implements Sink {
   async #feed(): Promise<void> {
     const encoded = this.#format.codec !== "raw";
     if (encoded && !await this.#child.write(ivfHeader(this.#format, DECLARED_FPS))) return;
+    let lastMs = -Infinity;
     for (let count = 0;; count++) {
-      const frame = await this.#newest.take();
+      const frame = await this.#next(lastMs);
       if (frame === undefined) return;
-      const startMs = performance.now();
+      lastMs = performance.now();
       if (encoded) {
         if (!await this.#child.write(ivfFrameHeader(frame.data.length, count))) return;
       }
       if (!await this.#child.write(frame.data)) return;
       frame.lease?.letGo();
-      // Frames that need each other cannot be thinned.
-      if (isInterCoded(this.#format.codec)) continue;
-      const restMs = 1000 / DECLARED_FPS - (performance.now() - startMs);
-      if (restMs > 1) await pause(restMs);
     }
+  }
+
+  /** The newest frame, not sooner after the last one than was declared; `undefined` when closed. */
+  async #next(lastMs: number): Promise<Frame | undefined> {
+    const frame = await this.#newest.take();
+    // Looked at when there is a frame: a timer after each one would wake us as often again.
+    const earlyMs = lastMs + 1000 / DECLARED_FPS - performance.now();
+    // Frames that need each other cannot be thinned.
+    if (frame === undefined || earlyMs <= 1 || isInterCoded(this.#format.codec)) return frame;
+    await pause(earlyMs);
+    const newer = this.#newest.poll();
+    if (newer === undefined) return frame;
+    frame.lease?.letGo();
+    return newer;
   }
 
   /** Closes the window. */
