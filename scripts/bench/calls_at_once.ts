@@ -96,8 +96,11 @@ async function problemOf(
   await using callers = new Process(
     worker("callers.ts", [port!, `${calls}`, `${spacingMs}`, `${seconds}`, pictures]),
   );
-  const { stdout } = await callers.exits((2 * seconds + 60) * 1000);
+  // A caller that the server has lost ends them all: then that many were too many.
+  const ended = await callers.exits((2 * seconds + 60) * 1000).catch((error: Error) => error);
   server.signal("SIGTERM");
+  if (ended instanceof Error) return "a call did not begin, or was lost";
+  const { stdout } = ended;
   await server.exits();
   const dropped = [...stdout.matchAll(/DROPPED (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
   if (dropped > 0) return `${dropped} frames dropped before the wire`;
