@@ -79,7 +79,7 @@ function barChart(
     title,
     height: 70 + bars.length * BAR_HEIGHT,
     option: (theme) => ({
-      grid: { left: 180, right: 90, top: 40, bottom: 24 },
+      grid: { left: 220, right: 90, top: 40, bottom: 24 },
       xAxis: {
         type: logarithmic ? "log" : "value",
         ...(logarithmic && { min: 1 }),
