@@ -4,7 +4,13 @@
  * not told otherwise. The exit status is 1 where anything of it is not so.
  */
 
-import { probe, startClient, startServer, temporaryFolder } from "../tests/harness.ts";
+import {
+  probe,
+  residentBytes,
+  startClient,
+  startServer,
+  temporaryFolder,
+} from "../tests/harness.ts";
 
 const FPS = 20;
 
@@ -78,8 +84,7 @@ function check(what: string, good: boolean, figure: string): void {
 }
 
 async function residentMegabytes(pid: number): Promise<number> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? NaN) * 1024 / 1e6;
+  return await residentBytes(pid) / 1e6;
 }
 
 function median(values: readonly number[]): number {

@@ -278,3 +278,11 @@ export async function processesNaming(text: string): Promise<number[]> {
   }
   return found;
 }
+
+/** How much memory a process has now. Linux only. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(status) ?? [];
+  if (kilobytes === undefined) throw new Error(`Cannot read the memory of process ${pid}`);
+  return Number(kilobytes) * 1024;
+}

@@ -1,6 +1,6 @@
 /** Nonsense from strangers, and many callers, seen from outside: nothing of it may touch a running call. */
 
-import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import {
   encodeAck,
@@ -11,7 +11,7 @@ import {
   MAX_HELLO_BYTES,
 } from "../lib/session.ts";
 import { Wire } from "../lib/wire.ts";
-import { probe, startClient, startServer, temporaryFolder } from "./harness.ts";
+import { probe, residentBytes, startClient, startServer, temporaryFolder } from "./harness.ts";
 import { readNumbers, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
@@ -191,11 +191,4 @@ async function readAll(connection: Deno.TcpConn): Promise<string> {
   }
   connection.close();
   return all;
-}
-
-async function residentBytes(pid: number): Promise<number> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(status) ?? [];
-  assert(kilobytes);
-  return Number(kilobytes) * 1024;
 }
