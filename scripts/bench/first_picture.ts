@@ -6,7 +6,8 @@ import { Screen } from "../../tests/screen.ts";
 import { Eye, WIDE_SCREEN } from "./eye.ts";
 import { type Pair, PAIRS, REPORT_PAIR } from "./pairs.ts";
 import { testPictures } from "./pictures.ts";
-import { freePort, ours, pipeline, Process, untilListening } from "./process.ts";
+import { type Command, ours, pipeline, Process } from "./process.ts";
+import { RunningPair } from "./running_pair.ts";
 import {
   type Bench,
   type Contender,
@@ -109,33 +110,19 @@ function pairFirst(bench: Bench, pair: Pair): Contender<Moments> {
     needs: ["Xvfb", "ffmpeg", ...pair.needs],
     async measure(): Promise<Moments> {
       await using screen = await Screen.open(WIDE_SCREEN);
-      const format = DEFAULT_FORMAT;
-      const camera = testPictures(format, 30);
-      const chosen = freePort();
-      const startReceiver = (): Process =>
-        new Process(pair.receiver({
-          format,
-          port: chosen,
-          display: screen.display,
-          record: pair === REPORT_PAIR ? `${bench.folder}/first-report.avi` : undefined,
-        }));
-      const startSender = (port: number): Process =>
-        new Process(pipeline(camera, pair.sender({ format, port })));
-      await using ends = new AsyncDisposableStack();
-      let startMs: number;
-      if (pair.listens === "receiver") {
-        const receiver = ends.use(startReceiver());
-        const port = pair === REPORT_PAIR ? Number((await receiver.says(/PORT (\d+)/))[1]) : chosen;
-        await untilListening(port);
-        startMs = performance.now();
-        ends.use(startSender(port));
-      } else {
-        // Its receiver can only be started when the sender listens: the start of that is part of the wait, too.
-        startMs = performance.now();
-        ends.use(startSender(chosen));
-        await untilListening(chosen);
-        ends.use(startReceiver());
-      }
+      const camera = testPictures(DEFAULT_FORMAT, 30);
+      // Where the sender listens, the receiver can only be started after it: that is part of the wait, too.
+      let startMs = 0;
+      await using _running = await RunningPair.open(pair, {
+        format: DEFAULT_FORMAT,
+        display: screen.display,
+        ...(pair === REPORT_PAIR && { record: `${bench.folder}/first-report.avi` }),
+        wrap(command, end): Command {
+          if (end === "receiver") return command;
+          startMs = performance.now();
+          return pipeline(camera, command);
+        },
+      });
       await untilSeen(screen);
       return [performance.now() - startMs];
     },

@@ -30,6 +30,8 @@ export interface Pair {
   readonly needs: readonly string[];
   /** Which end listens, and is started first. */
   readonly listens: "sender" | "receiver";
+  /** Whether the end that listens chooses its port itself, and says `PORT n`. */
+  readonly choosesPort?: boolean;
   /** How long it shows nothing or the past at first, while it finds out what comes, in seconds. */
   readonly settlesInSeconds: number;
   sender(options: EndOptions): Command;
@@ -45,6 +47,7 @@ export const REPORT_PAIR: Pair = {
   name: REPORT,
   needs: [OPENCV],
   listens: "receiver",
+  choosesPort: true,
   settlesInSeconds: 1,
   sender({ format, port, display }): Command {
     return {

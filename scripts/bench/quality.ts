@@ -8,10 +8,11 @@ import { outputArguments } from "../../lib/camera.ts";
 import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame.ts";
 import { recorderArguments } from "../../lib/recorder.ts";
 import { type Figure, figureOf } from "./figure.ts";
-import { type Pair, PAIRS, REPORT_PAIR, TUNED_PAIR } from "./pairs.ts";
+import { type Pair, PAIRS, REPORT_PAIR, TUNED_PAIR, TYPED_PAIR } from "./pairs.ts";
 import { QUIETLY, runFfmpeg } from "./pictures.ts";
-import { type Command, freePort, ours, pipeline, Process, untilListening } from "./process.ts";
+import { type Command, ours, pipeline, Process } from "./process.ts";
 import { Relay } from "./relay.ts";
+import { RunningPair } from "./running_pair.ts";
 import { type Bench, type Findings, inTurn, OURS, type Row, type Section } from "./section.ts";
 
 /** What a way to send came to. */
@@ -128,7 +129,7 @@ async function ourQuality(bench: Bench, clip: Clip, codec: Codec): Promise<Quali
   return await judge(clip, record, relay.bytes, false);
 }
 
-/** A pair, its receiver replaced by one that records. */
+/** A pair; a receiver that cannot record is replaced by one that does. */
 async function pairQuality(bench: Bench, clip: Clip, pair: Pair): Promise<Quality> {
   const { format, seconds } = clip;
   const name = pair.name.replaceAll(/[^a-z]+/gi, "-");
@@ -141,34 +142,23 @@ async function pairQuality(bench: Bench, clip: Clip, pair: Pair): Promise<Qualit
       ...outputArguments(format, { mirror: false, live: false }),
     ],
   };
-  const chosen = freePort();
-  const sender = (port: number): Process =>
-    new Process(pipeline(camera, pair.sender({ format, port })));
-  await using ends = new AsyncDisposableStack();
-  let relay: Relay;
-  let receiver: Process;
-  if (pair.listens === "receiver") {
-    receiver = ends.use(
-      new Process(
-        pair === REPORT_PAIR
-          ? pair.receiver({ format, port: 0, record })
-          : streamRecorder(format, chosen, record),
-      ),
-    );
-    const port = pair === REPORT_PAIR ? Number((await receiver.says(/PORT (\d+)/))[1]) : chosen;
-    await untilListening(port);
-    relay = ends.use(new Relay(port));
-    ends.use(sender(relay.port));
-  } else {
-    const listener = ends.use(sender(chosen));
-    await untilListening(chosen);
-    relay = ends.use(new Relay(chosen));
-    receiver = ends.use(new Process(pair.receiver({ format, port: relay.port, record: raw })));
-    await listener.exits((seconds + 30) * 1000);
-  }
-  await within(receiver.ended, (seconds + 30) * 1000);
+  await using relays = new AsyncDisposableStack();
+  let relay: Relay | undefined;
+  await using running = await RunningPair.open(pair, {
+    format,
+    record: pair.listens === "sender" ? raw : record,
+    wrap(command, end, port): Command {
+      if (end === "sender") return pipeline(camera, command);
+      return pair === TYPED_PAIR || pair === TUNED_PAIR
+        ? streamRecorder(format, port, record)
+        : command;
+    },
+    through: (port) => (relay = relays.use(new Relay(port))).port,
+  });
+  if (pair.listens === "sender") await running.sender.exits((seconds + 30) * 1000);
+  await within(running.receiver.ended, (seconds + 30) * 1000);
   if (pair.listens === "sender") await recordRaw(format, raw, record);
-  return await judge(clip, record, relay.bytes, pair === REPORT_PAIR);
+  return await judge(clip, record, relay!.bytes, pair === REPORT_PAIR);
 }
 
 /** An ffmpeg that waits for a stream and records it as our recorder would. */

@@ -14,9 +14,9 @@ export interface RunOptions {
   readonly record?: string;
   /** When the sender stops, where it makes its own pictures. */
   readonly seconds?: number;
-  /** What to make of a command before it is run. */
-  readonly wrap?: (command: Command, end: "sender" | "receiver") => Command;
-  /** Leads the sender to another port than that of the receiver. */
+  /** What to run in place of a command, asked right before it is run. */
+  readonly wrap?: (command: Command, end: "sender" | "receiver", port: number) => Command;
+  /** Leads the end that calls to another port than that of the end that listens. */
   readonly through?: (port: number) => number;
 }
 
@@ -42,14 +42,12 @@ export class RunningPair implements AsyncDisposable {
           ? pair.sender({ format, port, display: ownDisplay, seconds })
           : pair.receiver({ format, port, display, record }),
         end,
+        port,
       ));
     const callerEnd = pair.listens === "sender" ? "receiver" : "sender";
     const listener = start(pair.listens, chosen);
     try {
-      // Those of the report choose their port themselves, and say it.
-      const port = pair.needs.includes("opencv")
-        ? Number((await listener.says(/PORT (\d+)/))[1])
-        : chosen;
+      const port = pair.choosesPort ? Number((await listener.says(/PORT (\d+)/))[1]) : chosen;
       await untilListening(port);
       const caller = start(callerEnd, through(port));
       return pair.listens === "sender"
