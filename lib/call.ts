@@ -401,15 +401,15 @@ class AnsweredCall {
     const { log, messages, system } = this.#around;
     let path: string | undefined;
     try {
-      const file = path = await reserveFile(wanted);
+      path = await reserveFile(wanted);
       const format = this.#offer.format;
       const { stamps } = this.#receiver!;
-      const recorder = new Recorder({ path: file, format, fps: format.fps, stamps });
+      const recorder = new Recorder({ path, format, fps: format.fps, stamps });
       recorder.failed.then((detail) => {
-        this.#recordingProblem = messages.recordingIncomplete(file);
-        log.error(messages.recordingFailed(file, detail));
+        this.#recordingProblem = messages.recordingIncomplete(recorder.path);
+        log.error(messages.recordingFailed(recorder.path, detail));
       });
-      log.debug("recorder", file);
+      log.debug("recorder", path);
       return this.#recorder = recorder;
     } catch (error) {
       // Whatever it is, no file, no ffmpeg, no room for another process: the call goes on without.
