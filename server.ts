@@ -53,8 +53,9 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
 
 async function* accept(listener: Deno.TcpListener): AsyncGenerator<Caller, void, undefined> {
   while (true) {
+    let connection: Deno.TcpConn | undefined;
     try {
-      const connection = await listener.accept();
+      connection = await listener.accept();
       connection.setNoDelay(true);
       const { hostname, port } = connection.remoteAddr;
       // Where every network is listened on, the system writes IPv4 addresses as IPv6.
@@ -64,6 +65,7 @@ async function* accept(listener: Deno.TcpListener): AsyncGenerator<Caller, void,
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
         return;
       }
+      connection?.close();
       // A caller that left before it was answered, or no room for another one: neither is the end of the others.
       await pause(ACCEPT_AGAIN_MS);
     }

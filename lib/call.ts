@@ -13,7 +13,7 @@
 import { openSource, systemOf } from "./camera.ts";
 import { nowUs } from "./clock.ts";
 import { Display } from "./display.ts";
-import { BUSY, NotInstalledError, PeerLostError } from "./errors.ts";
+import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import {
@@ -21,13 +21,14 @@ import {
   describeConnect,
   installCommand,
   type Messages,
+  messagesIn,
   type Party,
   type Status,
   TITLES,
 } from "./messages.ts";
 import type { ClientOptions, ServerOptions } from "./options.ts";
 import { type Offer, readOffer, type Receiver } from "./receiver.ts";
-import { Recorder, type Recording, reserveFile } from "./recorder.ts";
+import { NO_PICTURES, Recorder, type Recording, reserveFile } from "./recorder.ts";
 import { openSender, type Sender } from "./sender.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
@@ -75,6 +76,10 @@ const STATUS_MS = 500;
 const KNOCK_AFTER_MS = 2000;
 const KNOCK_EVERY_MS = 500;
 
+/** After how long, in milliseconds, and how many frames a call is asked whether there are pictures in what comes. */
+const PICTURES_MS = 5000;
+const LEAST_FRAMES = 10;
+
 /** How old a connection may be on which nothing was said, in milliseconds. */
 const STALE_MS = 2000;
 
@@ -109,7 +114,9 @@ export async function answerCalls(
     try {
       offer = await readOffer(caller.connection, options.fps);
     } catch (error) {
-      const detail = (error as Error).message;
+      const detail = error instanceof PeerLostError
+        ? messages.lostHow[error.how]
+        : (error as Error).message;
       log.debug("server", `${caller.host}:${caller.port}: ${detail}`);
       if (free && !closed) log.warn(messages.stranger(caller.host, detail));
       return;
@@ -215,9 +222,7 @@ class AnsweredCall {
   #recorder: Recorder | undefined;
   #recordingProblem: string | undefined;
   #recorderSlow = false;
-  #lostBefore = 0;
   #received = 0;
-  #nextSequence = 0;
   #firstUs = 0;
   #lastUs = 0;
   #delayMs: number | undefined;
@@ -270,7 +275,12 @@ class AnsweredCall {
     const { log, messages, system } = this.#around;
     const { end, recording } = await this.#have();
     log.status("");
-    if (recording && this.#recorder) {
+    const nothing = recording?.failure === NO_PICTURES || this.#received === 0 && this.#lost() > 0;
+    if (nothing) {
+      this.#recordingProblem = messages.noPictures(this.#offer.format);
+      if (recording) await Deno.remove(this.#recorder!.path).catch(() => {});
+    }
+    if (recording && this.#recorder && !nothing) {
       const { frames, seconds, failure } = recording;
       const file = this.#recorder.path;
       const bytes = (await Deno.stat(file).catch(() => undefined))?.size ?? 0;
@@ -288,10 +298,12 @@ class AnsweredCall {
       }
     } else {
       const seconds = this.#received === 0 ? 0 : (this.#lastUs - this.#firstUs) / 1e6;
-      log.say(messages.notRecorded({ seconds, received: this.#received, lost: this.#lost() }));
+      const lost = this.#lost(recording?.lost);
+      log.say(messages.notRecorded({ seconds, received: this.#received, lost }));
     }
     if (this.#recordingProblem) log.error(this.#recordingProblem);
     if (end.kind === "hang-up") {
+      if (end.by === "CLIENT") sayComplaint(end, this.#around);
       log.say(messages.endedBy(end.by));
       return this.#recordingProblem ? EXIT.failed : EXIT.ok;
     }
@@ -314,7 +326,7 @@ class AnsweredCall {
       "server",
       `${mode} ${format.width}x${format.height} ${format.fps} fps ${format.codec} ${name}`,
     );
-    const onHangUp = end("hung up");
+    const onHangUp = end(REASON.hungUp);
     hangUp.addEventListener("abort", onHangUp);
     stack.defer(() => hangUp.removeEventListener("abort", onHangUp));
     if (hangUp.aborted) onHangUp();
@@ -323,7 +335,7 @@ class AnsweredCall {
     const title = this.#options.maxCalls === 1
       ? TITLES.receiving
       : `${TITLES.receiving} ${host}:${port}`;
-    const display = openDisplay({ format, title }, this.#around, end("window closed"));
+    const display = openDisplay({ format, title }, this.#around, end(REASON.windowClosed));
     if (display) stack.use(display);
     // Once it hears yes, the caller sends: by then whatever takes its time to start has been started.
     let receiver: Receiver;
@@ -333,6 +345,8 @@ class AnsweredCall {
       return { end: { kind: "error", error }, recording: undefined };
     }
     this.#receiver = receiver;
+    const looking = setTimeout(() => void this.#lookForPictures(), PICTURES_MS);
+    stack.defer(() => clearTimeout(looking));
 
     const receive = async (): Promise<End> => {
       try {
@@ -364,20 +378,15 @@ class AnsweredCall {
     return { end: ended, recording };
   }
 
-  /** Frames that the sender or the recorder dropped. */
-  #lost(): number {
-    return this.#lostBefore + (this.#recorder?.lost ?? 0);
+  /** Frames that did not come, or are not in the recording. */
+  #lost(recordingLost = this.#recorder?.lost ?? 0): number {
+    return (this.#receiver?.lost ?? 0) + recordingLost;
   }
 
   #count(frame: Frame): void {
     const arrivedUs = nowUs();
-    if (this.#received++ === 0) {
-      this.#firstUs = arrivedUs;
-      this.#nextSequence = frame.sequence;
-    }
+    if (this.#received++ === 0) this.#firstUs = arrivedUs;
     this.#lastUs = arrivedUs;
-    this.#lostBefore += Math.max(frame.sequence - this.#nextSequence, 0);
-    this.#nextSequence = frame.sequence + 1;
     if (this.#offer.mode !== "call") return;
     // The clocks of two machines differ by an unknown amount: what is shown is the delay beyond that of the quickest frame.
     const tookUs = arrivedUs - frame.captureUs;
@@ -418,6 +427,15 @@ class AnsweredCall {
       log.error(this.#recordingProblem);
       return undefined;
     }
+  }
+
+  /** Tells the user where frames come and none can be shown. */
+  async #lookForPictures(): Promise<void> {
+    const { log, messages } = this.#around;
+    const nothing = this.#received > 0
+      ? this.#received >= LEAST_FRAMES && await this.#recorder?.isEmpty()
+      : this.#lost() > 0;
+    if (nothing) log.warn(messages.noPictures(this.#offer.format));
   }
 
   /** Tells the user, once, that frames find no room in the recording. */
@@ -469,6 +487,7 @@ export async function makeCall(
   const { ended, sent } = await send({ source, connection, callee, options, around });
   if (sent.frames > 0) log.say(messages.sent(sent));
   if (ended.kind === "hang-up") {
+    if (ended.by === "HOST") sayComplaint(ended, around);
     log.say(messages.endedBy(ended.by));
     return EXIT.ok;
   }
@@ -490,7 +509,7 @@ type Opened =
 /** Opens the source and the connection side by side; where one fails, the other is let go. */
 async function openBoth(
   connect: (signal: AbortSignal) => Promise<Connection>,
-  { from, format, mirror }: ClientOptions,
+  { from, format, mirror, wire }: ClientOptions,
   { system, hangUp }: Surroundings,
 ): Promise<Opened> {
   const failed = new AbortController();
@@ -509,10 +528,19 @@ async function openBoth(
     }
   };
   let connectedMs = 0;
-  let [source, connection] = await Promise.all([
-    attempt("source", openSource({ from, format, mirror, system: systemOf(system) }, signal)),
-    attempt("connection", connect(signal).finally(() => connectedMs = performance.now())),
-  ]);
+  const opening = attempt(
+    "source",
+    openSource({ from, format, mirror, system: systemOf(system) }, signal),
+  );
+  const connecting = async (): Promise<Connection> => {
+    // The report's server takes the first connection for the call, and has no other: it is made when there is something to send.
+    if (wire !== "call") await opening;
+    signal.throwIfAborted();
+    const connection = await connect(signal);
+    connectedMs = performance.now();
+    return connection;
+  };
+  let [source, connection] = await Promise.all([opening, attempt("connection", connecting())]);
   if (source && connection && performance.now() - connectedMs > STALE_MS) {
     // The server does not wait that long for somebody's first word.
     connection.close();
@@ -554,7 +582,7 @@ async function send(
   const local = Promise.withResolvers<End>();
   const end = (reason: string) => (): void =>
     local.resolve({ kind: "hang-up", by: "CLIENT", reason });
-  const onHangUp = end("hung up");
+  const onHangUp = end(REASON.hungUp);
   hangUp.addEventListener("abort", onHangUp);
   stack.defer(() => hangUp.removeEventListener("abort", onHangUp));
   if (hangUp.aborted) onHangUp();
@@ -572,7 +600,7 @@ async function send(
   const display = openDisplay(
     { format, title: TITLES.sending },
     around,
-    end("window closed"),
+    end(REASON.windowClosed),
   );
   if (display) stack.use(display);
   const sinks: Sink[] = [sender, ...(display ? [display] : [])];
@@ -597,13 +625,13 @@ async function send(
         firstUs ??= frame.captureUs;
         const elapsedUs = frame.captureUs - firstUs;
         if (durationSeconds !== undefined && elapsedUs >= durationSeconds * 1e6) {
-          return { kind: "hang-up", by: "CLIENT", reason: "duration reached" };
+          return { kind: "hang-up", by: "CLIENT", reason: REASON.durationReached };
         }
         sent.seconds = elapsedUs / 1e6 + 1 / format.fps;
         for (const sink of sinks) sink.push(frame);
         frame.lease?.letGo();
       }
-      return { kind: "hang-up", by: "CLIENT", reason: "input ended" };
+      return { kind: "hang-up", by: "CLIENT", reason: REASON.inputEnded };
     } catch (error) {
       return { kind: "error", error };
     }
@@ -679,9 +707,19 @@ function everyStatus(log: Log, text: () => string): Disposable {
   };
 }
 
+/** Says why the other end hung up, where that is none of the usual reasons. */
+function sayComplaint(
+  { by, reason }: { readonly by: Party; readonly reason: string },
+  { log, messages }: Surroundings,
+): void {
+  const usual: readonly string[] = ["", ...Object.values(REASON)];
+  if (!usual.includes(reason)) log.warn(messages.complaint(by, reason));
+}
+
 /** What is told to the other side: why a side hung up, or what it did wrong. */
 function endReason(end: End): string {
   if (end.kind === "hang-up") return end.reason;
+  if (end.error instanceof PeerLostError) return messagesIn("en").lostHow[end.error.how];
   return end.error instanceof Error ? end.error.message : String(end.error);
 }
 

@@ -8,7 +8,7 @@
 
 import { AviReader } from "./avi.ts";
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
-import { SourceError } from "./errors.ts";
+import { SourceError, type SourceIdentity } from "./errors.ts";
 import { type Ffmpeg, findFfmpeg } from "./ffmpeg.ts";
 import {
   type Codec,
@@ -100,7 +100,8 @@ export function outputArguments(
   const { width, height, fps } = format;
   const filters = [
     live ? thinningFilter(fps) : `fps=${fps}`,
-    `scale=${width}:${height}:force_original_aspect_ratio=increase`,
+    // As large as it takes to fill the picture, in the shape in which it is meant to be seen: pixels need not be square.
+    `scale='max(${width},round(${height}*dar))':'max(${height},round(${width}/dar))',setsar=1`,
     // Pictures with halved colour are cropped to even sizes, unless told.
     `crop=${width}:${height}:exact=1`,
     ...(mirror ? ["hflip"] : []),
@@ -211,7 +212,8 @@ const LIVE = /^(rtsps?|rtmps?|rtmpt|rtp|srtp?|udp|udplite|tcp|tls|unix|mms[ht]?)
 
 /** What is found behind http is a file by its name, such as `…/film.mp4?x=1`, or the stream of a camera. */
 const WEB = /^https?:/i;
-const WEB_FILE = /\.(mp4|m4v|mov|mkv|webm|avi|ogv|ogg|flv|ts|m2ts|mpe?g|wmv|gif|m3u8|mpd)($|[?#])/i;
+const WEB_FILE =
+  /\.(mp4|m4v|mov|mkv|webm|avi|ogv|ogg|flv|m?2?ts|mpe?g|vob|mxf|wmv|asf|3gp|3g2|gif|m3u8|mpd)($|[?#])/i;
 
 /** Whether an input brings its own clock: a camera or a stream that is sent to us, not a file that we read. */
 export function isLiveInput(input: string): boolean {
@@ -313,7 +315,7 @@ export async function findCamera(
       cameras.find((camera) => camera.name.toLowerCase().includes(lower));
   if (found) return found.device;
   const names = cameras.map((camera) => `${camera.index}: ${camera.name}`).join(", ");
-  throw new SourceError("none", wanted, names);
+  throw new SourceError("none", { isCamera: true, name: wanted }, names);
 }
 
 /** What ffmpeg's last words say is the matter with a camera or an input. */
@@ -330,9 +332,15 @@ export function diagnose(lastLines: readonly string[]): SourceError["kind"] {
   return "unreadable";
 }
 
+/** The line among ffmpeg's last ones that says why: that there is no picture in what it read, or else the last one. */
+function causeOf(lastLines: readonly string[]): string {
+  return lastLines.find((line) => /matches no streams|does not contain any stream/.test(line)) ??
+    lastLines.at(-1) ?? "";
+}
+
 /** A URL, or a text with URLs in it, without the passwords that stand in them: it is going to be shown. */
 export function withoutSecrets(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, "$1…@")
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, "$1…@")
     .replace(/([?&](?:pass\w*|pwd|token|key|secret|auth)=)[^&\s]+/gi, "$1…");
 }
 
@@ -350,6 +358,7 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
     : [inputArguments(device, format)];
   // A bare number says nothing to a user; where ffmpeg opens it by another name, that one does.
   const name = withoutSecrets(isCamera && !/^\d+$/.test(from.camera) ? from.camera : device);
+  const what: SourceIdentity = { isCamera, name };
   let passthrough: Ffmpeg["passthrough"] = "-fps_mode";
   let asked = false;
   let failure: SourceError | undefined;
@@ -367,11 +376,11 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
     const first = await within(next(), OPEN_MS);
     signal.removeEventListener("abort", abort);
     if (first) {
-      return new ChildSource(child, first, next, { format, name, paced, isCamera });
+      return new ChildSource(child, first, next, { format, what, paced });
     }
     const { lastLines } = await child.stop();
     signal.throwIfAborted();
-    if (first === undefined) throw new SourceError("silent", name);
+    if (first === undefined) throw new SourceError("silent", what);
     if (!asked) {
       // Only now: to ask takes as long as a camera takes to open, and an ffmpeg that works need not be asked.
       asked = true;
@@ -384,11 +393,11 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
     }
     const kind = diagnose(lastLines);
     // The first failure is that of the way that was wanted; the ones after it tell of the ways that were not.
-    const detail = withoutSecrets((lastLines.at(-1) ?? "").replace(`${device}: `, ""));
-    failure ??= new SourceError(kind, name, detail);
+    const detail = withoutSecrets(causeOf(lastLines).replace(`${device}: `, ""));
+    failure ??= new SourceError(kind, what, detail);
     if (kind !== "unreadable") break;
   }
-  throw failure ?? new SourceError("unreadable", name);
+  throw failure ?? new SourceError("unreadable", what);
 }
 
 /** A picture, and who counts its holders. */
@@ -417,9 +426,8 @@ class ChildSource implements Source {
   readonly #child: Child;
   readonly #nextPicture: NextPicture;
   readonly #format: VideoFormat;
-  readonly #name: string;
+  readonly #what: SourceIdentity;
   readonly #paced: boolean;
-  readonly #isCamera: boolean;
   #first: Picture | undefined;
   #stopped = false;
 
@@ -427,15 +435,14 @@ class ChildSource implements Source {
     child: Child,
     first: Picture,
     next: NextPicture,
-    options: { format: VideoFormat; name: string; paced: boolean; isCamera: boolean },
+    options: { format: VideoFormat; what: SourceIdentity; paced: boolean },
   ) {
     this.#child = child;
     this.#nextPicture = next;
     this.#first = first;
     this.#format = options.format;
-    this.#name = options.name;
+    this.#what = options.what;
     this.#paced = options.paced;
-    this.#isCamera = options.isCamera;
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
@@ -468,16 +475,16 @@ class ChildSource implements Source {
     }
     const picture = await within(this.#nextPicture(), SILENCE_MS);
     if (this.#stopped) return null;
-    if (picture === undefined) throw new SourceError("silent", this.#name);
+    if (picture === undefined) throw new SourceError("silent", this.#what);
     if (picture !== null) return picture;
     const end = await within(this.#child.ended, ENDING_MS) ?? await this.#child.stop();
     if (this.#stopped) return null;
-    if (this.#isCamera || end.code !== 0) throw this.#stoppedUnasked(end);
+    if (this.#what.isCamera || end.code !== 0) throw this.#stoppedUnasked(end);
     return null;
   }
 
   #stoppedUnasked({ lastLines }: ChildEnd): SourceError {
-    return new SourceError("stopped", this.#name, withoutSecrets(lastLines.at(-1) ?? ""));
+    return new SourceError("stopped", this.#what, withoutSecrets(lastLines.at(-1) ?? ""));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -143,8 +143,9 @@ export async function readCommand(
   command: string,
   args: readonly string[],
   timeoutMs: number,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly text: string }> {
-  const process = spawn(command, args, { stdin: "null", stdout: "piped" });
+  const process = spawn(command, args, { stdin: "null", stdout: "piped", env: { ...env } });
   const timer = setTimeout(() => kill(process, "SIGKILL"), timeoutMs);
   const { code, stdout, stderr } = await process.output();
   clearTimeout(timer);

@@ -6,7 +6,7 @@
  * more than what comes: frames are handed on 60 times a second at most.
  */
 
-import { type Child, type ChildEnd, openChild } from "./child.ts";
+import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
 import { pause } from "./clock.ts";
 import { type Frame, isInterCoded, maxDecodedPixels, type VideoFormat } from "./frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
@@ -18,6 +18,9 @@ const DECLARED_FPS = 60;
 
 /** How long frames that need each other may wait for the window before all of them are dropped, in seconds. */
 const WAITING_SECONDS = 0.4;
+
+/** How long an ffplay may take to find out whether there is a screen, in milliseconds. */
+const SCREEN_MS = 5000;
 
 /** What to show and in which window. */
 export interface DisplayOptions {
@@ -68,16 +71,46 @@ export function displayDriver(
   return undefined;
 }
 
-/** What an end of ffplay that we did not cause means: `q` and the close button give 0, a destroyed window 1. */
-export function displayEnd(end: ChildEnd): DisplayEnd {
+/**
+ * What an end of ffplay that we did not cause means: `q` and the close button give 0, a destroyed window 1. A window that was
+ * destroyed and a screen that went away are told in the same words.
+ */
+export function displayEnd(end: ChildEnd): DisplayEnd | { kind: "gone"; detail: string } {
   // A line in brackets is a hint to the one before it.
   const detail = end.lastLines.findLast((line) => !line.startsWith("(")) ?? `status ${end.code}`;
   if (end.signalled) return { kind: "failed", detail: `status ${end.code}` };
   if (end.code === 0) return { kind: "closed" };
-  const windowGone = /X Error of failed request|X connection to .* broken/;
-  return end.code === 1 && end.lastLines.some((line) => windowGone.test(line))
-    ? { kind: "closed" }
-    : { kind: "failed", detail };
+  const gone = /X Error of failed request|X connection to .* broken/;
+  const isGone = end.code === 1 && end.lastLines.some((line) => gone.test(line));
+  return { kind: isGone ? "gone" : "failed", detail };
+}
+
+/** Whether windows can be opened: ffplay, which has nothing to show and so shows nothing, says so. */
+async function isScreenThere(driver: string | undefined): Promise<boolean> {
+  const args = [
+    "-hide_banner",
+    "-loglevel",
+    "error",
+    "-f",
+    "rawvideo",
+    "-i",
+    "file:/dev/null/none",
+  ];
+  const { text } = await readCommand("ffplay", args, SCREEN_MS, variables(driver));
+  return !/SDL|display/i.test(text);
+}
+
+/** What such an end means, the screen looked at where that decides. */
+async function meaningOf(end: ChildEnd, driver: string | undefined): Promise<DisplayEnd> {
+  const meaning = displayEnd(end);
+  if (meaning.kind !== "gone") return meaning;
+  const { detail } = meaning;
+  return await isScreenThere(driver) ? { kind: "closed" } : { kind: "failed", detail };
+}
+
+/** What SDL is told of the driver it shall take. */
+function variables(driver: string | undefined): Record<string, string> {
+  return driver === undefined || driver === "default" ? {} : { SDL_VIDEODRIVER: driver };
 }
 
 /** A window that shows the newest frame. */
@@ -99,12 +132,12 @@ export class Display implements Sink {
       command: "ffplay",
       args: displayArguments(options),
       flow: "fed",
-      ...(driver && driver !== "default" && { env: { SDL_VIDEODRIVER: driver } }),
+      env: variables(driver),
     });
     this.#feeding = this.#feed();
     this.ended = new Promise((resolve) => {
       this.#child.ended.then((end) => {
-        if (!this.#closing) resolve(displayEnd(end));
+        if (!this.#closing) resolve(meaningOf(end, driver));
       });
     });
   }

@@ -26,6 +26,14 @@ export class ProtocolError extends Error {
 /** The reason with which a server that has no place left refuses a caller, as it stands on the wire. */
 export const BUSY = "busy";
 
+/** Why a side hangs up where nothing is wrong, as it says it in its bye. */
+export const REASON = {
+  hungUp: "hung up",
+  windowClosed: "window closed",
+  durationReached: "duration reached",
+  inputEnded: "input ended",
+} as const;
+
 /** The other end answered and said no. The message is its reason. */
 export class RefusedError extends Error {
   /** The name of the class. */
@@ -63,22 +71,30 @@ export class FfmpegError extends Error {
   }
 }
 
+/** What pictures come from, or ought to. */
+export interface SourceIdentity {
+  /** Whether it is a camera, or another input. */
+  readonly isCamera: boolean;
+  /** The camera or input as the user would name it. */
+  readonly name: string;
+}
+
 /** A camera or another input that gives no pictures. */
 export class SourceError extends Error {
   /** The name of the class. */
   override readonly name = "SourceError";
   /** What is the matter with it. */
   readonly kind: "missing" | "busy" | "forbidden" | "silent" | "stopped" | "none" | "unreadable";
-  /** The camera or input as the user would name it. */
-  readonly device: string;
+  /** What it is. */
+  readonly source: SourceIdentity;
   /** The last words of ffmpeg, or nothing. */
   readonly detail: string;
 
   /** What a source has come to. */
-  constructor(kind: SourceError["kind"], device: string, detail = "") {
-    super(`Cannot capture from ${device}: ${kind}${detail && ` (${detail})`}`);
+  constructor(kind: SourceError["kind"], source: SourceIdentity, detail = "") {
+    super(`Cannot capture from ${source.name}: ${kind}${detail && ` (${detail})`}`);
     this.kind = kind;
-    this.device = device;
+    this.source = source;
     this.detail = detail;
   }
 }

@@ -87,7 +87,7 @@ export class NewestFrame<T> {
   /** Ends it: what waits is dropped, whoever waits is given `undefined`. */
   close(): void {
     this.#closed = true;
-    this.#items.length = 0;
+    for (const item of this.#items.splice(0)) this.#drop(item);
     this.#waiting?.(undefined);
     this.#waiting = undefined;
   }

@@ -110,8 +110,12 @@ export interface Messages {
   readonly hangUpHint: string;
   /** A call, or the wait for one, is over as somebody wanted: the last thing that is said. */
   endedBy(party: Party): string;
+  /** Before `endedBy`, where the other end hung up for a reason of its own: what it said, in its words. */
+  complaint(party: Party, reason: string): string;
   /** A call is over and nobody hung up: the last thing that is said. */
   lost(party: Party, how: PeerLostError["how"]): string;
+  /** How a loss was noticed, within other sentences. */
+  readonly lostHow: Readonly<Record<PeerLostError["how"], string>>;
   /** The client's call is not taken; `reason` is `BUSY` or what the server says, in English. */
   refused(reason: string): string;
   /** A call is over since the other end broke the protocol. */
@@ -132,6 +136,10 @@ export interface Messages {
 
   /** During a call: the disk is full, or ffmpeg died. */
   recordingFailed(file: string, detail: string): string;
+  /** During a call and at its end: nothing that came can be shown or recorded. */
+  noPictures(
+    format: { readonly codec: string; readonly width: number; readonly height: number },
+  ): string;
   /** At the end of a call, behind its summary: a reminder of `recordingFailed`. */
   recordingIncomplete(file: string): string;
   /** At the start, where an earlier recording was never finished: its program was killed, or the power failed. */
@@ -160,8 +168,10 @@ export interface Messages {
   readonly cameras: string;
   /** `--list-cameras`: in place of an empty list. */
   readonly noCameras: string;
-  /** The camera or the input gives no pictures: at once, or no longer. `detail` may be empty. */
-  source(kind: SourceError["kind"], device: string, detail: string): string;
+  /** The camera gives no pictures: at once, or no longer. `detail` may be empty. */
+  camera(kind: SourceError["kind"], device: string, detail: string): string;
+  /** The same of another input. */
+  input(kind: SourceError["kind"], name: string, detail: string): string;
 
   /** A program that is needed is not there. */
   notInstalled(command: string, install: string): string;
@@ -236,18 +246,19 @@ const en: Messages = {
   answered: (host, port) => `IN A CALL WITH: ('${host}', ${port})`,
   hangUpHint: "Press q to hang up.",
   endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
-  lost: (party, how) =>
-    `The ${party} was lost: ${
-      {
-        reset: "the connection was cut",
-        cut: "the connection ended in the middle of a frame",
-        silence: "nothing came for 5 s",
-        "no-bye": "the connection ended without a goodbye",
-      }[how]
-    }.`,
+  complaint: (party, reason) => `The ${party} said why: ${reason}.`,
+  lost: (party, how) => `The ${party} was lost: ${en.lostHow[how]}.`,
+  lostHow: {
+    reset: "the connection was cut",
+    cut: "the connection ended in the middle of a frame",
+    silence: "nothing came for more than 5 s",
+    "no-bye": "the connection ended without a goodbye",
+  },
   refused: (reason) =>
     reason === BUSY
       ? "The line is busy: the server is in another call. Try again later, or let it answer more with --max-calls."
+      : reason === ""
+      ? "The server refused the call, and did not say why."
       : `The server refused the call: ${reason}.`,
   nonsense: (party, detail) => `The ${party} spoke what Chamada does not understand: ${detail}.`,
   nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
@@ -266,6 +277,8 @@ const en: Messages = {
 
   recordingFailed: (file, detail) =>
     `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,
+  noPictures: ({ codec, width, height }) =>
+    `No picture can be made of what the CLIENT sends: it is not ${codec} of ${width}x${height}, or has no keyframe.`,
   recordingIncomplete: (file) => `The recording is not whole: ${file}`,
   mended: (file) => `An earlier recording was never finished; it is mended now: ${file}`,
   notMended: (file) =>
@@ -288,11 +301,11 @@ const en: Messages = {
   cameras: "Cameras:",
   noCameras:
     "No camera found. Plug one in, or send something else with --input (try --input test).",
-  source: (kind, device, detail) => {
+  camera: (kind, device, detail) => {
     const because = detail && ` (${detail})`;
     switch (kind) {
       case "missing":
-        return `${device} was not found${because}: check --camera and --input; --list-cameras shows the cameras.`;
+        return `${device} was not found${because}: check --camera; --list-cameras shows the cameras.`;
       case "none":
         return `There is no camera "${device}"${
           detail ? `; there is ${detail}` : ""
@@ -306,7 +319,24 @@ const en: Messages = {
       case "stopped":
         return `${device} stopped giving pictures${because}: was it unplugged?`;
       case "unreadable":
-        return `${device} cannot be read${because}: check --camera and --input.`;
+        return `${device} cannot be read${because}: check --camera.`;
+    }
+  },
+  input: (kind, name, detail) => {
+    const because = detail && ` (${detail})`;
+    switch (kind) {
+      case "missing":
+      case "none":
+        return `${name} was not found${because}: check --input.`;
+      case "forbidden":
+        return `${name} may not be read${because}: check whose it is, or give another --input.`;
+      case "silent":
+        return `${name} gives no pictures: check --input and what sends them.`;
+      case "stopped":
+        return `${name} stopped giving pictures${because}.`;
+      case "busy":
+      case "unreadable":
+        return `${name} cannot be read${because}: check --input.`;
     }
   },
 
@@ -369,18 +399,19 @@ const pt: Messages = {
     party === "CLIENT"
       ? "Video Chamada encerrada pelo CLIENTE"
       : "Videochamada encerrada pelo HOST.",
-  lost: (party, how) =>
-    `Conexão com o ${partyPt(party)} perdida: ${
-      {
-        reset: "ela foi cortada",
-        cut: "ela terminou no meio de um quadro",
-        silence: "nada chegou por 5 s",
-        "no-bye": "ela terminou sem despedida",
-      }[how]
-    }.`,
+  complaint: (party, reason) => `O ${partyPt(party)} disse por quê: ${reason}.`,
+  lost: (party, how) => `Conexão com o ${partyPt(party)} perdida: ${pt.lostHow[how]}.`,
+  lostHow: {
+    reset: "ela foi cortada",
+    cut: "ela terminou no meio de um quadro",
+    silence: "nada chegou por mais de 5 s",
+    "no-bye": "ela terminou sem despedida",
+  },
   refused: (reason) =>
     reason === BUSY
       ? "A linha está ocupada: o servidor está em outra chamada. Tente mais tarde, ou deixe-o atender mais com --max-calls."
+      : reason === ""
+      ? "O servidor recusou a chamada, e não disse por quê."
       : `O servidor recusou a chamada: ${reason}.`,
   nonsense: (party, detail) =>
     `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
@@ -402,6 +433,8 @@ const pt: Messages = {
 
   recordingFailed: (file, detail) =>
     `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,
+  noPictures: ({ codec, width, height }) =>
+    `Nenhuma imagem se faz do que o CLIENTE envia: não é ${codec} de ${width}x${height}, ou não tem quadro-chave.`,
   recordingIncomplete: (file) => `A gravação não está completa: ${file}`,
   mended: (file) =>
     `Uma gravação anterior não tinha sido concluída; está consertada agora: ${file}`,
@@ -426,11 +459,11 @@ const pt: Messages = {
   cameras: "Câmeras:",
   noCameras:
     "Nenhuma câmera encontrada. Conecte uma, ou envie outra coisa com --input (tente --input test).",
-  source: (kind, device, detail) => {
+  camera: (kind, device, detail) => {
     const because = detail && ` (${detail})`;
     switch (kind) {
       case "missing":
-        return `${device} não foi encontrado${because}: confira --camera e --input; --list-cameras mostra as câmeras.`;
+        return `${device} não foi encontrado${because}: confira --camera; --list-cameras mostra as câmeras.`;
       case "none":
         return `Não há câmera "${device}"${
           detail ? `; há ${detail}` : ""
@@ -444,7 +477,24 @@ const pt: Messages = {
       case "stopped":
         return `${device} parou de dar imagens${because}: foi desconectada?`;
       case "unreadable":
-        return `${device} não pode ser lido${because}: confira --camera e --input.`;
+        return `${device} não pode ser lido${because}: confira --camera.`;
+    }
+  },
+  input: (kind, name, detail) => {
+    const because = detail && ` (${detail})`;
+    switch (kind) {
+      case "missing":
+      case "none":
+        return `${name} não foi encontrado${because}: confira --input.`;
+      case "forbidden":
+        return `${name} não pode ser lido por você${because}: confira de quem é, ou dê outro --input.`;
+      case "silent":
+        return `${name} não dá imagens: confira --input e quem as envia.`;
+      case "stopped":
+        return `${name} parou de dar imagens${because}.`;
+      case "busy":
+      case "unreadable":
+        return `${name} não pode ser lido${because}: confira --input.`;
     }
   },
 
@@ -508,10 +558,17 @@ export function describe(error: unknown, messages: Messages, system: string, pee
     return sentence(error.detail, installCommand(system));
   }
   if (error instanceof SourceError) {
-    return messages.source(error.kind, error.device, error.detail);
+    const { isCamera, name } = error.source;
+    return (isCamera ? messages.camera : messages.input)(error.kind, name, error.detail);
   }
   if (error instanceof RecordingError) {
-    if (isNotCapable(error.cause)) return messages.notAllowed(detailOf(error.cause));
+    // What lies under /dev, /proc and the like Deno keeps for programs that may do everything, which is no cure.
+    if (isNotCapable(error.cause)) {
+      const detail = detailOf(error.cause);
+      return /all access/.test(detail)
+        ? messages.notWritable(error.path)
+        : messages.notAllowed(detail);
+    }
     switch (error.kind) {
       case "no-folder":
         return messages.noFolder(error.path);
@@ -538,11 +595,10 @@ export function describeListen(
     case "EADDRINUSE":
       return messages.portTaken(host, port);
     case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
       return messages.addressNotHere(host);
     case "EACCES":
       return messages.portForbidden(port);
-    case "ENOTFOUND":
-      return messages.nameUnknown(host);
     default:
       return messages.network(detailOf(error));
   }

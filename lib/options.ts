@@ -13,7 +13,7 @@ import {
   type VideoFormat,
 } from "./frame.ts";
 import { type Language, type Messages, messagesIn } from "./messages.ts";
-import { MAX_PICKLE_BYTES } from "./pickle.ts";
+import { MAX_PICTURE_BYTES } from "./pickle.ts";
 import type { WireMode } from "./receiver.ts";
 
 /** The two programs. */
@@ -288,7 +288,7 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   if (wire === "plain" && (size.width !== width || size.height !== height)) {
     throw words.conflict("--wire plain", `--size ${size.width}x${size.height}`);
   }
-  if (wire === "pickle" && rawFrameBytes(size) > MAX_PICKLE_BYTES) {
+  if (wire === "pickle" && rawFrameBytes(size) > MAX_PICTURE_BYTES) {
     throw words.conflict("--wire pickle", `--size ${size.width}x${size.height}`);
   }
   if (wire !== "call" && codec !== "raw") {
@@ -413,11 +413,16 @@ function parse(program: Program, args: readonly string[], system: Language): Wor
   const options = TABLE.filter(({ programs }) => programs.includes(program));
   const names = (withValue: boolean): string[] =>
     options.filter(({ value }) => (value !== undefined) === withValue).map(({ name }) => name);
-  // `--no-record=x` would be read as `--record x`: a switch takes no value.
-  const unknown = args.filter((word) => /^--no-[^=]*=/.test(word));
+  const given = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
+  const switches = names(false);
+  // A switch takes no value: `--no-record=x` would be read as `--record x`, and any other as on.
+  const unknown = given.filter((word, at) =>
+    switches.includes(/^--([^=]+)=/.exec(word)?.[1] ?? "") || /^--no-[^=]*=/.test(word) ||
+    /^(true|false)$/.test(word) && switches.includes(given[at - 1]?.slice(2) ?? "")
+  );
   const parsed = parseArgs([...args], {
     string: names(true),
-    boolean: names(false),
+    boolean: switches,
     alias: { help: "h" },
     unknown: (word: string): boolean => {
       unknown.push(word);
@@ -430,8 +435,11 @@ function parse(program: Program, args: readonly string[], system: Language): Wor
   const words = new Words(parsed, language);
   words.oneOf("lang", ["pt", "en"]);
   // What stands behind "--" is no option of ours either.
-  const empty = args.findIndex((word, at) => word === "" && args[at - 1]?.startsWith("--"));
-  if (empty > 0) throw words.wrong(words.messages.usage.missing(args[empty - 1]!));
+  const empty = given.find((word, at) =>
+    given[at + 1] === "" && word.startsWith("--") ||
+    names(true).includes(/^--(.+)=$/.exec(word)?.[1] ?? "")
+  );
+  if (empty !== undefined) throw words.wrong(words.messages.usage.missing(empty.replace("=", "")));
   const [first] = [...unknown, ...(parsed["_"] as unknown[]).map(String)];
   if (first !== undefined) {
     const { usage } = words.messages;
@@ -455,7 +463,7 @@ const HELP = {
       "0  either side hung up, --duration was reached, or the input ended",
       "1  it could not be done, or not whole: no camera, port taken, refused, recording failed",
       "2  a wrong option, or options that contradict each other",
-      "3  the other side was lost: cut off, killed, or silent for 5 s",
+      "3  the other side was lost: cut off, killed, or silent for more than 5 s",
     ],
     example: {
       server: [
@@ -484,7 +492,7 @@ const HELP = {
       "0  um dos lados desligou, --duration foi atingido, ou a entrada acabou",
       "1  não foi possível, ou não por inteiro: sem câmera, porta em uso, recusa, falha ao gravar",
       "2  uma opção errada, ou opções que se contradizem",
-      "3  o outro lado se perdeu: cortado, morto, ou calado por 5 s",
+      "3  o outro lado se perdeu: cortado, morto, ou calado por mais de 5 s",
     ],
     example: {
       server: [

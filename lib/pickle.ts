@@ -30,7 +30,7 @@ export interface PickledPicture {
 }
 
 /** The most bytes of picture that are taken. */
-const MAX_PICTURE_BYTES = 1920 * 1080 * 3;
+export const MAX_PICTURE_BYTES: number = 1920 * 1080 * 3;
 
 /** The most bytes a pickle may have: those of the picture and the words around them. */
 export const MAX_PICKLE_BYTES: number = MAX_PICTURE_BYTES + 4096;

@@ -46,7 +46,8 @@ export async function runProgram<Options extends CommonOptions>(
     return;
   }
   const { messages } = options;
-  const log = new Log(options);
+  // What was asked for is said, however quiet the rest is to be.
+  const log = new Log({ ...options, quiet: options.quiet && options.instead === undefined });
   if (options.instead === "help") {
     log.say(formatHelp(program, commandOf(program), options.language));
     return;

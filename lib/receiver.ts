@@ -26,9 +26,10 @@ import {
   isHello,
   KIND,
   MAX_HELLO_BYTES,
+  misplaced,
   VIDEO_HEADER_BYTES,
 } from "./session.ts";
-import { type Connection, LAST_WORDS_MS, LENGTH_BYTES, Wire, type WireOptions } from "./wire.ts";
+import { type Connection, FAREWELL_MS, LENGTH_BYTES, Wire, type WireOptions } from "./wire.ts";
 
 /** How far acks are apart, in milliseconds, where frames come faster: half of what 240 a second leave. */
 const ACKS_APART_MS = 2;
@@ -64,6 +65,8 @@ export interface Receiver {
   readonly stamps: "capture" | "arrival";
   /** Bytes received so far. */
   readonly receivedBytes: number;
+  /** Frames that did not come, by the numbers of those that did, or came and need one that did not. */
+  readonly lost: number;
   /** How long nothing has come, in milliseconds. */
   readonly quietMs: number;
   /** Says that the way to the caller was seen to be open: it is waited for a little longer. */
@@ -203,6 +206,7 @@ abstract class WireReceiver implements Receiver {
     this.wire.reassure();
   }
 
+  abstract readonly lost: number;
   abstract read(): Promise<Frame | Goodbye>;
   abstract hangUp(reason: string): Promise<void>;
 }
@@ -213,6 +217,7 @@ type Picture = Pick<Frame, "data" | "captureUs" | "lease">;
 /** Pictures that carry no time and no number; the end of the stream between two of them is a hang-up. */
 abstract class PictureReceiver extends WireReceiver {
   readonly stamps = "arrival";
+  readonly lost = 0;
   #first: Picture | undefined;
   #sequence = 0;
 
@@ -278,6 +283,7 @@ class CallReceiver extends WireReceiver {
   readonly #acking: Promise<void>;
   #nextSequence: number | undefined;
   #broken: boolean;
+  #lost = 0;
   #hangingUp: Promise<void> | undefined;
 
   constructor(wire: Wire, format: VideoFormat) {
@@ -288,6 +294,10 @@ class CallReceiver extends WireReceiver {
     // The first frame has to stand alone, too.
     this.#broken = isInterCoded(format.codec);
     this.#acking = this.#writeAcks();
+  }
+
+  override get lost(): number {
+    return this.#lost;
   }
 
   override async read(): Promise<Frame | Goodbye> {
@@ -310,16 +320,19 @@ class CallReceiver extends WireReceiver {
           }
           return { reason: decodeBye(message) };
         default:
-          throw new ProtocolError(`a message of kind ${message[0]} has no place here`);
+          throw new ProtocolError(misplaced(message));
       }
     }
   }
 
   /** Whether a frame can be shown: one that needs a frame that was dropped would be a torn picture. */
   #isWhole(frame: Frame): boolean {
-    const gap = this.#nextSequence !== undefined && frame.sequence !== this.#nextSequence;
+    const ahead = frame.sequence - (this.#nextSequence ?? frame.sequence);
     this.#nextSequence = frame.sequence + 1;
-    this.#broken = (this.#broken || (gap && isInterCoded(this.format.codec))) && !frame.keyframe;
+    this.#lost += Math.max(ahead, 0);
+    const torn = this.#broken || (ahead !== 0 && isInterCoded(this.format.codec));
+    this.#broken = torn && !frame.keyframe;
+    if (this.#broken) this.#lost++;
     return !this.#broken;
   }
 
@@ -327,7 +340,7 @@ class CallReceiver extends WireReceiver {
     return this.#hangingUp ??= (async (): Promise<void> => {
       this.#acks.close();
       // A caller that reads nothing keeps our last words from leaving; it is not waited for.
-      const timer = setTimeout(() => this.wire.close(), LAST_WORDS_MS);
+      const timer = setTimeout(() => this.wire.close(), FAREWELL_MS);
       await this.#acking;
       await this.wire.writeMessage(encodeBye(reason)).catch(() => {});
       clearTimeout(timer);

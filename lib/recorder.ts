@@ -49,6 +49,9 @@ export interface RecorderOptions {
   readonly stamps: "capture" | "arrival";
 }
 
+/** The failure of a recording that is empty because ffmpeg found no picture in what it was given. */
+export const NO_PICTURES = "no picture in what came";
+
 /** What is in a recording. */
 export interface Recording {
   /** Frames in the file, repeated ones among them. */
@@ -115,6 +118,7 @@ export async function reserveFile(wanted: string): Promise<string> {
  * Throws `RecordingError`.
  */
 export async function checkFolder(wanted: string): Promise<void> {
+  if (/[/\\]$/.test(wanted)) throw new RecordingError("is-folder", wanted);
   try {
     if ((await Deno.stat(wanted)).isDirectory) throw new RecordingError("is-folder", wanted);
   } catch (error) {
@@ -194,6 +198,7 @@ export class Recorder implements Sink {
   #last: Frame | undefined;
   #lastPushUs = 0;
   #lastCaptureUs = 0;
+  #pushed = 0;
   #written = 0;
   #lost = 0;
   #failure: string | undefined;
@@ -232,8 +237,15 @@ export class Recorder implements Sink {
     return this.#queue.bytes;
   }
 
+  /** Whether frames were encoded when they came, and ffmpeg has made nothing of them until now. */
+  async isEmpty(): Promise<boolean> {
+    if (this.#format.codec === "raw" || this.#pushed === 0) return false;
+    return (await Deno.stat(this.path).catch(() => undefined))?.size === 0;
+  }
+
   /** Takes a frame for the file, or counts it as lost. */
   push(frame: Frame): void {
+    this.#pushed++;
     const room = this.#queue.hasRoom(frame.data.length);
     if (frame.keyframe) this.#broken = false;
     if (!room && isInterCoded(this.#format.codec)) this.#broken = true;
@@ -290,8 +302,13 @@ export class Recorder implements Sink {
     });
     // An ffmpeg that takes nothing more is not waited for longer than one that takes long to finish.
     const end = await within(drained, FINISH_MS) ?? await this.#child.stop();
+    await this.#feeding;
     this.#held.close();
     if (end.code !== 0) this.#failure ??= failureOf(end);
+    if (await this.isEmpty()) {
+      this.#failure = NO_PICTURES;
+      return { frames: 0, seconds: 0, lost: this.#pushed, failure: NO_PICTURES };
+    }
     const frames = this.#format.codec === "raw" ? this.#written : this.#countedFrames(end);
     return { frames, seconds: frames / this.#fps, lost: this.#lost, failure: this.#failure };
   }

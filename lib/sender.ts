@@ -3,8 +3,8 @@
  * finds no room waits in a place for one; the next one takes that place. It knows nothing of cameras, windows or Deno.
  */
 
-import { nowUs } from "./clock.ts";
-import { PeerLostError, ProtocolError, RefusedError } from "./errors.ts";
+import { nowUs, type Timer } from "./clock.ts";
+import { PeerLostError, ProtocolError, REASON, RefusedError } from "./errors.ts";
 import type { Frame, VideoFormat } from "./frame.ts";
 import {
   decodeAck,
@@ -16,17 +16,21 @@ import {
   isHello,
   KIND,
   MAX_HELLO_BYTES,
+  misplaced,
   VIDEO_HEADER_BYTES,
 } from "./session.ts";
 import { NewestFrame, newestOptions } from "./mailbox.ts";
 import { encodePickle } from "./pickle.ts";
 import type { Sink } from "./sink.ts";
 import { SendWindow } from "./send_window.ts";
-import { type Connection, LAST_WORDS_MS, LENGTH_BYTES, Wire } from "./wire.ts";
+import { type Connection, FAREWELL_MS, LENGTH_BYTES, SILENCE_MS, Wire } from "./wire.ts";
 import type { Goodbye, WireMode } from "./receiver.ts";
 
-/** How long the last frames may take to leave when the input has ended, in milliseconds. */
-const FLUSH_MS = 5000;
+/** How long the last frames may take to leave when the input has ended, in milliseconds: longer than a loss goes unnoticed. */
+const FLUSH_MS = 10_000;
+
+/** How often a hang-up looks whether anything moves, in milliseconds. */
+const LOOK_MS = 250;
 
 /** How long frames that need each other may wait for the link before all of them are dropped, in seconds. */
 const WAITING_SECONDS = 0.4;
@@ -77,23 +81,33 @@ export async function openSender(
   let greeting = options.mode === "call";
   const wire: Wire = new Wire(connection, { expecting: () => greeting || sender.expecting });
   const sender = new WireSender(wire, options);
-  const abort = (): void => wire.close();
+  let introduced = false;
+  let leaving: Timer | undefined;
+  // Who has introduced itself hears the answer before it takes its leave.
+  const abort = (): void => {
+    if (introduced) leaving = setTimeout(() => wire.close(), FAREWELL_MS);
+    else wire.close();
+  };
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
     if (greeting) {
       await wire.writeMessage(encodeHello({ name: options.name, video: options.format }));
+      introduced = true;
       const message = await wire.readMessage(MAX_HELLO_BYTES);
       if (message === null) throw new PeerLostError("no-bye");
       const answer = decodeAnswer(message);
       if (!answer.accept) throw new RefusedError(answer.reason ?? "");
       greeting = false;
+      if (signal.aborted) await sender.hangUp(REASON.hungUp);
+      signal.throwIfAborted();
     }
   } catch (error) {
     wire.close();
     signal.throwIfAborted();
     throw error;
   } finally {
+    clearTimeout(leaving);
     signal.removeEventListener("abort", abort);
   }
   wire.enterCall();
@@ -192,16 +206,19 @@ class WireSender implements Sender {
     return this.#hangingUp ??= (async (): Promise<void> => {
       this.#over = true;
       this.#waiting.close();
-      // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
-      let before = -1;
+      // What is under way on a slow link arrives in its own time. A silence that has begun goes on where it was.
+      const patienceMs = Math.max(SILENCE_MS - this.#wire.quietMs, FAREWELL_MS);
+      let [before, stillMs] = [this.#wire.sentBytes, 0];
       const watching = setInterval(() => {
-        if (this.#wire.sentBytes === before) this.#wire.close();
+        stillMs = this.#wire.sentBytes === before ? stillMs + LOOK_MS : 0;
         before = this.#wire.sentBytes;
-      }, LAST_WORDS_MS / 2);
+        if (stillMs >= patienceMs) this.#wire.close();
+      }, LOOK_MS);
+      // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
       await this.#writing;
       if (this.#mode === "call") await this.#wire.writeMessage(encodeBye(reason)).catch(() => {});
       clearInterval(watching);
-      await this.#wire.finish();
+      await this.#wire.finish(patienceMs);
     })();
   }
 
@@ -225,7 +242,7 @@ class WireSender implements Sender {
           return;
         }
         if (message[0] !== KIND.ack) {
-          throw new ProtocolError(`a message of kind ${message[0]} has no place here`);
+          throw new ProtocolError(misplaced(message));
         }
         this.#acknowledged(decodeAck(message));
       }

@@ -175,6 +175,13 @@ export function encodeBye(reason: string): Uint8Array {
   return message;
 }
 
+/** What is wrong with a message that has no place where it comes. */
+export function misplaced(message: Uint8Array): string {
+  return message.length === 0
+    ? "an empty message has no place here"
+    : `a message of kind ${message[0]} has no place here`;
+}
+
 /** The reason of a goodbye, fit to be shown. */
 export function decodeBye(message: Uint8Array): string {
   return printable(new TextDecoder().decode(message.subarray(1)));
@@ -215,7 +222,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** A stranger's value, short enough and plain enough for a sentence. */
 function shown(value: unknown): string {
-  return printable(String(JSON.stringify(value))).slice(0, 40);
+  return value === undefined ? "(none)" : printable(JSON.stringify(value)).slice(0, 40);
 }
 
 /** A stranger's text without what could steer a terminal, at most 200 characters. */

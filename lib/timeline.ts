@@ -43,8 +43,8 @@ const FIRST_BURST_US = 12_500;
 const MAX_FIRST_DELAY_US = 250_000;
 
 /**
- * A capture clock that runs away from the clock of arrival by more than this, in microseconds, was set anew: a peer that
- * is silent for that long is lost anyway.
+ * A capture clock that runs away from the clock of arrival by more than this, in microseconds, was set anew: few peers
+ * that are silent for that long come back, and what they then send is placed by its arrival.
  */
 const MAX_SKEW_US = 5_000_000;
 

@@ -3,7 +3,7 @@
  * are there, but the file does not say how many. It is mended beside the original, which stays until the copy is whole.
  */
 
-import { openChild } from "./child.ts";
+import { type Child, openChild } from "./child.ts";
 import { within } from "./clock.ts";
 import { isHeld, numberedPath, reserveFile } from "./recorder.ts";
 
@@ -24,16 +24,27 @@ const LEAST_PART = 0.95;
 
 /** The unfinished ones among the recordings of this name, `video.avi`, `video-2.avi`, …, that nobody is recording to. */
 export async function findUnfinished(wanted: string): Promise<string[]> {
+  const [, folder, name] = /^(.*[/\\])?([^/\\]*)$/s.exec(wanted)!;
   const found: string[] = [];
-  for (let number = 1;; number++) {
-    const path = numberedPath(wanted, number);
-    try {
-      if (await isUnfinished(path) && !await isHeld(path)) found.push(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return found;
+  try {
+    for await (const entry of Deno.readDir(folder || ".")) {
+      const number = recordingNumber(name!, entry.name);
+      if (number === undefined) continue;
+      const path = numberedPath(wanted, number);
       // One that cannot be read is none of ours.
+      const unfinished = await isUnfinished(path).catch(() => false);
+      if (unfinished && !await isHeld(path).catch(() => true)) found.push(path);
     }
+  } catch {
+    // A folder that cannot be read has nothing for us to mend.
   }
+  return found.sort();
+}
+
+/** Which of the recordings of this name a file is, if it is one. */
+function recordingNumber(wanted: string, name: string): number | undefined {
+  const [, digits] = /-(\d{1,9})(?:\.[^.]*)?$/.exec(name) ?? [];
+  return [1, Number(digits)].find((number) => numberedPath(wanted, number) === name);
 }
 
 /**
@@ -44,20 +55,21 @@ export async function mend(path: string, signal: AbortSignal): Promise<boolean> 
   const before = await untilQuiet(path, signal);
   // A new file: what else lies there is none of ours, and no link is followed.
   const copy = await reserveFile(`${path}.mending`);
-  const child = openChild({
-    command: "ffmpeg",
-    args: [
-      ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
-      // The index of a long recording ends with its first gigabyte.
-      ...["-fflags", "+ignidx", "-i", `file:${path}`],
-      ...["-map", "0", "-c", "copy", "-vtag", "XVID", "-f", "avi", `file:${copy}`],
-    ],
-    flow: "none",
-  });
-  const abort = (): void => void child.stop();
+  let child: Child | undefined;
+  const abort = (): void => void child?.stop();
   signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
   try {
+    child = openChild({
+      command: "ffmpeg",
+      args: [
+        ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
+        // The index of a long recording ends with its first gigabyte.
+        ...["-fflags", "+ignidx", "-i", `file:${path}`],
+        ...["-map", "0", "-c", "copy", "-vtag", "XVID", "-f", "avi", `file:${copy}`],
+      ],
+      flow: "none",
+    });
+    if (signal.aborted) abort();
     const { code } = await child.ended;
     if (code !== 0 || signal.aborted || !await isWhole(copy, before.size)) return false;
     if (!isSame(before, await Deno.stat(path))) return false;

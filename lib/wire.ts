@@ -47,11 +47,8 @@ const TRICKLE_BYTES = 4096;
 /** How often the silence is looked at, in milliseconds. */
 const TICK_MS = 250;
 
-/** How long a hang-up waits for what is being written while none of it moves, in milliseconds. */
-export const LAST_WORDS_MS = 1000;
-
-/** How long the rest of a peer's words is waited for after our last one, in milliseconds. */
-const FAREWELL_MS = 1000;
+/** How long the rest of a peer's words is waited for after our last one, in milliseconds, if not told otherwise. */
+export const FAREWELL_MS = 1000;
 
 /** Settings of a wire. */
 export interface WireOptions {
@@ -182,13 +179,13 @@ export class Wire {
 
   /**
    * The polite end: says that nothing more comes, then reads and forgets what the peer still says until it has closed
-   * too, for a second at most. Closing at once would reset the connection wherever unread bytes wait, and the peer
+   * too, for that long at most. Closing at once would reset the connection wherever unread bytes wait, and the peer
    * would lose our last words with it.
    */
-  async finish(): Promise<void> {
+  async finish(patienceMs: number = FAREWELL_MS): Promise<void> {
     if (this.#closed) return;
     this.#stopTicking();
-    const timer = setTimeout(() => this.close(), FAREWELL_MS);
+    const timer = setTimeout(() => this.close(), patienceMs);
     try {
       await this.#connection.closeWrite();
       const rest = new Uint8Array(65536);

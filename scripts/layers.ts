@@ -74,7 +74,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   ]),
   "lib/unfinished.ts": place(
     "media",
-    ["errors", "FileInfo", "open", "remove", "rename", "SeekMode", "stat"],
+    ["FileInfo", "open", "readDir", "remove", "rename", "SeekMode", "stat"],
     ["child", "clock", "recorder"],
   ),
 
@@ -96,21 +96,13 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...["build", "env", "exitCode", "Signal", "addSignalListener", "removeSignalListener"],
   ], ["call", "display", "errors", "keys", "log", "messages", "options"]),
 
-  "server.ts": place("entry", ["args", "errors", "listen", "TcpListener", "networkInterfaces"], [
-    ...[
-      "call",
-      "clock",
-      "local_ip",
-      "messages",
-      "options",
-      "program",
-      "recorder",
-      "unfinished",
-      "deno.json",
-    ],
+  "server.ts": place("entry", [
+    ...["args", "errors", "listen", "networkInterfaces", "TcpConn", "TcpListener"],
+  ], [
+    ...["call", "clock", "local_ip", "messages", "options", "program", "recorder", "deno.json"],
   ]),
   "client.ts": place("entry", ["args", "connect", "networkInterfaces"], [
-    ...["call", "camera", "local_ip", "messages", "options", "program", "wire", "deno.json"],
+    ...["call", "camera", "local_ip", "options", "program", "wire", "deno.json"],
   ]),
 };
 

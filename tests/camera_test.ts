@@ -20,6 +20,7 @@ import {
   outputArguments,
   parseCameras,
   type System,
+  withoutSecrets,
 } from "../lib/camera.ts";
 import { nowUs } from "../lib/clock.ts";
 import { SourceError } from "../lib/errors.ts";
@@ -195,9 +196,42 @@ test("output arguments: raw bgr24 on stdout, no sound, one thread so that no fra
 test("output arguments: cropped to shape, never stretched, and mirrored where it is wanted", () => {
   const filters = (mirror: boolean): string =>
     valueOf(outputArguments(HD, { mirror, live: false }), "-vf");
-  const shape = "scale=1280:720:force_original_aspect_ratio=increase,crop=1280:720:exact=1";
+  const shape = "scale='max(1280,round(720*dar))':'max(720,round(1280/dar))',setsar=1," +
+    "crop=1280:720:exact=1";
   assertEquals(filters(false), `fps=25,${shape}`);
   assertEquals(filters(true), `fps=25,${shape},hflip`);
+});
+
+test("output arguments: a picture whose pixels are not square has the shape in which it is meant to be seen", async () => {
+  // A white disc of 150 pixels across in a picture of 4:3, stored at half its width.
+  const disc = "lum='if(lt(hypot(X-320,Y-240),75),255,0)':cb=128:cr=128";
+  const { stdout } = await new Deno.Command("ffmpeg", {
+    args: [
+      ...["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i"],
+      `color=size=640x480:duration=0.05,format=yuv444p,geq=${disc},scale=320:480,setsar=2/1`,
+      ...[...outputArguments(DEFAULT_FORMAT, { mirror: false, live: false })],
+    ],
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  const { width, height } = DEFAULT_FORMAT;
+  const isWhite = (x: number, y: number): boolean => stdout[(y * width + x) * 3]! > 128;
+  const across = Array.from({ length: width }, (_, x) => isWhite(x, height / 2)).filter(Boolean);
+  const down = Array.from({ length: height }, (_, y) => isWhite(width / 2, y)).filter(Boolean);
+  assertLess(Math.abs(across.length - 75), 4);
+  assertLess(Math.abs(down.length - 75), 4);
+});
+
+test("passwords do not stand in what is shown", () => {
+  const shown: readonly (readonly [string, string])[] = [
+    ["rtsp://ana:sesame@host/door", "rtsp://…@host/door"],
+    ["rtsp://ana:se@sa@me@host:1/x", "rtsp://…@host:1/x"],
+    ["http://host/a?token=sesame&x=1", "http://host/a?token=…&x=1"],
+    ["cannot open http://a:b@host/c: no", "cannot open http://…@host/c: no"],
+    ["http://host/mail?to=ana@host", "http://host/mail?to=ana@host"],
+    ["film@home.avi", "film@home.avi"],
+  ];
+  for (const [text, without] of shown) assertEquals(withoutSecrets(text), without);
 });
 
 test("output arguments: of live frames none is repeated or held back, and those beyond the rate are left out", async () => {
@@ -429,7 +463,7 @@ test("findCamera(): an unknown one is refused with those there are", async () =>
   for (const system of SYSTEMS) {
     const error = await assertRejects(() => findCamera("Logitech", system, list), SourceError);
     assertEquals(
-      [error.kind, error.device, error.detail],
+      [error.kind, error.source.name, error.detail],
       ["none", "Logitech", "0: Integrated Camera, 1: C920"],
     );
     const alone = await assertRejects(() => findCamera("Logitech", system, listOf()), SourceError);
@@ -644,7 +678,7 @@ test("input: no frame comes before its time, and the times are exact", async () 
 
 test("input: a file that is not there is missing", async () => {
   const error = await assertRejects(() => open("/nowhere/video.mp4"), SourceError);
-  assertEquals([error.kind, error.device], ["missing", "/nowhere/video.mp4"]);
+  assertEquals([error.kind, error.source.name], ["missing", "/nowhere/video.mp4"]);
   assertMatch(error.detail, /No such file or directory/);
 });
 
@@ -654,7 +688,7 @@ test("input: a file without pictures is unreadable, in ffmpeg's words", async ()
   const path = `${folder.path}/notes.html`;
   await Deno.writeTextFile(path, "<p>These are words.\n".repeat(100));
   const error = await assertRejects(() => open(path), SourceError);
-  assertEquals([error.kind, error.device], ["unreadable", path]);
+  assertEquals([error.kind, error.source.name], ["unreadable", path]);
   assertNotEquals(error.detail, "");
   const sound = `${folder.path}/sound.wav`;
   await runFfmpeg(["-f", "lavfi", "-i", "sine=duration=0.1", sound]);
@@ -673,7 +707,7 @@ test(
       );
     const missing = `${folder.path}/video0`;
     const error = await assertRejects(() => camera(missing), SourceError);
-    assertEquals([error.kind, error.device], ["missing", missing]);
+    assertEquals([error.kind, error.source.name], ["missing", missing]);
     const path = `${folder.path}/notes.txt`;
     await Deno.writeTextFile(path, "no camera");
     assertEquals((await assertRejects(() => camera(path), SourceError)).kind, "unreadable");
@@ -723,7 +757,7 @@ test(
     const opening = assertRejects(() => open(path), SourceError);
     using _writer = await Deno.open(path, { write: true });
     const error = await opening;
-    assertEquals([error.kind, error.device], ["silent", path]);
+    assertEquals([error.kind, error.source.name], ["silent", path]);
     assertEquals(await childrenWith(path), []);
   },
   { ignore: !canSeeProcesses },
@@ -786,7 +820,7 @@ test(
         first = false;
       }
     }, SourceError);
-    assertEquals([error.kind, error.device], ["stopped", "test"]);
+    assertEquals([error.kind, error.source.name], ["stopped", "test"]);
   },
   { ignore: !canSeeProcesses },
 );

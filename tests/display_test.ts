@@ -65,7 +65,7 @@ test("displayEnd(): q, ESC and the end of the input are a window that was closed
   );
 });
 
-test("displayEnd(): a window destroyed from outside is a window that was closed", () => {
+test("displayEnd(): a window destroyed from outside, or its screen, is gone", () => {
   const destroyed = [
     "X Error of failed request:  BadWindow (invalid Window parameter)",
     "Major opcode of failed request:  18 (X_ChangeProperty)",
@@ -73,9 +73,9 @@ test("displayEnd(): a window destroyed from outside is a window that was closed"
     "Serial number of failed request:  139",
     "Current serial number in output stream:  140",
   ];
-  assertEquals(displayEnd(ended(1, destroyed)), { kind: "closed" });
+  assertEquals(displayEnd(ended(1, destroyed)), { kind: "gone", detail: destroyed.at(-1)! });
   const gone = ["X connection to :97 broken (explicit kill or server shutdown)."];
-  assertEquals(displayEnd(ended(1, gone)), { kind: "closed" });
+  assertEquals(displayEnd(ended(1, gone)), { kind: "gone", detail: gone[0]! });
 });
 
 test("displayEnd(): a window that could not be opened failed, and ffplay's words say why", () => {

@@ -29,12 +29,12 @@ const BLANK = "…";
 /** Sentences that tell of no problem. Any other one is a problem, and has its row in troubleshooting.md. */
 const NO_PROBLEM: readonly string[] = [
   ...["hostIp", "listening", "dialHint", "otherAddresses", "received", "calling", "answered"],
-  ...["hangUpHint", "endedBy", "reason", "summary", "notRecorded", "sent", "status", "cameras"],
+  ...["hangUpHint", "endedBy", "lostHow", "summary", "notRecorded", "sent", "status", "cameras"],
 ];
 
 /** Of those, the ones that do not come up in the calls that the READMEs show. */
 const NOT_SHOWN: readonly string[] = [
-  ...["otherAddresses", "answered", "reason", "notRecorded", "cameras"],
+  ...["otherAddresses", "answered", "lostHow", "notRecorded", "cameras"],
 ];
 
 /** Options that stand in the documents and belong to other commands, each with the file that knows it. */
@@ -86,14 +86,25 @@ function problems(messages: Messages): Map<string, string> {
         break;
       case "refused":
         found.set(`${key} ${BUSY}`, messages.refused(BUSY));
+        found.set(`${key} without a reason`, messages.refused(""));
         found.set(key, messages.refused(BLANK));
         break;
-      case "source":
+      case "complaint":
+        found.set(key, parties(messages.complaint("HOST", BLANK)));
+        break;
+      case "noPictures":
+        found.set(
+          key,
+          parties(messages.noPictures({ codec: BLANK, width: number, height: number })),
+        );
+        break;
+      case "camera":
+      case "input":
         for (
           const kind of [
             ...["missing", "busy", "forbidden", "silent", "stopped", "none", "unreadable"] as const,
           ]
-        ) found.set(`${key} ${kind}`, messages.source(kind, BLANK, BLANK));
+        ) found.set(`${key} ${kind}`, messages[key](kind, BLANK, BLANK));
         break;
       case "usage":
         for (const part of Object.keys(usage) as (keyof typeof usage)[]) {

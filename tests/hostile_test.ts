@@ -5,6 +5,7 @@ import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import {
   encodeAck,
   encodeAnswer,
+  encodeBye,
   encodeHello,
   encodeVideoHeader,
   KIND,
@@ -101,8 +102,52 @@ test("strangers of every kind are refused with the reason while a call goes on, 
   assertEquals(files, ["numbers.avi", "video.avi"]);
 });
 
+test("what is no picture is said, counted as lost and leaves no file, exit 1", async () => {
+  const jpeg = new Uint8Array(3000).fill(0x55);
+  jpeg.set([0xff, 0xd8]);
+  const unit = new Uint8Array(3000).fill(0x55);
+  unit.set([0, 0, 0, 1, 0x41]);
+  for (const [codec, data] of [["mjpeg", jpeg], ["h264", unit]] as const) {
+    await using folder = await temporaryFolder();
+    await using called = await startServer(["--record", `${folder.path}/video.avi`]);
+    const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }), {
+      expecting: () => false,
+    });
+    await wire.writeMessage(encodeHello({ name: "x", video: { ...DEFAULT_FORMAT, codec } }));
+    await wire.readMessage(MAX_HELLO_BYTES);
+    let sent = 0;
+    const send = async (): Promise<void> => {
+      const captureUs = sent * 50_000;
+      const frame = { data, captureUs, sequence: sent++, keyframe: codec === "mjpeg" };
+      await wire.writeMessage(encodeVideoHeader(frame), data);
+    };
+    const sending = setInterval(() => void send().catch(() => {}), 50);
+    await called.server.says(/No picture can be made of what the CLIENT sends: it is not/);
+    clearInterval(sending);
+    await wire.writeMessage(encodeBye(""));
+    await wire.finish();
+    const { stdout, stderr } = await called.server.exits(1);
+    assertMatch(stdout, new RegExp(`${sent} lost: not recorded`), codec);
+    assertEquals(stderr.match(/No picture can be made/g)?.length, 2, codec);
+    assertEquals([...Deno.readDirSync(folder.path)], [], codec);
+  }
+});
+
+test("a bye that complains is shown; the usual ones are not", async () => {
+  for (const [reason, shown] of [["hung up", false], ["that was too loud", true]] as const) {
+    await using called = await startServer(["--no-record"]);
+    const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }));
+    await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+    await wire.readMessage(MAX_HELLO_BYTES);
+    await wire.writeMessage(encodeBye(reason));
+    await wire.finish();
+    const { stderr } = await called.server.exits(0);
+    assertEquals(stderr.includes(`The CLIENT said why: ${reason}.`), shown, stderr);
+  }
+});
+
 test("a stranger that says nothing, or a byte a second, is let go", async () => {
-  await using called = await startServer(["--no-record", "--stay"]);
+  await using called = await startServer(["--no-record", "--stay", "--lang", "pt"]);
   const silent = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
   const slow = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
   const drip = setInterval(() => void slow.write(new Uint8Array(1)).catch(() => {}), 1000);
@@ -111,7 +156,8 @@ test("a stranger that says nothing, or a byte a second, is let go", async () => 
   clearInterval(drip);
   assertLess(performance.now() - startMs, 15_000);
   called.server.signal("SIGTERM");
-  await called.server.exits(0);
+  const { stderr } = await called.server.exits(0);
+  assertStringIncludes(stderr, "foi dispensado: nada chegou por mais de 5 s.");
 });
 
 test(

@@ -146,7 +146,8 @@ test("NewestFrame tells of each item that it drops, and of no other", () => {
   box.push("f");
   box.close();
   box.push("g");
-  assertEquals(dropped.length, 4);
+  assertEquals(dropped, ["A", "b", "c", "d", "f"]);
+  assertEquals(box.dropped, 5);
 });
 
 test("FrameQueue gives every item in order", async () => {

@@ -63,18 +63,21 @@ const SENTENCES: {
   answered: (m) => [m.answered("192.168.1.7", 8080)],
   hangUpHint: (m) => [m.hangUpHint],
   endedBy: (m) => PARTIES.map((party) => m.endedBy(party)),
+  complaint: (m) => PARTIES.map((party) => m.complaint(party, "what it was")),
+  lostHow: (m) => LOSSES.map((how) => m.lostHow[how]),
   lost: (m) => PARTIES.flatMap((party) => LOSSES.map((how) => m.lost(party, how))),
   nonsense: (m) => PARTIES.map((party) => m.nonsense(party, "what it was")),
   nonsenseCure: (m) => [m.nonsenseCure],
   stranger: (m) => [m.stranger("192.168.1.9", "what it was")],
   leftSilently: (m) => [m.leftSilently("192.168.1.9")],
   busyStranger: (m) => [m.busyStranger("192.168.1.9")],
-  refused: (m) => [m.refused(BUSY), m.refused("too large")],
+  refused: (m) => [m.refused(BUSY), m.refused(""), m.refused("too large")],
   summary: (m) => [m.summary(SUMMARY), m.summary({ ...SUMMARY, received: 15000 })],
   notRecorded: (m) => [m.notRecorded(SUMMARY)],
   sent: (m) => [m.sent({ seconds: 12, frames: 240, dropped: 3 })],
   status: (m) => [m.status(STATUS)],
   recordingFailed: (m) => [m.recordingFailed("video.avi", "No space left on device")],
+  noPictures: (m) => [m.noPictures({ codec: "mjpeg", width: 320, height: 240 })],
   recordingIncomplete: (m) => [m.recordingIncomplete("video.avi")],
   mended: (m) => [m.mended("video.avi")],
   notMended: (m) => [m.notMended("video.avi")],
@@ -99,8 +102,10 @@ const SENTENCES: {
   notWritable: (m) => [m.notWritable("/video.avi")],
   isFolder: (m) => [m.isFolder("/tmp")],
   cannotRecord: (m) => [m.cannotRecord("video.avi", "what it was")],
-  source: (m) =>
-    SOURCE_KINDS.flatMap((kind) => [m.source(kind, "0", ""), m.source(kind, "0", "its words")]),
+  camera: (m) =>
+    SOURCE_KINDS.flatMap((kind) => [m.camera(kind, "0", ""), m.camera(kind, "0", "its words")]),
+  input: (m) =>
+    SOURCE_KINDS.flatMap((kind) => [m.input(kind, "a", ""), m.input(kind, "a", "its words")]),
   notAllowed: (m) => [m.notAllowed("what it was")],
   failed: (m) => [m.failed("what it was")],
 };
@@ -341,6 +346,9 @@ test("installCommand() is that of the system, and a page for any other", () => {
 });
 
 /** Errors, and what their sentence must say in English and in Portuguese: the cause, then the cure. */
+const camera = (name: string): { isCamera: boolean; name: string } => ({ isCamera: true, name });
+const film = (name: string): { isCamera: boolean; name: string } => ({ isCamera: false, name });
+
 const ERRORS: readonly (readonly [Error, readonly RegExp[], readonly RegExp[]])[] = [
   [
     new ProtocolError("a message of 9 bytes is too long"),
@@ -383,39 +391,49 @@ const ERRORS: readonly (readonly [Error, readonly RegExp[], readonly RegExp[]])[
     [/gravar em a\.avi \(File name too long\)/, /--record/],
   ],
   [
-    new SourceError("missing", "/dev/video7", "/dev/video7: No such file or directory"),
-    [/\/dev\/video7 was not found/, /No such file/, /--camera.*--input.*--list-cameras/],
-    [/\/dev\/video7 não foi encontrado/, /No such file/, /--camera.*--input.*--list-cameras/],
+    new SourceError("missing", camera("/dev/video7"), "/dev/video7: No such file or directory"),
+    [/\/dev\/video7 was not found/, /No such file/, /--camera.*--list-cameras/],
+    [/\/dev\/video7 não foi encontrado/, /No such file/, /--camera.*--list-cameras/],
   ],
   [
-    new SourceError("none", "Logitech", "0: FaceTime HD Camera"),
+    new SourceError("none", camera("Logitech"), "0: FaceTime HD Camera"),
     [/no camera "Logitech"/, /0: FaceTime HD Camera/, /--list-cameras.*--input test/],
     [/Não há câmera "Logitech"/, /0: FaceTime HD Camera/, /--list-cameras.*--input test/],
   ],
   [
-    new SourceError("busy", "0", "Device or resource busy"),
+    new SourceError("busy", camera("0"), "Device or resource busy"),
     [/in use by another program/, /close that one/],
     [/em uso por outro programa/, /feche-o/],
   ],
   [
-    new SourceError("forbidden", "0"),
+    new SourceError("forbidden", camera("0")),
     [/may not be used/, /group video.*privacy settings/],
     [/não pode ser usada/, /grupo video.*configurações de privacidade/],
   ],
   [
-    new SourceError("silent", "0"),
+    new SourceError("silent", camera("0")),
     [/gives no pictures/, /privacy settings.*unplug/],
     [/não dá imagens/, /configurações de privacidade.*desconecte/],
   ],
   [
-    new SourceError("stopped", "0", "Input/output error"),
+    new SourceError("stopped", camera("0"), "Input/output error"),
     [/stopped giving pictures/, /Input\/output error/, /unplugged\?/],
     [/parou de dar imagens/, /Input\/output error/, /desconectada\?/],
   ],
   [
-    new SourceError("unreadable", "notes.txt", "Invalid data found"),
-    [/notes\.txt cannot be read/, /Invalid data found/, /--camera.*--input/],
-    [/notes\.txt não pode ser lido/, /Invalid data found/, /--camera.*--input/],
+    new SourceError("unreadable", film("notes.txt"), "Invalid data found"),
+    [/notes\.txt cannot be read/, /Invalid data found/, /check --input/],
+    [/notes\.txt não pode ser lido/, /Invalid data found/, /confira --input/],
+  ],
+  [
+    new SourceError("forbidden", film("film.avi")),
+    [/film\.avi may not be read/, /^(?!.*(camera|group video))/],
+    [/film\.avi não pode ser lido/, /^(?!.*(câmera|grupo video))/],
+  ],
+  [
+    new SourceError("silent", film("http://a/b")),
+    [/http:\/\/a\/b gives no pictures/, /^(?!.*(camera|unplug))/],
+    [/http:\/\/a\/b não dá imagens/, /^(?!.*(câmera|desconecte))/],
   ],
   [
     new Deno.errors.NotCapable("Requires run access to ffmpeg"),
@@ -448,7 +466,7 @@ test("describe(): a loss names who was lost and how", () => {
   const words: readonly (readonly [PeerLostError["how"], RegExp, RegExp])[] = [
     ["reset", /was cut/, /cortada/],
     ["cut", /middle of a frame/, /meio de um quadro/],
-    ["silence", /nothing came for 5 s/, /nada chegou por 5 s/],
+    ["silence", /nothing came for more than 5 s/, /nada chegou por mais de 5 s/],
     ["no-bye", /without a goodbye/, /sem despedida/],
   ];
   for (const [how, english, portuguese] of words) {
@@ -506,11 +524,11 @@ test("describeListen(): a name that nobody knows", () => {
   const error = assertThrows(() => Deno.listen({ hostname: "nonexistent.invalid", port: 0 }));
   assertMatch(
     describeListen(error, en, "nonexistent.invalid", 0),
-    /^The name nonexistent\.invalid is not known.*--host/,
+    /^nonexistent\.invalid is no address of this machine.*--host/,
   );
   assertMatch(
     describeListen(error, pt, "nonexistent.invalid", 0),
-    /^O nome nonexistent\.invalid não/,
+    /^nonexistent\.invalid não é um endereço desta máquina.*--host/,
   );
 });
 

@@ -302,7 +302,7 @@ test("options: an option without its value is named", () => {
           args.join(" "),
         );
       }
-      assertStringIncludes(refusal(program, [`--${name}=`]), `--${name}`);
+      assertStringIncludes(refusal(program, [`--${name}=`]), `--${name} needs a value`);
     }
   }
 });
@@ -310,7 +310,7 @@ test("options: an option without its value is named", () => {
 test("options: an option whose value is empty, as from a variable that is not set, is named", () => {
   for (const program of PROGRAMS) {
     assertStringIncludes(refusal(program, ["--host", ""]), "--host needs a value");
-    assertStringIncludes(refusal(program, ["--host="]), "--host");
+    assertStringIncludes(refusal(program, ["--host="]), "--host needs a value");
   }
 });
 
@@ -333,6 +333,16 @@ test("options: a switch that begins with no- takes no value, nor gives one to an
   }
   assertStringIncludes(refusal("client", ["--no-mirror=no"]), "--no-mirror=no");
   assertStringIncludes(refusal("client", ["--no-input=x"]), "--no-input=x");
+});
+
+test("options: a switch that is given a value is refused", () => {
+  for (const word of ["--stay=maybe", "--quiet=yes", "--help=false", "--stay="]) {
+    assertStringIncludes(refusal("server", [word]), `There is no option ${word}`);
+  }
+  for (const value of ["false", "true"]) {
+    assertStringIncludes(refusal("server", ["--stay", value]), `"${value}" belongs to no option`);
+  }
+  assertEquals(client("--camera", "true").from, { camera: "true" });
 });
 
 test("options: stray words are refused, before and behind --", () => {

@@ -320,6 +320,7 @@ test("call: h264 frames that need one that never came are not given, but acknowl
     assertEquals((await readFrame(call.receiver)).sequence, given);
   }
   assertEquals(await call.receiver.read(), { reason: "fim" });
+  assertEquals(call.receiver.lost, 5, "0, 3, 4, 5 and 8");
   let acknowledged: number | undefined;
   while (acknowledged !== 10) acknowledged = (await call.far.readMessage())[4];
 });
@@ -330,6 +331,7 @@ test("call: raw frames are given whatever is missing between them", async () => 
     call.far.put(video(sequence));
     assertEquals((await readFrame(call.receiver)).sequence, sequence);
   }
+  assertEquals(call.receiver.lost, 4, "4, 6, 7 and 8");
 });
 
 test("call: a bye is a hang-up with its reason, fit to be shown", async () => {

@@ -10,11 +10,12 @@ import {
   assertRejects,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { nowUs, within } from "../lib/clock.ts";
+import { nowUs, pause, within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
 import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
 import type { WireMode } from "../lib/receiver.ts";
 import { openSender, type Sender } from "../lib/sender.ts";
+import { FAREWELL_MS, SILENCE_MS } from "../lib/wire.ts";
 import { bytes, framed, helloWith, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
 import { Random } from "./random.ts";
@@ -287,15 +288,29 @@ test("call: a server that takes the connection and never answers is lost in 5 s"
   assert(pair.near.closed);
 });
 
-test("call: a hang-up before the answer closes the connection and is thrown as it was said", async () => {
+test("call: a hang-up before the answer waits for it, takes its leave and is thrown as it was said", async () => {
   using pair = openPair();
   const hangUp = new AbortController();
   const opening = open(pair, "call", SMALL, hangUp.signal);
   opening.catch(() => {}); // Its failure is seen below.
   assertEquals(await pair.far.readMessage(), HELLO);
   hangUp.abort(new Error("hung up"));
-  assert(pair.near.closed);
+  pair.far.put(YES);
+  assertEquals(await pair.far.readRest(), bye("hung up"));
+  await pair.far.closeWrite();
   await assertRejects(() => opening, Error, "hung up");
+  assert(pair.near.closed);
+});
+
+test("call: a hang-up before an answer that never comes lets go after a second", async () => {
+  using pair = openPair();
+  const hangUp = new AbortController();
+  const opening = open(pair, "call", SMALL, hangUp.signal);
+  opening.catch(() => {}); // Its failure is seen below.
+  assertEquals(await pair.far.readMessage(), HELLO);
+  hangUp.abort(new Error("hung up"));
+  await assertRejects(() => opening, Error, "hung up");
+  assert(pair.near.closed);
   assertEquals(await pair.far.readRest(), bytes());
 });
 
@@ -452,7 +467,31 @@ test("call: hanging up in the middle of a frame finishes it; the bye comes behin
   await hungUp;
 });
 
-test("call: hanging up in a frame that never leaves lets go in a second, without a bye inside it", async () => {
+test("call: hanging up waits for a frame that a slow link has taken, and for those who still read it", async () => {
+  await using call = await openCall();
+  const before = call.near.writtenBytes;
+  call.near.habits.room = 100;
+  call.sender.push(frame(0));
+  await call.near.written(before + 100);
+  const hungUp = call.sender.hangUp("enough");
+  // Longer than the other end is waited for where nothing is under way.
+  for (const room of [200, 300]) {
+    await pause(FAREWELL_MS * 0.8);
+    assertFalse(call.near.closed);
+    call.near.habits.room = room;
+    call.near.makeRoom();
+    call.near.habits.room = room;
+  }
+  call.near.makeRoom();
+  assertEquals(await call.far.readRest(), concat([framed(video(0)), bye("enough")]));
+  await pause(FAREWELL_MS * 1.3);
+  assertFalse(call.near.closed);
+  await call.far.closeWrite();
+  await hungUp;
+  assertEquals(call.near.ends, ["closeWrite", "close"]);
+});
+
+test("call: hanging up in a frame that never leaves lets go in seconds, without a bye inside it", async () => {
   await using call = await openCall();
   const before = call.near.writtenBytes;
   call.near.habits.room = 100;
@@ -460,7 +499,7 @@ test("call: hanging up in a frame that never leaves lets go in a second, without
   await call.near.written(before + 100);
   const start = performance.now();
   await call.sender.hangUp("enough");
-  assertLess(performance.now() - start, 2000);
+  assertLess(performance.now() - start, 2 * SILENCE_MS);
   assert(call.near.closed);
   assertEquals(await call.far.readRest(), framed(video(0)).subarray(0, 100));
 });

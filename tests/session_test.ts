@@ -208,7 +208,7 @@ test("decodeHello() refuses another version and names both", () => {
   assertThrows(
     () => decodeHello(helloJson({ version: undefined })),
     ProtocolError,
-    "the peer speaks version undefined, this program version 1",
+    "the peer speaks version (none), this program version 1",
   );
 });
 
@@ -286,7 +286,7 @@ test("decodeHello() refuses a codec it does not know and names those it does", (
       ["", '""'],
       [1, "1"],
       [null, "null"],
-      [undefined, "undefined"],
+      [undefined, "(none)"],
       [["raw"], '["raw"]'],
       ["toString", '"toString"'],
     ] as const

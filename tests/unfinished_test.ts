@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { isUnfinished } from "../lib/unfinished.ts";
+import { Recorder } from "../lib/recorder.ts";
+import { findUnfinished, isUnfinished } from "../lib/unfinished.ts";
+import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import { temporaryFolder } from "./harness.ts";
+import { numberedFrame } from "./numbered.ts";
+import { until } from "./screen.ts";
 import { test } from "./strict.ts";
 
 /** A part of an AVI: where it begins, and its name, size and kind. */
@@ -51,4 +55,28 @@ test("isUnfinished(): what is empty, cut or no file at all is not one", async ()
     assert(!await isUnfinished(path), text);
   }
   assert(!await isUnfinished(folder.path));
+});
+
+test("findUnfinished(): all of that name, whichever of them are missing, and no other file", async () => {
+  await using folder = await temporaryFolder();
+  const names = ["video.avi", "video-3.avi", "video-12.avi", "other.avi", "video-x.avi", "video-3"];
+  for (const name of names) await writeParts(`${folder.path}/${name}`, [[0, "AVI ", 0]]);
+  const found = await findUnfinished(`${folder.path}/video.avi`);
+  assertEquals(
+    found,
+    ["video-12.avi", "video-3.avi", "video.avi"].map((name) => `${folder.path}/${name}`),
+  );
+  await Deno.remove(`${folder.path}/video.avi`);
+  assertEquals((await findUnfinished(`${folder.path}/video.avi`)).length, 2);
+  assertEquals(await findUnfinished(`${folder.path}/none/video.avi`), []);
+});
+
+test("findUnfinished(): what is being recorded to is not among them", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/video.avi`;
+  const recorder = new Recorder({ path, format: DEFAULT_FORMAT, fps: 20, stamps: "capture" });
+  for (let number = 0; number < 10; number++) recorder.push(numberedFrame(number, DEFAULT_FORMAT));
+  await until("a file without an end", async () => await isUnfinished(path) ? true : undefined);
+  assertEquals(await findUnfinished(path), []);
+  await recorder.close();
 });

@@ -5,6 +5,7 @@ import { PeerLostError, ProtocolError } from "../lib/errors.ts";
 import { Wire, type WireOptions } from "../lib/wire.ts";
 import { bytes, framed, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
+import { until } from "./screen.ts";
 import { test } from "./strict.ts";
 
 /** Half a second: two looks at the silence. */
@@ -285,6 +286,24 @@ test("where nothing is expected silence is no loss, but inside a message it is",
   assertFalse(idle.near.closed);
   idle.far.put(framed(text("a")));
   assertEquals(await reading, text("a"));
+});
+
+test("patience begins anew, once, where the way was seen to be open", async () => {
+  using open = openWire(SOON);
+  using other = openWire(SOON);
+  const reading = open.wire.readMessage(1);
+  reading.catch(() => {}); // Its failure is seen below.
+  const begun = (): Promise<true> =>
+    until("a silence that has begun", () => open.wire.quietMs > 0 ? true : undefined);
+  await begun();
+  open.wire.reassure();
+  assertEquals(open.wire.quietMs, 0);
+  assertEquals(await loss(() => other.wire.readMessage(1)), "silence");
+  assertFalse(open.near.closed);
+  await begun();
+  open.wire.reassure();
+  assertGreater(open.wire.quietMs, 0);
+  assertEquals(await loss(() => reading), "silence");
 });
 
 test("patience is renewed by every message", async () => {
