@@ -304,9 +304,11 @@ export class Recorder implements Sink {
     const end = await within(drained, FINISH_MS) ?? await this.#child.stop();
     await this.#feeding;
     this.#held.close();
+    const earlier = this.#failure;
     if (end.code !== 0) this.#failure ??= failureOf(end);
-    if (await this.isEmpty()) {
-      this.#failure = NO_PICTURES;
+    // One that was killed, or had no room to write, says nothing of the pictures.
+    const hindered = earlier !== undefined || end.signalled || SYSTEM.test(this.#failure ?? "");
+    if (!hindered && await this.isEmpty()) {
       return { frames: 0, seconds: 0, lost: this.#pushed, failure: NO_PICTURES };
     }
     const frames = this.#format.codec === "raw" ? this.#written : this.#countedFrames(end);
@@ -378,9 +380,12 @@ function isStats(line: string): boolean {
   return line.startsWith("frame=");
 }
 
+/** What ffmpeg says where the system does not let it write. */
+const SYSTEM = /No space left|Permission denied|Input\/output error/;
+
 function failureOf({ code, lastLines }: ChildEnd): string {
   const words = lastLines.filter((line) => !isStats(line));
   // The cause comes first, and what followed from it last.
-  return words.find((line) => /No space left|Permission denied|Input\/output error/.test(line)) ??
-    words.at(-1) ?? `ffmpeg ended with status ${code}`;
+  return words.find((line) => SYSTEM.test(line)) ?? words.at(-1) ??
+    `ffmpeg ended with status ${code}`;
 }
