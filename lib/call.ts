@@ -276,10 +276,7 @@ class AnsweredCall {
     const { end, recording } = await this.#have();
     log.status("");
     const nothing = recording?.failure === NO_PICTURES || this.#received === 0 && this.#lost() > 0;
-    if (nothing) {
-      this.#recordingProblem = messages.noPictures(this.#offer.format);
-      if (recording) await Deno.remove(this.#recorder!.path).catch(() => {});
-    }
+    if (nothing && recording) await Deno.remove(this.#recorder!.path).catch(() => {});
     if (recording && this.#recorder && !nothing) {
       const { frames, seconds, failure } = recording;
       const file = this.#recorder.path;
@@ -301,16 +298,18 @@ class AnsweredCall {
       const lost = this.#lost(recording?.lost);
       log.say(messages.notRecorded({ seconds, received: this.#received, lost }));
     }
-    if (this.#recordingProblem) log.error(this.#recordingProblem);
+    // That there is nothing to record is the caller's failure, not the recording's.
+    const problem = nothing ? messages.noPictures(this.#offer.format) : this.#recordingProblem;
+    if (problem) log.error(problem);
     if (end.kind === "hang-up") {
       if (end.by === "CLIENT") sayComplaint(end, this.#around);
       log.say(messages.endedBy(end.by));
-      return this.#recordingProblem ? EXIT.failed : EXIT.ok;
+      return problem ? EXIT.failed : EXIT.ok;
     }
     const sentence = describe(end.error, messages, system, "CLIENT");
     if (end.error instanceof PeerLostError) log.lost(sentence);
     else log.error(sentence);
-    return end.error instanceof PeerLostError && !this.#recordingProblem ? EXIT.lost : EXIT.failed;
+    return end.error instanceof PeerLostError && !problem ? EXIT.lost : EXIT.failed;
   }
 
   async #have(): Promise<{ end: End; recording: Recording | undefined }> {

@@ -87,17 +87,13 @@ export function displayEnd(end: ChildEnd): DisplayEnd | { kind: "gone"; detail: 
 
 /** Whether windows can be opened: ffplay, which has nothing to show and so shows nothing, says so. */
 async function isScreenThere(driver: string | undefined): Promise<boolean> {
-  const args = [
-    "-hide_banner",
-    "-loglevel",
-    "error",
-    "-f",
-    "rawvideo",
-    "-i",
-    "file:/dev/null/none",
-  ];
-  const { text } = await readCommand("ffplay", args, SCREEN_MS, variables(driver));
-  return !/SDL|display/i.test(text);
+  const args = ["-loglevel", "error", "-f", "rawvideo", "-i", "file:/dev/null/none"];
+  try {
+    const { text } = await readCommand("ffplay", args, SCREEN_MS, variables(driver));
+    return !/SDL|display/i.test(text);
+  } catch {
+    return false;
+  }
 }
 
 /** What such an end means, the screen looked at where that decides. */

@@ -414,15 +414,17 @@ function parse(program: Program, args: readonly string[], system: Language): Wor
   const names = (withValue: boolean): string[] =>
     options.filter(({ value }) => (value !== undefined) === withValue).map(({ name }) => name);
   const given = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
-  const switches = names(false);
-  // A switch takes no value: `--no-record=x` would be read as `--record x`, and any other as on.
-  const unknown = given.filter((word, at) =>
-    switches.includes(/^--([^=]+)=/.exec(word)?.[1] ?? "") || /^--no-[^=]*=/.test(word) ||
-    /^(true|false)$/.test(word) && switches.includes(given[at - 1]?.slice(2) ?? "")
-  );
+  const isOne = (word: string | undefined, of: readonly string[]): boolean =>
+    word !== undefined && word.startsWith("--") && of.includes(word.slice(2));
+  // A switch takes no value: it would be read as on, and `--no-record=x` as `--record x`.
+  const unknown = given.filter((word, at) => {
+    const [name, value] = word.split("=", 2);
+    if (value !== undefined) return isOne(name, names(false)) || name!.startsWith("--no-");
+    return /^(true|false)$/.test(word) && isOne(given[at - 1], names(false));
+  });
   const parsed = parseArgs([...args], {
     string: names(true),
-    boolean: switches,
+    boolean: names(false),
     alias: { help: "h" },
     unknown: (word: string): boolean => {
       unknown.push(word);
@@ -435,11 +437,10 @@ function parse(program: Program, args: readonly string[], system: Language): Wor
   const words = new Words(parsed, language);
   words.oneOf("lang", ["pt", "en"]);
   // What stands behind "--" is no option of ours either.
-  const empty = given.find((word, at) =>
-    given[at + 1] === "" && word.startsWith("--") ||
-    names(true).includes(/^--(.+)=$/.exec(word)?.[1] ?? "")
+  const empty = given.map((word) => word.replace(/=$/, "")).find((name, at) =>
+    name.startsWith("--") && given[at + 1] === "" || name !== given[at] && isOne(name, names(true))
   );
-  if (empty !== undefined) throw words.wrong(words.messages.usage.missing(empty.replace("=", "")));
+  if (empty !== undefined) throw words.wrong(words.messages.usage.missing(empty));
   const [first] = [...unknown, ...(parsed["_"] as unknown[]).map(String)];
   if (first !== undefined) {
     const { usage } = words.messages;

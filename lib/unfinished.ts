@@ -43,7 +43,7 @@ export async function findUnfinished(wanted: string): Promise<string[]> {
 
 /** Which of the recordings of this name a file is, if it is one. */
 function recordingNumber(wanted: string, name: string): number | undefined {
-  const [, digits] = /-(\d{1,9})(?:\.[^.]*)?$/.exec(name) ?? [];
+  const [, digits = "1"] = /-([1-9]\d{0,8})(?:\.[^.]*)?$/.exec(name) ?? [];
   return [1, Number(digits)].find((number) => numberedPath(wanted, number) === name);
 }
 
