@@ -17,7 +17,7 @@ export interface Ffmpeg {
 }
 
 /** The oldest ffmpeg that is tried: what was released since 2018. Chamada is tested with 5.1. */
-export const LEAST_VERSION = "4.0";
+const LEAST_VERSION = "4.0";
 
 /** How long it may take to answer, in milliseconds. */
 const ANSWER_MS = 5000;

@@ -22,7 +22,7 @@ import {
 } from "./frame.ts";
 
 /** The version of these messages. A peer of another version is refused with both versions named. */
-export const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 1;
 
 /** The most bytes a hello may take, a bye too. */
 export const MAX_HELLO_BYTES = 65536;
