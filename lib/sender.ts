@@ -204,10 +204,13 @@ class WireSender implements Sender {
 
   hangUp(reason: string): Promise<void> {
     return this.#hangingUp ??= (async (): Promise<void> => {
+      // What is under way on a slow link arrives in its own time, unless the other end has ended the call already. A silence
+      // that has begun goes on where it was.
+      const patienceMs = this.#over
+        ? FAREWELL_MS
+        : Math.max(SILENCE_MS - this.#wire.quietMs, FAREWELL_MS);
       this.#over = true;
       this.#waiting.close();
-      // What is under way on a slow link arrives in its own time. A silence that has begun goes on where it was.
-      const patienceMs = Math.max(SILENCE_MS - this.#wire.quietMs, FAREWELL_MS);
       let [before, stillMs] = [this.#wire.sentBytes, 0];
       const watching = setInterval(() => {
         stillMs = this.#wire.sentBytes === before ? stillMs + LOOK_MS : 0;
