@@ -24,13 +24,12 @@ const LEAST_PART = 0.95;
 
 /** The unfinished ones among the recordings of this name, `video.avi`, `video-2.avi`, …, that nobody is recording to. */
 export async function findUnfinished(wanted: string): Promise<string[]> {
-  const [, folder, name] = /^(.*[/\\])?([^/\\]*)$/s.exec(wanted)!;
+  const [, folder = "", name = ""] = /^(.*[/\\])?([^/\\]*)$/s.exec(wanted)!;
   const found: string[] = [];
   try {
     for await (const entry of Deno.readDir(folder || ".")) {
-      const number = recordingNumber(name!, entry.name);
-      if (number === undefined) continue;
-      const path = numberedPath(wanted, number);
+      if (!isOneOf(name, entry.name)) continue;
+      const path = `${folder}${entry.name}`;
       // One that cannot be read is none of ours.
       const unfinished = await isUnfinished(path).catch(() => false);
       if (unfinished && !await isHeld(path).catch(() => true)) found.push(path);
@@ -41,10 +40,10 @@ export async function findUnfinished(wanted: string): Promise<string[]> {
   return found.sort();
 }
 
-/** Which of the recordings of this name a file is, if it is one. */
-function recordingNumber(wanted: string, name: string): number | undefined {
+/** Whether a file is, by its name, one of the recordings of a name. */
+function isOneOf(wanted: string, name: string): boolean {
   const [, digits = "1"] = /-([1-9]\d{0,8})(?:\.[^.]*)?$/.exec(name) ?? [];
-  return [1, Number(digits)].find((number) => numberedPath(wanted, number) === name);
+  return name === wanted || name === numberedPath(wanted, Number(digits));
 }
 
 /**
