@@ -1,6 +1,12 @@
 /** Whole calls between the two programs, or one of them and a peer of a few lines, looked at from outside. */
 
-import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertLessOrEqual,
+  assertStringIncludes,
+} from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
 import { Wire } from "../lib/wire.ts";
@@ -11,9 +17,9 @@ import {
   startClient,
   startServer,
   temporaryFolder,
+  until,
 } from "./harness.ts";
 import { numberedFrame, readPictures, writeNumbers } from "./numbered.ts";
-import { until } from "./screen.ts";
 import { test } from "./strict.ts";
 
 /** A peer of a few lines that speaks `plain`. */
@@ -158,6 +164,8 @@ test("--duration sends exactly that long", async () => {
   const { stdout } = await client.exits(0);
   const [, sent, dropped] = /(\d+) frames, (\d+) dropped/.exec(stdout)?.map(Number) ?? [];
   assertEquals(sent! + dropped!, 45);
+  // What a busy machine may cost before the first ack has come.
+  assertLess(dropped!, 5);
   assertStringIncludes((await called.server.exits(0)).stdout, `${sent} frames, ${dropped} lost`);
 });
 

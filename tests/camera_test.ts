@@ -209,7 +209,7 @@ test("output arguments: a picture whose pixels are not square has the shape in w
     args: [
       ...["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i"],
       `color=size=640x480:duration=0.05,format=yuv444p,geq=${disc},scale=320:480,setsar=2/1`,
-      ...[...outputArguments(DEFAULT_FORMAT, { mirror: false, live: false })],
+      ...outputArguments(DEFAULT_FORMAT, { mirror: false, live: false }),
     ],
     stdin: "null",
     stderr: "inherit",

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
-import { probe, startClient, startServer, temporaryFolder } from "./harness.ts";
+import { probe, startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { readNumbers, readPictures, writeNumbers } from "./numbered.ts";
-import { Screen, until } from "./screen.ts";
+import { Screen } from "./screen.ts";
 import { test } from "./strict.ts";
 
 const FRAMES = 100;

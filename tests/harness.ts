@@ -286,3 +286,17 @@ export async function residentBytes(pid: number): Promise<number> {
   if (kilobytes === undefined) throw new Error(`Cannot read the memory of process ${pid}`);
   return Number(kilobytes) * 1024;
 }
+
+/** Looks again and again until there is something, for 30 s. */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | Promise<T | undefined>,
+): Promise<T> {
+  const endMs = performance.now() + 30_000;
+  while (performance.now() < endMs) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`Cannot find ${what}: it did not come in 30 s`);
+}

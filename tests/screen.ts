@@ -3,6 +3,7 @@
  * and xdotool for what a person does with keyboard and mouse.
  */
 
+import { until } from "./harness.ts";
 import { readPicture, type Size } from "./numbered.ts";
 
 /** Bytes a pixel takes in Xvfb's file at depth 24: blue, green, red and one unused. */
@@ -140,18 +141,4 @@ export class Screen implements AsyncDisposable {
     await this.#server.status;
     await Deno.remove(this.#folder, { recursive: true });
   }
-}
-
-/** Looks again and again until there is something, for 30 s. */
-export async function until<T>(
-  what: string,
-  look: () => T | undefined | Promise<T | undefined>,
-): Promise<T> {
-  const endMs = performance.now() + 30_000;
-  while (performance.now() < endMs) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`Cannot find ${what}: it did not come in 30 s`);
 }

@@ -4,9 +4,9 @@ import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/ass
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
 import { Wire } from "../lib/wire.ts";
-import { startClient, startServer, temporaryFolder } from "./harness.ts";
+import { startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { numberedFrame, writeNumbers } from "./numbered.ts";
-import { Screen, until } from "./screen.ts";
+import { Screen } from "./screen.ts";
 import { test } from "./strict.ts";
 
 const RECEIVING = "RECEBENDO VIDEO (CLIENTE)";

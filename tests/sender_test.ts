@@ -288,13 +288,19 @@ test("call: a server that takes the connection and never answers is lost in 5 s"
   assert(pair.near.closed);
 });
 
-test("call: a hang-up before the answer waits for it, takes its leave and is thrown as it was said", async () => {
-  using pair = openPair();
+/** Opens a call and hangs up when the hello was read and nothing answered. How that ends is for the tests. */
+async function hangUpUnanswered(pair: FakePair): Promise<{ readonly opening: Promise<Sender> }> {
   const hangUp = new AbortController();
   const opening = open(pair, "call", SMALL, hangUp.signal);
-  opening.catch(() => {}); // Its failure is seen below.
+  opening.catch(() => {}); // Its failure is seen by the tests.
   assertEquals(await pair.far.readMessage(), HELLO);
   hangUp.abort(new Error("hung up"));
+  return { opening };
+}
+
+test("call: a hang-up before the answer waits for it, takes its leave and is thrown as it was said", async () => {
+  using pair = openPair();
+  const { opening } = await hangUpUnanswered(pair);
   pair.far.put(YES);
   assertEquals(await pair.far.readRest(), bye("hung up"));
   await pair.far.closeWrite();
@@ -304,11 +310,7 @@ test("call: a hang-up before the answer waits for it, takes its leave and is thr
 
 test("call: a hang-up before an answer that never comes lets go after a second", async () => {
   using pair = openPair();
-  const hangUp = new AbortController();
-  const opening = open(pair, "call", SMALL, hangUp.signal);
-  opening.catch(() => {}); // Its failure is seen below.
-  assertEquals(await pair.far.readMessage(), HELLO);
-  hangUp.abort(new Error("hung up"));
+  const { opening } = await hangUpUnanswered(pair);
   await assertRejects(() => opening, Error, "hung up");
   assert(pair.near.closed);
   assertEquals(await pair.far.readRest(), bytes());

@@ -8,8 +8,8 @@ import {
   startClient,
   startServer,
   temporaryFolder,
+  until,
 } from "./harness.ts";
-import { until } from "./screen.ts";
 import { test } from "./strict.ts";
 
 /** `script`, of util-linux, opens a pseudo-terminal and runs a command on it; what it is fed is typed there. */

@@ -2,9 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { Recorder } from "../lib/recorder.ts";
 import { findUnfinished, isUnfinished } from "../lib/unfinished.ts";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
-import { temporaryFolder } from "./harness.ts";
+import { temporaryFolder, until } from "./harness.ts";
 import { numberedFrame } from "./numbered.ts";
-import { until } from "./screen.ts";
 import { test } from "./strict.ts";
 
 /** A part of an AVI: where it begins, and its name, size and kind. */

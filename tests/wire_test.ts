@@ -5,7 +5,7 @@ import { PeerLostError, ProtocolError } from "../lib/errors.ts";
 import { Wire, type WireOptions } from "../lib/wire.ts";
 import { bytes, framed, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
-import { until } from "./screen.ts";
+import { until } from "./harness.ts";
 import { test } from "./strict.ts";
 
 /** Half a second: two looks at the silence. */
