@@ -221,9 +221,9 @@ test("docs: every task is in develop.md", async () => {
   assertEquals(tasks.filter((task) => !pieces.includes(`deno task ${task}`)), []);
 });
 
-test("docs: README.pt.md has the headings, the options, the commands and the links of README.md", async () => {
+test("docs: each page in Portuguese has the headings, the options, the commands and the links of the English one", async () => {
   const shape = async (path: string): Promise<Record<string, readonly string[]>> => {
-    const text = (await read(path)).replaceAll(/README(\.pt)?\.md/g, "README");
+    const text = (await read(path)).replaceAll(/([\w-]+?)(\.pt)?\.md/g, "$1");
     return {
       headings: [...text.matchAll(/^#+ /gm)].map(([level]) => level),
       rows: [...text.matchAll(/^\| *(`--[\w-]+)?/gm)].map(([, option]) => option ?? ""),
@@ -235,7 +235,11 @@ test("docs: README.pt.md has the headings, the options, the commands and the lin
       ),
     };
   };
-  assertEquals(await shape(READMES.pt), await shape(READMES.en));
+  const translated = DOCUMENTS.filter((path) => path.endsWith(".pt.md"));
+  assert(translated.length > 1, `only ${translated} were found`);
+  for (const path of translated) {
+    assertEquals(await shape(path), await shape(path.replace(".pt.md", ".md")), path);
+  }
 });
 
 /** Headings as links name them. */
