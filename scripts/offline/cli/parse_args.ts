@@ -1,19 +1,17 @@
 /**
- * Stand-in for `@std/cli/parse-args` on a network without JSR, built on `node:util`'s `parseArgs`,
- * which cuts the arguments into tokens; what the tokens mean is decided here, as std does.
+ * Stand-in for `@std/cli/parse-args` on a network without JSR: our own reading of a command line, with
+ * the results of `@std/cli` 1.0.32, oddities included.
  *
- * Supported, and held to std's behaviour by `tests/std_contract_test.ts`:
+ * Supported, and held to `tests/data/parse_args.jsonl` by `tests/std_contract_test.ts`:
  *
  * - `string`, `boolean`, `alias`, `default` and `unknown`, with names that hold no dot;
- * - `--name=value`, `--name value`, `-n`, `-n value`, several switches in one (`-nq`), `--`.
+ * - `--name=value`, `--name value`, `-n value`, `-n=value`, `-n5`, several letters in one (`-nq`), `--`.
  *
- * Not supported: `collect`, `negatable`, `stopEarly`, `"--": true`, nested names (`--a.b`), and a
- * value glued to a letter (`-n5`, `-n=5`). Code of this project must do without them.
+ * Not supported: `collect`, `negatable`, `stopEarly`, `"--": true`, nested names (`--a.b`), and other
+ * values glued to a letter (`-n/tmp`). Code of this project does without them.
  *
  * @module
  */
-
-import { parseArgs as tokenize } from "node:util";
 
 /** The part of std's options that is supported here. */
 export interface ParseOptions {
@@ -32,10 +30,15 @@ export interface ParseOptions {
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-/** What was given: a value for each option, and the rest under `_`. */
+/** The result: a value for each option, and the rest under `_`. */
 export type Args = Record<string, unknown> & { _: (string | number)[] };
 
-/** Reads command-line arguments. Throws nothing: what is wrong reaches `unknown`. */
+/** `--name`, `--name=value`. */
+const LONG = /^--(.+?)(?:=(.*))?$/s;
+/** `-n`, `-nq`, `-n=value`, `-n5`; a lone `-` is no option. */
+const LETTERS = /^-([^-][^=\d]*)(?:=(.*)|(\d.*))?$/s;
+
+/** Reads command-line arguments. Throws nothing: `unknown` is told of what is wrong. */
 export function parseArgs(args: string[], options: ParseOptions = {}): Args {
   const { string = [], boolean = [], alias = {}, unknown = () => true } = options;
   const names = namesOf(alias);
@@ -53,38 +56,40 @@ export function parseArgs(args: string[], options: ParseOptions = {}): Args {
     put(key, typeof value === "string" && !strings.has(key) ? numeric(value) : value);
   };
 
-  const { tokens } = tokenize({ args, strict: false, allowPositionals: true, tokens: true });
-  let afterTerminator = false;
-  for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i]!;
-    if (token.kind === "option-terminator") {
-      afterTerminator = true;
-    } else if (token.kind === "positional") {
-      if (afterTerminator) result._.push(token.value);
-      else if (unknown(token.value) !== false) {
-        result._.push(strings.has("_") ? token.value : numeric(token.value));
-      }
-    } else {
-      const arg = args[token.index]!;
-      const { key, value } = longForm(token.name, token.value);
-      const next = tokens[i + 1];
-      // A lone "-" is a value to a letter, but not to a name.
-      const follower = next?.kind === "positional" && !(next.value === "-" && arg.startsWith("--"))
-        ? next.value
-        : "";
-      if (value !== undefined) {
-        set(arg, key, booleans.has(key) ? value !== "false" : value);
-      } else if (booleans.has(key) && (follower === "true" || follower === "false")) {
-        set(arg, key, follower === "true");
-        i++;
-      } else if (!booleans.has(key) && follower !== "") {
-        set(arg, key, follower);
-        i++;
-      } else {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  for (let at = 0; at < end; at++) {
+    const arg = args[at]!;
+    // Gives an option the next word, where that can be its value.
+    const setAlone = (key: string, canBeValue: (next: string) => boolean) => {
+      const next = at + 1 < end ? args[at + 1]! : "";
+      const isValue = booleans.has(key) ? /^(true|false)$/.test(next) : canBeValue(next);
+      if (next === "" || !isValue) {
         set(arg, key, strings.has(key) ? "" : true);
+      } else {
+        at++;
+        set(arg, key, booleans.has(key) ? next === "true" : next);
       }
+    };
+    const [, name, value] = LONG.exec(arg) ?? [];
+    const [, letters, ...glued] = LETTERS.exec(arg) ?? [];
+    if (name !== undefined && value !== undefined) {
+      // `--no-record=x` gives its value to `record`, and "false" alone turns a switch off.
+      const key = name.replace(/^no-(?=.)/, "");
+      set(arg, key, booleans.has(key) ? value !== "false" : value);
+    } else if (name !== undefined) {
+      setAlone(name, (next) => !next.startsWith("-"));
+    } else if (letters !== undefined) {
+      const key = letters.at(-1)!;
+      for (const letter of letters.slice(0, -1)) set(arg, letter, strings.has(letter) ? "" : true);
+      // Behind a letter, unlike a name, "-" and "---" are values.
+      const given = glued.find((one) => one !== undefined);
+      if (given !== undefined) set(arg, key, given);
+      else setAlone(key, (next) => !/^--?[^-]/.test(next));
+    } else if (unknown(arg) !== false) {
+      result._.push(strings.has("_") ? arg : numeric(arg));
     }
   }
+  result._.push(...args.slice(end + 1));
 
   for (const [key, value] of Object.entries(options.default ?? {})) {
     if (!Object.hasOwn(result, key)) put(key, value);
@@ -105,15 +110,6 @@ function namesOf(
     for (const name of group) groups.set(name, group);
   }
   return (key) => groups.get(key) ?? [key];
-}
-
-/** The name and the value std would see, two oddities of its own included. */
-function longForm(name: string, value: string | undefined): { key: string; value?: string } {
-  if (value === undefined) return { key: name };
-  // `--fps=` is an option named `fps=`, which nobody has declared.
-  if (value === "") return { key: `${name}=` };
-  // `--no-record=x` gives a value to `record`, not to `no-record`.
-  return { key: name.replace(/^no-(?=.)/, ""), value };
 }
 
 /** A number where the text is one: std does so with everything not declared a string. */
