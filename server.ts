@@ -10,10 +10,13 @@ import { parseServerOptions, type ServerOptions } from "./lib/options.ts";
 import { commandOf, runProgram } from "./lib/program.ts";
 import { checkFolder, checkRecorder } from "./lib/recorder.ts";
 
-/** As many callers may wait to be accepted, as in the report. */
-const BACKLOG = 5;
+/** As many callers may wait to be accepted. With the report's 5, a few strangers shut the door. */
+const BACKLOG = 128;
 
-/** How long nobody is accepted after that failed, in milliseconds. */
+/** The system's names for having no room for another connection: only time helps there. */
+const OUT_OF: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
+
+/** The pause after the system had no room, in milliseconds. */
 const ACCEPT_AGAIN_MS = 50;
 
 const WILDCARDS: readonly (string | undefined)[] = ["0.0.0.0", "::"];
@@ -51,7 +54,10 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   return await answerCalls(accept(listener), options, around);
 }
 
-async function* accept(listener: Deno.TcpListener): AsyncGenerator<Caller, void, undefined> {
+/** The callers of a listener, until it is closed. A caller that is gone already costs no time. */
+export async function* accept(
+  listener: Pick<Deno.TcpListener, "accept">,
+): AsyncGenerator<Caller, void, undefined> {
   while (true) {
     let connection: Deno.TcpConn | undefined;
     try {
@@ -66,8 +72,8 @@ async function* accept(listener: Deno.TcpListener): AsyncGenerator<Caller, void,
         return;
       }
       connection?.close();
-      // A caller that left before it was answered, or no room for another one: neither is the end of the others.
-      await pause(ACCEPT_AGAIN_MS);
+      // A caller that is gone fails alone. A pause for each would let strangers hold up all others.
+      if (OUT_OF.includes((error as { code?: unknown }).code)) await pause(ACCEPT_AGAIN_MS);
     }
   }
 }

@@ -1,6 +1,13 @@
 /** Nonsense from strangers, and many callers, seen from outside: nothing of it may touch a running call. */
 
-import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { createConnection, type Socket } from "node:net";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import {
   encodeAck,
@@ -12,6 +19,7 @@ import {
   MAX_HELLO_BYTES,
 } from "../lib/session.ts";
 import { Wire } from "../lib/wire.ts";
+import { accept } from "../server.ts";
 import { probe, residentBytes, startClient, startServer, temporaryFolder } from "./harness.ts";
 import { readNumbers, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
@@ -184,6 +192,46 @@ test(
   { ignore: Deno.build.os !== "linux" },
 );
 
+test(
+  "a hundred connections that were reset while the server slept hold nobody up",
+  async () => {
+    await using called = await startServer(["--no-record", "--stay"]);
+    called.server.signal("SIGSTOP");
+    // All of them find room before they are accepted, and fail when they are.
+    const strangers = await Promise.all(Array.from({ length: 100 }, () => connected(called.port)));
+    for (const stranger of strangers) stranger.resetAndDestroy();
+    const caller = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+    const wire = new Wire(caller, { silenceMs: 30_000 });
+    await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+    const startMs = performance.now();
+    called.server.signal("SIGCONT");
+    await wire.readMessage(MAX_HELLO_BYTES);
+    // Half of what a pause for each of them would take.
+    assertLess(performance.now() - startMs, 100 * 50 / 2);
+    wire.close();
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
+
+test("accepting pauses where the system has no room, and for no other failure", async () => {
+  const failures = (code: string, count: number): Error[] =>
+    Array.from({ length: count }, () => Object.assign(new Error(code), { code }));
+  const closed = new Deno.errors.BadResource("Closed");
+  const tookMs = async (errors: readonly Error[]): Promise<number> => {
+    const waiting = [...errors, closed];
+    const startMs = performance.now();
+    for await (const _caller of accept({ accept: () => Promise.reject(waiting.shift()) }));
+    assertEquals(waiting, []);
+    return performance.now() - startMs;
+  };
+  for (const code of ["ENOTCONN", "ECONNABORTED", "EINVAL", "EPROTO"]) {
+    assertLess(await tookMs(failures(code, 200)), 5000, code);
+  }
+  for (const code of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]) {
+    assertGreaterOrEqual(await tookMs(failures(code, 2)), 95, code);
+  }
+});
+
 test("eight calls at once are each recorded whole, into a file of their own", async () => {
   await using folder = await temporaryFolder();
   await using called = await startServer([
@@ -222,6 +270,14 @@ test("a server that acknowledges what was never sent is refused by the client, e
   assertStringIncludes(stderr, "an ack for frame 1000000, which was never sent");
   wire.close();
 });
+
+/** A connection to 127.0.0.1 that can be reset. */
+function connected(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, "127.0.0.1", () => resolve(socket));
+    socket.on("error", reject);
+  });
+}
 
 async function readAll(connection: Deno.TcpConn): Promise<string> {
   const decoder = new TextDecoder();
