@@ -19,6 +19,7 @@ import { preparePackages } from "./bench/packages.ts";
 import type { Bench, Section } from "./bench/section.ts";
 import { SECTIONS } from "./bench/sections.ts";
 import { type Chapter, formatTable } from "./bench/table.ts";
+import { print } from "./kit/writing.ts";
 
 /** How long the long call of a full run is, in minutes. */
 const MINUTES = 10;
@@ -39,7 +40,7 @@ try {
   const run = options.from === undefined
     ? await measure(options)
     : JSON.parse(await Deno.readTextFile(options.from)) as Run;
-  say(`\n${formatMachine(run.machine)}\n\n${formatTable(run.chapters)}`);
+  print(`\n${formatMachine(run.machine)}\n\n${formatTable(run.chapters)}`);
   if (options.json !== undefined) {
     await Deno.writeTextFile(options.json, `${JSON.stringify(run, undefined, 2)}\n`);
   }
@@ -48,7 +49,7 @@ try {
   if (failed) Deno.exitCode = 1;
 } catch (error) {
   if (!(error instanceof TypeError)) throw error;
-  say(`${error.message}. The options are at the top of scripts/bench.ts.`);
+  print(`${error.message}. The options are at the top of scripts/bench.ts.`);
   Deno.exitCode = 2;
 }
 
@@ -90,7 +91,7 @@ async function measure({ smoke, minutes, install, sections }: Options): Promise<
   const machine = await describeMachine();
   const startMs = performance.now();
   const tell = (text: string): void => {
-    say(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(5)} s  ${text}`);
+    print(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(5)} s  ${text}`);
   };
   const missing = await preparePackages(install, tell);
   const folder = await Deno.makeTempDir({ prefix: "chamada-bench-" });
@@ -119,9 +120,4 @@ async function chapterOf(section: Section, bench: Bench): Promise<Chapter> {
     const why = error instanceof Error ? error.stack ?? error.message : String(error);
     return { name, title, rows: [], skips: [{ what: title, why, failed: true }] };
   }
-}
-
-function say(text: string): void {
-  const bytes = new TextEncoder().encode(`${text}\n`);
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

@@ -6,10 +6,12 @@
 
 // deno-lint-ignore-file no-console
 
-import config from "../deno.json" with { type: "json" };
 import { displayDriver } from "../lib/display.ts";
 import { installCommand, type Language, messagesIn, systemLanguage } from "../lib/messages.ts";
 import type { Program } from "../lib/options.ts";
+import { commandLine } from "./kit/programs.ts";
+import { type Probe, probe } from "./kit/recording.ts";
+import { Running } from "./kit/running.ts";
 
 /** The call: how long, and how many frames that makes at the rate that both programs choose by themselves. */
 const SECONDS = 5;
@@ -22,18 +24,6 @@ const ENOUGH = 0.9;
 /** How long it may all take before it is given up, and then until what will not end is killed, in milliseconds. */
 const PATIENCE_MS = 30_000;
 const KILL_MS = 10_000;
-
-const TASKS = { server: "serve", client: "send" } as const;
-
-/** What ffprobe finds in a recording. */
-interface Found {
-  readonly codec: string;
-  readonly size: string;
-  readonly fps: number;
-  readonly frames: number;
-  readonly seconds: number;
-  readonly bytes: number;
-}
 
 const SENTENCES = {
   en: {
@@ -73,41 +63,19 @@ const SENTENCES = {
 /** What has gone wrong, in a sentence for the user. */
 class DemoError extends Error {}
 
-/** One of the two programs as it runs. What it says is shown line by line, with its name in front. */
-class Running {
-  readonly #child: Deno.ChildProcess;
-  /** Its exit status, when it has ended and all it said is shown. */
-  readonly ended: Promise<number>;
-
-  constructor(program: Program, args: readonly string[], onLine: (line: string) => void) {
-    // The task's own line: deno run --quiet --no-prompt --allow-net … server.ts
-    const [, ...words] = config.tasks[TASKS[program]].command.split(" ");
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...words, ...args],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const show = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> => {
-      for await (const line of lines(stream)) {
-        console.log(`${program} | ${line}`);
-        onLine(line);
-      }
-    };
-    this.ended = Promise.all([
-      this.#child.status,
-      show(this.#child.stdout),
-      show(this.#child.stderr),
-    ]).then(([{ code }]) => code);
-  }
-
-  signal(signal: "SIGTERM" | "SIGKILL"): void {
-    try {
-      this.#child.kill(signal);
-    } catch {
-      // It has ended.
-    }
-  }
+/** Starts one of the two programs; all it says is shown line by line, with its name in front. */
+function start(
+  program: Program,
+  args: readonly string[],
+  onLine: (line: string) => void = () => {},
+): Running {
+  return new Running(commandLine(program, args), {
+    env: "inherited",
+    onLine(line): void {
+      console.log(`${program} | ${line}`);
+      onLine(line);
+    },
+  });
 }
 
 async function run(args: readonly string[], language: Language): Promise<number> {
@@ -148,7 +116,7 @@ async function run(args: readonly string[], language: Language): Promise<number>
   try {
     let file: string | undefined;
     const listening = Promise.withResolvers<string | undefined>();
-    const server = new Running(
+    const server = start(
       "server",
       [...common, "--port", "0", "--record", "demo.avi"],
       (line) => {
@@ -167,27 +135,27 @@ async function run(args: readonly string[], language: Language): Promise<number>
     if (late) throw new DemoError(sentences.late);
     if (port === undefined) throw new DemoError(sentences.unlistened);
 
-    const client = new Running(
-      "client",
-      [...common, "--port", port, "--input", "test", "--duration", `${SECONDS}`],
-      () => {},
-    );
+    const client = start("client", [
+      ...[...common, "--port", port, "--input", "test", "--duration", `${SECONDS}`],
+    ]);
     running.push(client);
-    const called = await client.ended;
+    const { code: called } = await client.ended;
     // Where no call was made, the server would wait for another one.
     if (called !== 0) server.signal("SIGTERM");
-    const answered = await server.ended;
+    const { code: answered } = await server.ended;
     if (interrupted) return 130;
     if (late) throw new DemoError(sentences.late);
     if (called !== 0) throw new DemoError(sentences.status("client", called));
     if (answered !== 0) throw new DemoError(sentences.status("server", answered));
     if (file === undefined) throw new DemoError(sentences.unnamed);
 
-    const found = await probe(file, language);
+    const video = await found(file, language);
     console.log("");
-    console.log(formatFound(file, found, language));
-    const asItShould = found.codec === "mpeg4 (XVID)" && found.size === "320x240" &&
-      found.fps === FPS && found.frames >= FRAMES * ENOUGH && found.frames <= FRAMES / ENOUGH;
+    const { size } = await Deno.stat(file);
+    console.log(formatFound({ file, size, ...video }, language));
+    const { codec, tag, width, height, frames } = video;
+    const asItShould = codec === "mpeg4" && tag === "XVID" && width === 320 && height === 240 &&
+      fpsOf(video) === FPS && frames >= FRAMES * ENOUGH && frames <= FRAMES / ENOUGH;
     if (!asItShould) throw new DemoError(sentences.other(file));
     console.log("");
     console.log(sentences.end);
@@ -204,65 +172,42 @@ async function run(args: readonly string[], language: Language): Promise<number>
 }
 
 /** Reads the recording back, every frame of it. */
-async function probe(file: string, language: Language): Promise<Found> {
-  const entries =
-    "stream=codec_name,codec_tag_string,width,height,r_frame_rate,nb_read_frames,duration:format=size";
-  let output: Deno.CommandOutput;
+async function found(file: string, language: Language): Promise<Probe> {
   try {
-    output = await new Deno.Command("ffprobe", {
-      args: ["-v", "error", "-count_frames", "-show_entries", entries, "-of", "json", file],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
+    return await probe(file);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw new DemoError(SENTENCES[language].unreadable(file, (error as Error).message));
+    }
     const install = installCommand(Deno.build.os);
     throw new DemoError(messagesIn(language).notInstalled("ffprobe", install));
   }
-  const decoder = new TextDecoder();
-  if (!output.success) {
-    const detail = decoder.decode(output.stderr).trim();
-    throw new DemoError(SENTENCES[language].unreadable(file, detail));
-  }
-  const { streams: [video], format } = JSON.parse(decoder.decode(output.stdout));
-  const [numerator, denominator] = video.r_frame_rate.split("/").map(Number);
-  return {
-    codec: `${video.codec_name} (${video.codec_tag_string})`,
-    size: `${video.width}x${video.height}`,
-    fps: numerator / denominator,
-    frames: Number(video.nb_read_frames),
-    seconds: Number(video.duration),
-    bytes: Number(format.size),
-  };
 }
 
-/** What was found, a line each, with the names of the rows in front. */
-function formatFound(file: string, found: Found, language: Language): string {
+/** The frames a second that ffprobe gives as a fraction. */
+function fpsOf({ rate }: Probe): number {
+  const [numerator, denominator] = rate.split("/").map(Number);
+  return numerator! / denominator!;
+}
+
+/** The findings, a line each, with the names of the rows in front. */
+function formatFound(
+  video: Probe & { readonly file: string; readonly size: number },
+  language: Language,
+): string {
   const { found: title, rows, fps } = SENTENCES[language];
   const number = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en");
   const values = [
-    file,
-    found.codec,
-    found.size,
-    `${number.format(found.fps)} ${fps}`,
-    number.format(found.frames),
-    `${number.format(found.seconds)} s`,
-    `${number.format(found.bytes)} bytes`,
+    video.file,
+    `${video.codec} (${video.tag})`,
+    `${video.width}x${video.height}`,
+    `${number.format(fpsOf(video))} ${fps}`,
+    number.format(video.frames),
+    `${number.format(video.seconds)} s`,
+    `${number.format(video.size)} bytes`,
   ];
   const width = Math.max(...rows.map((row) => row.length));
   return [title, ...rows.map((row, at) => `  ${row.padEnd(width)}  ${values[at]}`)].join("\n");
-}
-
-/** The lines of a stream, as they come. */
-async function* lines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const whole = (rest + text).split(/\r?\n/);
-    rest = whole.pop()!;
-    yield* whole;
-  }
-  if (rest !== "") yield rest;
 }
 
 if (import.meta.main) {

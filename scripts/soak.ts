@@ -4,13 +4,11 @@
  * not told otherwise. The exit status is 1 where anything of it is not so.
  */
 
-import {
-  probe,
-  residentBytes,
-  startClient,
-  startServer,
-  temporaryFolder,
-} from "../tests/harness.ts";
+import { temporaryFolder } from "./kit/folder.ts";
+import { residentBytes } from "./kit/processes.ts";
+import { startClient, startServer } from "./kit/programs.ts";
+import { probe } from "./kit/recording.ts";
+import { print } from "./kit/writing.ts";
 
 const FPS = 20;
 
@@ -89,8 +87,4 @@ async function residentMegabytes(pid: number): Promise<number> {
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
-function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }

@@ -27,7 +27,7 @@ import { SourceError } from "../lib/errors.ts";
 import { DEFAULT_FORMAT, type Frame, rawFrameBytes, type VideoFormat } from "../lib/frame.ts";
 import type { Source } from "../lib/source.ts";
 import { readPicture, type Size, writeNumbers } from "./numbered.ts";
-import { canSeeProcesses, childrenWith } from "./processes.ts";
+import { canSeeProcesses, childrenWith } from "./harness.ts";
 import { test } from "./strict.ts";
 
 const SYSTEMS: readonly System[] = ["linux", "darwin", "windows"];

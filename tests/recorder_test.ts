@@ -26,7 +26,7 @@ import {
   readPictures,
   type Size,
 } from "./numbered.ts";
-import { canSeeProcesses, childrenWith } from "./processes.ts";
+import { canSeeProcesses, childrenWith } from "./harness.ts";
 import { test } from "./strict.ts";
 
 /** A folder of its own for a test. */

@@ -10,6 +10,7 @@
 import { nowUs, pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { openSender, type Sender } from "../../lib/sender.ts";
+import { print } from "../kit/writing.ts";
 import { readTestPictures } from "./pictures.ts";
 
 const FORMAT = DEFAULT_FORMAT;
@@ -48,6 +49,5 @@ async function send(sender: Sender, call: number): Promise<void> {
   }
   await sender.flush();
   await sender.hangUp("that was all");
-  const line = `SENT ${sender.sent} DROPPED ${sender.dropped}\n`;
-  Deno.stdout.writeSync(new TextEncoder().encode(line));
+  print(`SENT ${sender.sent} DROPPED ${sender.dropped}`);
 }

@@ -1,9 +1,12 @@
 /** How many calls a server answers and records at once, each of them whole. */
 
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
+import { startServer } from "../kit/programs.ts";
+import { probe } from "../kit/recording.ts";
+import { startWorker } from "./command.ts";
 import { figureOf } from "./figure.ts";
 import { writeTestPictures } from "./pictures.ts";
-import { ours, Process, worker } from "./process.ts";
+
 import { type Bench, type Findings, OURS, type Row, type Section } from "./section.ts";
 
 /** How many different pictures the callers send. */
@@ -86,44 +89,29 @@ async function problemOf(
     readonly folder: string;
   },
 ): Promise<string | undefined> {
-  await using server = new Process(
-    ours("server", [
-      ...["--port", "0", "--stay", "--max-calls", `${calls}`],
-      ...["--record", `${folder}/video.avi`, "--no-display"],
-    ]),
-  );
-  const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
-  await using callers = new Process(
-    worker("callers.ts", [port!, `${calls}`, `${spacingMs}`, `${seconds}`, pictures]),
-  );
+  await using called = await startServer([
+    ...["--stay", "--max-calls", `${calls}`],
+    ...["--record", `${folder}/video.avi`, "--no-display"],
+  ]);
+  await using callers = startWorker("callers.ts", [
+    ...[`${called.port}`, `${calls}`, `${spacingMs}`, `${seconds}`, pictures],
+  ]);
   // A caller that the server has lost ends them all: then that many were too many.
-  const ended = await callers.exits((2 * seconds + 60) * 1000).catch((error: Error) => error);
-  server.signal("SIGTERM");
+  const ended = await callers.exits(0, (2 * seconds + 60) * 1000).catch((error: Error) => error);
+  called.server.signal("SIGTERM");
   if (ended instanceof Error) return "a call did not begin, or was lost";
   const { stdout } = ended;
-  await server.exits();
+  await called.server.exits(0);
   const dropped = [...stdout.matchAll(/DROPPED (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
   if (dropped > 0) return `${dropped} frames dropped before the wire`;
   const wanted = Math.round(seconds * DEFAULT_FORMAT.fps);
   const counts: number[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    counts.push(await countFrames(`${folder}/${name}`));
+    counts.push((await probe(`${folder}/${name}`)).frames);
   }
   if (counts.length !== calls) return `${counts.length} recordings of ${calls} calls`;
   const wrong = counts.filter((count) => count !== wanted);
   return wrong.length === 0
     ? undefined
     : `${wrong.length} recordings with ${wrong.join(", ")} frames in place of ${wanted}`;
-}
-
-async function countFrames(path: string): Promise<number> {
-  const { stdout } = await new Deno.Command("ffprobe", {
-    args: [
-      ...["-v", "error", "-count_packets", "-show_entries", "stream=nb_read_packets"],
-      ...["-of", "csv=p=0", path],
-    ],
-    stdin: "null",
-    stderr: "null",
-  }).output();
-  return Number.parseInt(new TextDecoder().decode(stdout), 10);
 }

@@ -7,12 +7,15 @@ import { encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/sessi
 import { Wire } from "../../lib/wire.ts";
 import { numberedFrame, NUMBERS, paintNumber } from "../../tests/numbered.ts";
 import { Screen } from "../../tests/screen.ts";
+import { residentBytes } from "../kit/processes.ts";
+import { startClient, startServer } from "../kit/programs.ts";
+import { writeAll } from "../kit/writing.ts";
+import { start } from "./command.ts";
 import { Eye, WIDE_SCREEN } from "./eye.ts";
 import { figureOf, percentile } from "./figure.ts";
 import { REPORT } from "./goals.ts";
 import { liveHeader, livePicture } from "./pictures.ts";
 import { OPENCV, type Pair, PAIRS, REPORT_PAIR } from "./pairs.ts";
-import { megabytesOf, ours, Process } from "./process.ts";
 import { RunningPair } from "./running_pair.ts";
 import {
   type Bench,
@@ -136,7 +139,7 @@ function reportReceiver(bench: Bench, format: VideoFormat, seconds: number): Con
       const eye = new Eye(screen, WIDE_SCREEN, format);
       const { display } = screen;
       const record = `${bench.folder}/report.avi`;
-      await using server = new Process(REPORT_PAIR.receiver({ format, port: 0, display, record }));
+      await using server = start(REPORT_PAIR.receiver({ format, port: 0, display, record }));
       const [, port] = await server.says(/PORT (\d+)/);
       using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
       connection.setNoDelay(true);
@@ -203,7 +206,7 @@ async function longCall(bench: Bench): Promise<Row[]> {
   const { delaysMs } = await withOurServer(bench, async (port, eye, pid) => {
     await using caller = await openCaller(port, format);
     const sampling = setInterval(() => {
-      megabytesOf(pid, "VmRSS").then((megabytes) => memory.push(megabytes), () => {});
+      residentBytes(pid).then((bytes) => memory.push(bytes / 1e6), () => {});
     }, 2000);
     try {
       return await look(eye, caller.write, {
@@ -240,13 +243,11 @@ async function withOurServer<T>(
 ): Promise<T> {
   await using screen = await Screen.open(WIDE_SCREEN);
   const eye = new Eye(screen, WIDE_SCREEN, DEFAULT_FORMAT);
-  await using server = new Process(
-    ours("server", ["--port", "0", "--record", `${bench.folder}/ours.avi`], {
-      DISPLAY: screen.display,
-    }),
-  );
-  const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
-  const result = await use(Number(port), eye, server.pid);
+  await using called = await startServer(["--record", `${bench.folder}/ours.avi`], {
+    env: { DISPLAY: screen.display },
+  });
+  const { server, port } = called;
+  const result = await use(port, eye, server.pid);
   server.signal("SIGTERM");
   await server.ended;
   return result;
@@ -289,12 +290,10 @@ async function openCaller(port: number, format: VideoFormat): Promise<Writer> {
 /** Our client with a live stream of ours for a camera. */
 async function openLive(format: VideoFormat, port: number): Promise<Writer> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const client = new Process(
-    ours("client", [
-      ...["--port", `${port}`, "--input", `tcp://127.0.0.1:${listener.addr.port}`],
-      ...["--fps", `${format.fps}`, "--no-display", "--no-mirror"],
-    ]),
-  );
+  const client = startClient(port, [
+    ...["--input", `tcp://127.0.0.1:${listener.addr.port}`],
+    ...["--fps", `${format.fps}`, "--no-display", "--no-mirror"],
+  ]);
   const connection = await listener.accept();
   connection.setNoDelay(true);
   await writeAll(connection, liveHeader(format));
@@ -339,9 +338,4 @@ async function look(
     throw new Error(`only ${delaysMs.length} pictures came to be seen in ${seconds} s`);
   }
   return { delaysMs };
-}
-
-/** Writes all of it. */
-async function writeAll(connection: Deno.Conn, data: Uint8Array): Promise<void> {
-  for (let at = 0; at < data.length;) at += await connection.write(data.subarray(at));
 }

@@ -3,10 +3,11 @@
 import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { Screen } from "../../tests/screen.ts";
+import { startClient, startServer } from "../kit/programs.ts";
+import { type Command, pipeline } from "./command.ts";
 import { Eye, WIDE_SCREEN } from "./eye.ts";
 import { type Pair, PAIRS, REPORT_PAIR } from "./pairs.ts";
 import { testPictures } from "./pictures.ts";
-import { type Command, ours, pipeline, Process } from "./process.ts";
 import { RunningPair } from "./running_pair.ts";
 import {
   type Bench,
@@ -80,17 +81,14 @@ function ourFirst(bench: Bench): Contender<Moments> {
     needs: ["Xvfb", "ffmpeg", "ffplay"],
     async measure(): Promise<Moments> {
       await using screen = await Screen.open(WIDE_SCREEN);
-      await using server = new Process(
-        ours("server", ["--port", "0", "--verbose", "--record", `${bench.folder}/first.avi`], {
-          DISPLAY: screen.display,
-        }),
-      );
-      const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
+      const record = `${bench.folder}/first.avi`;
+      await using called = await startServer(["--verbose", "--record", record], {
+        env: { DISPLAY: screen.display },
+      });
+      const { server, port } = called;
       const startMs = performance.now();
       const since = (): number => performance.now() - startMs;
-      await using client = new Process(
-        ours("client", ["--port", port!, "--input", "test", "--no-display"]),
-      );
+      await using client = startClient(port, ["--no-display"]);
       const moments = await Promise.all([
         server.says(/CONNECTION RECEIVED/).then(since),
         server.says(/^\[server\] call /m).then(since),

@@ -3,8 +3,9 @@
 import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { paintNumber } from "../../tests/numbered.ts";
+import { peakBytes, residentBytes } from "../kit/processes.ts";
+import { startClient, startServer } from "../kit/programs.ts";
 import { REPORT_PAIR } from "./pairs.ts";
-import { megabytesOf, ours, Process } from "./process.ts";
 import { RunningPair } from "./running_pair.ts";
 import {
   type Bench,
@@ -74,19 +75,14 @@ function ourMemory(bench: Bench, seconds: number): Contender<Memory> {
     name: OURS,
     needs: ["ffmpeg"],
     async measure(): Promise<Memory> {
-      await using server = new Process(
-        ours("server", [
-          ...["--port", "0", "--record", `${bench.folder}/memory.avi`, "--no-display"],
-        ]),
-      );
-      const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
-      await using client = new Process(
-        ours("client", ["--port", port!, "--input", "test", "--no-display"]),
-      );
+      const record = `${bench.folder}/memory.avi`;
+      await using called = await startServer(["--record", record, "--no-display"]);
+      const { server, port } = called;
+      await using client = startClient(port, ["--no-display"]);
       await server.says(/CONNECTION RECEIVED/);
       const both = await watch(client.pid, server.pid, seconds);
       client.signal("SIGTERM");
-      await Promise.all([client.exits(), server.exits()]);
+      await Promise.all([client.exits(0), server.exits(0)]);
       return both;
     },
   };
@@ -118,13 +114,13 @@ async function watch(sender: number, receiver: number, seconds: number): Promise
   const samples = { sender: [] as number[], receiver: [] as number[] };
   const endMs = performance.now() + seconds * 1000;
   while (performance.now() < endMs) {
-    samples.sender.push(await megabytesOf(sender, "VmRSS"));
-    samples.receiver.push(await megabytesOf(receiver, "VmRSS"));
+    samples.sender.push(await residentBytes(sender) / 1e6);
+    samples.receiver.push(await residentBytes(receiver) / 1e6);
     await pause(SAMPLE_MS);
   }
   return {
-    sender: { peak: await megabytesOf(sender, "VmHWM"), growth: growthOf(samples.sender) },
-    receiver: { peak: await megabytesOf(receiver, "VmHWM"), growth: growthOf(samples.receiver) },
+    sender: { peak: await peakBytes(sender) / 1e6, growth: growthOf(samples.sender) },
+    receiver: { peak: await peakBytes(receiver) / 1e6, growth: growthOf(samples.receiver) },
   };
 }
 

@@ -5,7 +5,7 @@
 
 import { rawFrameBytes, type VideoFormat } from "../../lib/frame.ts";
 import { REPORT } from "./goals.ts";
-import type { Command } from "./process.ts";
+import type { Command } from "./command.ts";
 
 /** The system's Python, which is the one that the system's OpenCV belongs to. */
 export const PYTHON = "/usr/bin/python3";

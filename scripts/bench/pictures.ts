@@ -2,7 +2,7 @@
 
 import { rawFrameBytes, type VideoFormat } from "../../lib/frame.ts";
 import { paintNumber, type Size } from "../../tests/numbered.ts";
-import type { Command } from "./process.ts";
+import type { Command } from "./command.ts";
 
 /** What ffmpeg says nothing but errors with. */
 export const QUIETLY: readonly string[] = [

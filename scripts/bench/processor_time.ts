@@ -5,11 +5,12 @@ import { displayArguments } from "../../lib/display.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { recorderArguments } from "../../lib/recorder.ts";
 import { Screen } from "../../tests/screen.ts";
+import { startClient, startServer } from "../kit/programs.ts";
+import { type Command, cpuSeconds, pipeline, timed, timedOn } from "./command.ts";
 import { WIDE_SCREEN } from "./eye.ts";
 import { PAIR } from "./goals.ts";
 import { type Pair, REPORT_PAIR } from "./pairs.ts";
 import { QUIETLY, testPictures } from "./pictures.ts";
-import { type Command, cpuSeconds, ours, pipeline, Process, timed } from "./process.ts";
 import { RunningPair } from "./running_pair.ts";
 import {
   type Bench,
@@ -105,22 +106,14 @@ export const processorTime: Section = {
 
 /** Our two programs. */
 async function ourCost({ seconds, display, record }: CallOptions): Promise<Cost> {
-  const env = display ? { DISPLAY: display } : {};
+  const options = timedOn(display);
   const unseen = display ? [] : ["--no-display"];
-  await using server = new Process(
-    timed(ours("server", ["--port", "0", "--record", record, ...unseen], env)),
-  );
-  const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
-  await using client = new Process(
-    timed(
-      ours("client", [
-        ...["--port", port!, "--input", "test", "--duration", `${seconds}`, ...unseen],
-      ], env),
-    ),
-  );
+  await using called = await startServer(["--record", record, ...unseen], options);
+  const { server, port } = called;
+  await using client = startClient(port, ["--duration", `${seconds}`, ...unseen], options);
   const patienceMs = (seconds + 30) * 1000;
-  const sent = await client.exits(patienceMs);
-  return { sender: cpuSeconds(sent), receiver: cpuSeconds(await server.exits(patienceMs)) };
+  const sent = await client.exits(0, patienceMs);
+  return { sender: cpuSeconds(sent), receiver: cpuSeconds(await server.exits(0, patienceMs)) };
 }
 
 /** A pair that is fed with the same pictures by an ffmpeg, which counts as its sender's camera does. */
@@ -139,10 +132,10 @@ async function pairCost(
     seconds,
   });
   const patienceMs = (seconds + 30) * 1000;
-  const sent = await running.sender.exits(patienceMs);
+  const sent = await running.sender.exits(0, patienceMs);
   return {
     sender: cpuSeconds(sent),
-    receiver: cpuSeconds(await running.receiver.exits(patienceMs)),
+    receiver: cpuSeconds(await running.receiver.exits(0, patienceMs)),
   };
 }
 

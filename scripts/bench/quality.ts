@@ -7,10 +7,11 @@ import { within } from "../../lib/clock.ts";
 import { outputArguments } from "../../lib/camera.ts";
 import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame.ts";
 import { recorderArguments } from "../../lib/recorder.ts";
+import { startClient, startServer } from "../kit/programs.ts";
+import { type Command, pipeline } from "./command.ts";
 import { type Figure, figureOf } from "./figure.ts";
 import { type Pair, PAIRS, REPORT_PAIR, TUNED_PAIR, TYPED_PAIR } from "./pairs.ts";
 import { QUIETLY, runFfmpeg } from "./pictures.ts";
-import { type Command, ours, pipeline, Process } from "./process.ts";
 import { Relay } from "./relay.ts";
 import { RunningPair } from "./running_pair.ts";
 import { type Bench, type Findings, inTurn, OURS, type Row, type Section } from "./section.ts";
@@ -113,19 +114,14 @@ async function writeClip({ path, seconds, format }: Clip): Promise<void> {
 
 async function ourQuality(bench: Bench, clip: Clip, codec: Codec): Promise<Quality> {
   const record = `${bench.folder}/quality-${codec}.avi`;
-  await using server = new Process(
-    ours("server", ["--port", "0", "--record", record, "--no-display"]),
-  );
-  const [, port] = await server.says(/LISTENING ON: \('.*', (\d+)\)/);
-  await using relay = new Relay(Number(port));
-  await using client = new Process(
-    ours("client", [
-      ...["--port", `${relay.port}`, "--input", clip.path, "--codec", codec],
-      ...["--no-display", "--no-mirror"],
-    ]),
-  );
-  await client.exits((clip.seconds + 30) * 1000);
-  await server.exits();
+  await using called = await startServer(["--record", record, "--no-display"]);
+  await using relay = new Relay(called.port);
+  await using client = startClient(relay.port, [
+    ...["--input", clip.path, "--codec", codec],
+    ...["--no-display", "--no-mirror"],
+  ]);
+  await client.exits(0, (clip.seconds + 30) * 1000);
+  await called.server.exits(0);
   return await judge(clip, record, relay.bytes, false);
 }
 
@@ -155,7 +151,7 @@ async function pairQuality(bench: Bench, clip: Clip, pair: Pair): Promise<Qualit
     },
     through: (port) => (relay = relays.use(new Relay(port))).port,
   });
-  if (pair.listens === "sender") await running.sender.exits((seconds + 30) * 1000);
+  if (pair.listens === "sender") await running.sender.exits(0, (seconds + 30) * 1000);
   await within(running.receiver.ended, (seconds + 30) * 1000);
   if (pair.listens === "sender") await recordRaw(format, raw, record);
   return await judge(clip, record, relay!.bytes, pair === REPORT_PAIR);

@@ -14,6 +14,7 @@ import { readOffer } from "../../lib/receiver.ts";
 import { Recorder } from "../../lib/recorder.ts";
 import { encodeBye, encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/session.ts";
 import { Wire } from "../../lib/wire.ts";
+import { print } from "../kit/writing.ts";
 import { readTestPictures } from "./pictures.ts";
 
 /** How much may wait for ffmpeg, in bytes: a quarter of what the recorder has room for. */
@@ -62,8 +63,4 @@ async function send(port: number, path: string, count: number, rate: number): Pr
   await wire.writeMessage(encodeBye("that was all"));
   await acks;
   wire.close();
-}
-
-function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }

@@ -4,7 +4,7 @@ import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { recorderArguments } from "../../lib/recorder.ts";
 import { FFMPEG } from "./goals.ts";
 import { runFfmpeg, writeTestPictures } from "./pictures.ts";
-import { Process, worker } from "./process.ts";
+import { startWorker } from "./command.ts";
 import {
   type Bench,
   figuresOf,
@@ -69,13 +69,13 @@ export const recordingRate: Section = {
 async function byUs({ pictures, times, folder, rate }: Job): Promise<number> {
   const count = PICTURES * times;
   const file = `${folder}/ours.avi`;
-  await using receiver = new Process(worker("recording_end.ts", ["receive", file, `${rate}`]));
+  await using receiver = startWorker("recording_end.ts", ["receive", file, `${rate}`]);
   const [, port] = await receiver.says(/PORT (\d+)/);
-  await using sender = new Process(
-    worker("recording_end.ts", ["send", port!, pictures, `${count}`, `${rate}`]),
-  );
-  const { stdout } = await receiver.exits(120_000);
-  await sender.exits();
+  await using sender = startWorker("recording_end.ts", [
+    ...["send", port!, pictures, `${count}`, `${rate}`],
+  ]);
+  const { stdout } = await receiver.exits(0, 120_000);
+  await sender.exits(0);
   const [, frames, lost, seconds] =
     /FRAMES (\d+) LOST (\d+) SECONDS ([\d.]+)/.exec(stdout)?.map(Number) ?? [];
   if (frames !== count || lost !== 0) {

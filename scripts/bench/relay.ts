@@ -1,5 +1,7 @@
 /** A connection led through us, its bytes counted: what crosses the network, whoever sends it. */
 
+import { writeAll } from "../kit/writing.ts";
+
 /** Stands between a caller and a listener on this machine. */
 export class Relay implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -49,7 +51,7 @@ export class Relay implements AsyncDisposable {
       let count: number | null;
       while ((count = await from.read(buffer)) !== null) {
         this.#bytes += count;
-        for (let at = 0; at < count;) at += await to.write(buffer.subarray(at, count));
+        await writeAll(to, buffer.subarray(0, count));
       }
     } finally {
       // However it ended: the other side is not to wait for what does not come.

@@ -1,7 +1,9 @@
 /** A pair as it runs: its two ends as processes, started in the order that lets them find each other. */
 
+import { freePort, untilListening } from "../kit/port.ts";
+import type { Running } from "../kit/running.ts";
+import { type Command, start } from "./command.ts";
 import type { Pair } from "./pairs.ts";
-import { type Command, freePort, Process, untilListening } from "./process.ts";
 
 /** How the ends of a pair are to be run. */
 export interface RunOptions {
@@ -22,10 +24,10 @@ export interface RunOptions {
 
 /** Two processes that are connected, or are about to be. */
 export class RunningPair implements AsyncDisposable {
-  readonly sender: Process;
-  readonly receiver: Process;
+  readonly sender: Running;
+  readonly receiver: Running;
 
-  private constructor(sender: Process, receiver: Process) {
+  private constructor(sender: Running, receiver: Running) {
     this.sender = sender;
     this.receiver = receiver;
   }
@@ -36,8 +38,8 @@ export class RunningPair implements AsyncDisposable {
     const wrap = options.wrap ?? ((command: Command): Command => command);
     const through = options.through ?? ((port: number): number => port);
     const chosen = freePort();
-    const start = (end: "sender" | "receiver", port: number): Process =>
-      new Process(wrap(
+    const startEnd = (end: "sender" | "receiver", port: number): Running =>
+      start(wrap(
         end === "sender"
           ? pair.sender({ format, port, display: ownDisplay, seconds })
           : pair.receiver({ format, port, display, record }),
@@ -45,11 +47,11 @@ export class RunningPair implements AsyncDisposable {
         port,
       ));
     const callerEnd = pair.listens === "sender" ? "receiver" : "sender";
-    const listener = start(pair.listens, chosen);
+    const listener = startEnd(pair.listens, chosen);
     try {
       const port = pair.choosesPort ? Number((await listener.says(/PORT (\d+)/))[1]) : chosen;
       await untilListening(port);
-      const caller = start(callerEnd, through(port));
+      const caller = startEnd(callerEnd, through(port));
       return pair.listens === "sender"
         ? new RunningPair(listener, caller)
         : new RunningPair(caller, listener);

@@ -107,12 +107,18 @@ export async function inTurn<Result>(
         take(name, await measure());
       } catch (error) {
         out.add(name);
-        const why = (error as Error).message;
+        const why = shortened((error as Error).message);
         skips.push({ what: `${what}: ${name}`, why, failed: name === OURS });
       }
     }
   }
   return skips;
+}
+
+/** A message on one line: its first, and the last that a process said. */
+function shortened(message: string): string {
+  const [first, ...rest] = message.split("\n").filter((line) => line !== "" && !/^---/.test(line));
+  return [first, ...rest.slice(-4)].join(" / ");
 }
 
 /** Makes a figure of each contender's values. */

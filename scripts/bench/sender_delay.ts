@@ -5,10 +5,12 @@ import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../../lib/frame
 import { outputArguments } from "../../lib/camera.ts";
 import { readOffer } from "../../lib/receiver.ts";
 import { readPicture } from "../../tests/numbered.ts";
+import { startClient } from "../kit/programs.ts";
+import { writeAll } from "../kit/writing.ts";
+import { start } from "./command.ts";
 import { percentile } from "./figure.ts";
 import { FFMPEG } from "./goals.ts";
 import { liveHeader, livePicture, QUIETLY } from "./pictures.ts";
-import { ours, Process } from "./process.ts";
 import {
   type Bench,
   type Contender,
@@ -78,12 +80,10 @@ function ourSender(format: VideoFormat, seconds: number): Contender<number[]> {
     async measure(): Promise<number[]> {
       using camera = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       using door = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      await using _client = new Process(
-        ours("client", [
-          ...["--port", `${door.addr.port}`, "--input", `tcp://127.0.0.1:${camera.addr.port}`],
-          ...["--fps", `${format.fps}`, "--no-display", "--no-mirror"],
-        ]),
-      );
+      await using _client = startClient(door.addr.port, [
+        ...["--input", `tcp://127.0.0.1:${camera.addr.port}`],
+        ...["--fps", `${format.fps}`, "--no-display", "--no-mirror"],
+      ]);
       const [stream, connection] = await Promise.all([camera.accept(), door.accept()]);
       connection.setNoDelay(true);
       const take = async (seen: (picture: Uint8Array) => void): Promise<void> => {
@@ -109,7 +109,7 @@ function ffmpegAlone(format: VideoFormat, seconds: number): Contender<number[]> 
       using camera = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       using door = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const output = outputArguments(format, { mirror: false, live: true }).slice(0, -1);
-      await using _ffmpeg = new Process({
+      await using _ffmpeg = start({
         program: "ffmpeg",
         args: [
           ...[...QUIETLY, "-i", `tcp://127.0.0.1:${camera.addr.port}`],
@@ -160,8 +160,4 @@ async function measureThrough(
   stream.close();
   await within(taking, 3000);
   return delaysMs;
-}
-
-async function writeAll(connection: Deno.Conn, data: Uint8Array): Promise<void> {
-  for (let at = 0; at < data.length;) at += await connection.write(data.subarray(at));
 }

@@ -12,6 +12,7 @@ import { nowUs } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame.ts";
 import { readOffer } from "../../lib/receiver.ts";
 import { openSender } from "../../lib/sender.ts";
+import { print, writeAll } from "../kit/writing.ts";
 
 const FRAME_BYTES = rawFrameBytes(DEFAULT_FORMAT);
 
@@ -117,12 +118,4 @@ async function send(way: string, port: number): Promise<void> {
   } catch {
     // The other end has seen enough.
   }
-}
-
-async function writeAll(connection: Deno.TcpConn, data: Uint8Array): Promise<void> {
-  for (let at = 0; at < data.length;) at += await connection.write(data.subarray(at));
-}
-
-function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }

@@ -4,7 +4,7 @@ import { DEFAULT_FORMAT } from "../../lib/frame.ts";
 import { paintNumber } from "../../tests/numbered.ts";
 import { FLOOR, REPORT } from "./goals.ts";
 import { PYTHON } from "./pairs.ts";
-import { type Command, Process, worker } from "./process.ts";
+import { type Command, start, worker } from "./command.ts";
 import {
   type Bench,
   figuresOf,
@@ -115,12 +115,12 @@ const ENDS: readonly Ends[] = [
 
 /** One round: frames a second. */
 async function measure(ends: Ends, seconds: number): Promise<number> {
-  await using receiver = new Process(ends.receiver(seconds));
+  await using receiver = start(ends.receiver(seconds));
   const [, port] = await receiver.says(/PORT (\d+)/);
-  await using sender = new Process(ends.sender(port!));
+  await using sender = start(ends.sender(port!));
   // The report's sender takes the picture that it repeats from its input.
   if (ends === REPORT_ENDS) await sender.write(paintNumber(1, DEFAULT_FORMAT));
-  const { stdout } = await receiver.exits();
+  const { stdout } = await receiver.exits(0);
   const [, frames, took] = /FRAMES ([\d.]+) SECONDS ([\d.]+)/.exec(stdout) ?? [];
   if (frames === undefined) throw new Error(`Cannot read a rate in "${stdout.trim()}"`);
   return Number(frames) / Number(took);

@@ -1,0 +1,29 @@
+/** Ports of this machine. */
+
+import { until } from "./waiting.ts";
+
+/** A port that nobody listens on. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/**
+ * Waits until somebody listens on a port, without connecting to it: that would take the place of the caller. Linux only.
+ */
+export async function untilListening(port: number): Promise<void> {
+  await until(`a listener on port ${port}`, async () => {
+    const tables = await Promise.all(
+      ["tcp", "tcp6"].map((name) => Deno.readTextFile(`/proc/net/${name}`).catch(() => "")),
+    );
+    const lines = tables.flatMap((table) => table.split("\n"));
+    return lines.some((line) => isListening(line, port)) ? true : undefined;
+  }, 10);
+}
+
+/** True if a line of Linux's table of connections is that of a listener on this port. */
+function isListening(line: string, port: number): boolean {
+  // Number, own address and port in hexadecimal, the other's, state: 0A is LISTEN.
+  const [, own, , state] = line.trim().split(/\s+/);
+  return state === "0A" && Number.parseInt(own?.split(":")[1] ?? "", 16) === port;
+}

@@ -1,0 +1,85 @@
+/** Processes as Linux knows them, who started them aside: what they are called, have and have started. */
+
+/** True if this machine can tell. */
+export const canSeeProcesses = Deno.build.os === "linux";
+
+/** A running process. */
+export interface Process {
+  readonly pid: number;
+  readonly args: readonly string[];
+}
+
+/** The processes that name this text in their command line, by id. This one is none of them. */
+export async function processesNaming(text: string): Promise<number[]> {
+  return (await namedBy(text)).map(({ pid }) => pid);
+}
+
+/** The running children of this process that have this word in their command line. */
+export async function childrenWith(word: string): Promise<Process[]> {
+  const found: Process[] = [];
+  for (const process of await namedBy(word)) {
+    const status = await read(process.pid, "status");
+    if (Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]) === Deno.pid) found.push(process);
+  }
+  return found;
+}
+
+/** A figure out of the memory of a process, in bytes: as much as it has now, or had at most. */
+async function memoryOf(pid: number, name: "VmRSS" | "VmHWM"): Promise<number> {
+  const [, kilobytes] = new RegExp(`${name}:\\s+(\\d+) kB`).exec(await read(pid, "status")) ?? [];
+  if (kilobytes === undefined) throw new Error(`Cannot read ${name} of process ${pid}`);
+  return Number(kilobytes) * 1024;
+}
+
+/** The memory that a process has now, in bytes. */
+export async function residentBytes(pid: number): Promise<number> {
+  return await memoryOf(pid, "VmRSS");
+}
+
+/** The most memory that a process has had, in bytes. */
+export async function peakBytes(pid: number): Promise<number> {
+  return await memoryOf(pid, "VmHWM");
+}
+
+/** A process and all below it, the deepest last. Where the system cannot tell: the process alone. */
+export async function treeOf(pid: number): Promise<number[]> {
+  const children: number[] = [];
+  try {
+    // Each thread has children of its own.
+    for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+      const text = await read(pid, `task/${name}/children`);
+      children.push(...text.trim().split(" ").filter((word) => word !== "").map(Number));
+    }
+  } catch {
+    // It has ended: what it had started is another's by now, and ends when its input does.
+  }
+  const below = await Promise.all(children.map(treeOf));
+  return [pid, ...below.flat()];
+}
+
+/** Kills these processes, those that still run. */
+export function endTree(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+async function namedBy(text: string): Promise<Process[]> {
+  const found: Process[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === Deno.pid) continue;
+    const line = await read(pid, "cmdline");
+    if (line.includes(text)) found.push({ pid, args: line.split("\0").slice(0, -1) });
+  }
+  return found;
+}
+
+/** A file of a process; empty where it has ended. */
+async function read(pid: number, name: string): Promise<string> {
+  return await Deno.readTextFile(`/proc/${pid}/${name}`).catch(() => "");
+}
