@@ -15,7 +15,7 @@ import { nowUs } from "./clock.ts";
 import { Display } from "./display.ts";
 import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame.ts";
-import type { Log } from "./log.ts";
+import { sayWhose, type Voice } from "./log.ts";
 import {
   describe,
   describeConnect,
@@ -26,6 +26,7 @@ import {
   type Status,
   TITLES,
 } from "./messages.ts";
+import { type CallerIdentity, callerLabel, isNamesake, shownName } from "./name.ts";
 import type { ClientOptions, ServerOptions } from "./options.ts";
 import { type Offer, readOffer, type Receiver } from "./receiver.ts";
 import { NO_PICTURES, Recorder, type Recording, reserveFile } from "./recorder.ts";
@@ -38,9 +39,11 @@ import type { Connection } from "./wire.ts";
 /** What a call has around it. */
 export interface Surroundings {
   /** Where it says what happens. */
-  readonly log: Log;
+  readonly log: Voice;
   /** The sentences of the user's language. */
   readonly messages: Messages;
+  /** What this end calls itself; may be empty. */
+  readonly name: string;
   /** The system, by the names of `Deno.build.os`. */
   readonly system: typeof Deno.build.os;
   /** The driver for windows: `none` where there shall be none, nothing where there can be none. */
@@ -107,8 +110,10 @@ export async function answerCalls(
     // A knock from where a caller has fallen silent says that its network is back.
     const knock = [...calls].filter((call) => call.reassure(caller.host)).length > 0;
     const free = calls.size < options.maxCalls && !knock;
-    const announce = (): void => log.say(messages.received(caller.host, caller.port));
-    if (free) announce();
+    // Among several callers one is told apart by its name, which it has yet to say.
+    const several = options.maxCalls > 1;
+    const announce = (log: Voice): void => log.say(messages.received(caller.host, caller.port));
+    if (free && !several) announce(log);
     atDoor.add(caller.connection);
     let offer: Offer | null;
     try {
@@ -132,9 +137,10 @@ export async function answerCalls(
       await offer.refuse(BUSY);
       return;
     }
-    if (!free) announce();
     const call = new AnsweredCall(offer, caller, options, around);
+    for (const other of calls) call.tellApart(other);
     calls.add(call);
+    if (several || !free) announce(call.voice);
     try {
       const callExit = await call.run();
       // A server that stays has not failed because a caller did; a recording that failed is another matter.
@@ -217,6 +223,7 @@ class AnsweredCall {
   readonly #options: ServerOptions;
   readonly #around: Surroundings;
   readonly #meter = new Meter();
+  #hasNamesake = false;
   #receiver: Receiver | undefined;
   #opening: Promise<Recorder | undefined> | undefined;
   #recorder: Recorder | undefined;
@@ -233,7 +240,32 @@ class AnsweredCall {
     this.#offer = offer;
     this.#caller = caller;
     this.#options = options;
-    this.#around = around;
+    // Where there is one call at a time, everybody knows whose sentences these are.
+    this.#around = options.maxCalls === 1
+      ? around
+      : { ...around, log: sayWhose(around.log, () => this.label) };
+  }
+
+  /** Where it says what happens to it. */
+  get voice(): Voice {
+    return this.#around.log;
+  }
+
+  /** What it is called among the others. */
+  get label(): string {
+    return callerLabel(this.#identity, { hasNamesake: this.#hasNamesake });
+  }
+
+  get #identity(): CallerIdentity {
+    const { host, port } = this.#caller;
+    return { name: this.#offer.name, host, port };
+  }
+
+  /** From now on, both are called by more than their name if they have the same. */
+  tellApart(other: AnsweredCall): void {
+    if (!isNamesake(this.#identity, other.#identity)) return;
+    this.#hasNamesake = true;
+    other.#hasNamesake = true;
   }
 
   /** Whether its recording is not whole. */
@@ -330,16 +362,15 @@ class AnsweredCall {
     stack.defer(() => hangUp.removeEventListener("abort", onHangUp));
     if (hangUp.aborted) onHangUp();
 
-    const { host, port } = this.#caller;
     const title = this.#options.maxCalls === 1
       ? TITLES.receiving
-      : `${TITLES.receiving} ${host}:${port}`;
+      : `${TITLES.receiving} ${this.label}`;
     const display = openDisplay({ format, title }, this.#around, end(REASON.windowClosed));
     if (display) stack.use(display);
     // Once it hears yes, the caller sends: by then whatever takes its time to start has been started.
     let receiver: Receiver;
     try {
-      receiver = await this.#offer.accept();
+      receiver = await this.#offer.accept(this.#around.name);
     } catch (error) {
       return { end: { kind: "error", error }, recording: undefined };
     }
@@ -588,13 +619,14 @@ async function send(
 
   let sender: Sender;
   try {
-    sender = await openSender(connection, { mode, format, name: "Chamada" }, hangUp);
+    sender = await openSender(connection, { mode, format, name: around.name }, hangUp);
   } catch (error) {
     return { ended: hangUp.aborted ? await local.promise : { kind: "error", error }, sent };
   }
   stack.use(sender);
   sent.answered = true;
   log.say(messages.answered(callee.host, callee.port));
+  if (sender.peerName) log.debug("client", `it calls itself ${shownName(sender.peerName)}`);
   if (around.keys) log.say(messages.hangUpHint);
   const display = openDisplay(
     { format, title: TITLES.sending },
@@ -696,7 +728,7 @@ function openDisplay(
 }
 
 /** Renews the live line, where there is one, until disposed of. */
-function everyStatus(log: Log, text: () => string): Disposable {
+function everyStatus(log: Voice, text: () => string): Disposable {
   const timer = log.live ? setInterval(() => log.status(text()), STATUS_MS) : undefined;
   return {
     [Symbol.dispose](): void {

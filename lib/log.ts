@@ -89,6 +89,24 @@ export class Log {
   }
 }
 
+/** What a call needs of a log. */
+export type Voice = Pick<Log, keyof Log>;
+
+/** A log whose sentences begin with whose they are; what happens inside, and the live line, stay as they are. */
+export function sayWhose(log: Voice, whose: () => string): Voice {
+  return {
+    say: (sentence): void => log.say(`${whose()}: ${sentence}`),
+    lost: (sentence): void => log.lost(`${whose()}: ${sentence}`),
+    warn: (sentence): void => log.warn(`${whose()}: ${sentence}`),
+    error: (sentence): void => log.error(`${whose()}: ${sentence}`),
+    debug: (part, text): void => log.debug(part, text),
+    get live(): boolean {
+      return log.live;
+    },
+    status: (text): void => log.status(text),
+  };
+}
+
 function columns(): number {
   try {
     return Deno.consoleSize().columns || 80;

@@ -13,6 +13,7 @@ import {
   type VideoFormat,
 } from "./frame.ts";
 import { type Language, type Messages, messagesIn } from "./messages.ts";
+import { shownName } from "./name.ts";
 import { MAX_PICTURE_BYTES } from "./pickle.ts";
 import type { WireMode } from "./receiver.ts";
 
@@ -178,6 +179,15 @@ const TABLE: readonly Option[] = [
     },
   },
   {
+    name: "name",
+    programs: BOTH,
+    value: "name",
+    help: {
+      en: "what the other end is told (default: the name of this machine)",
+      pt: "o que se diz ao outro lado (padrão: o nome desta máquina)",
+    },
+  },
+  {
     name: "no-display",
     programs: BOTH,
     help: {
@@ -222,6 +232,8 @@ export interface CommonOptions {
   readonly host: string | undefined;
   /** TCP port; 0 for any free one. */
   readonly port: number;
+  /** What this end calls itself; this machine's name if not given. */
+  readonly name: string | undefined;
   /** Whether there is to be a window. */
   readonly display: boolean;
   /** The sentences of the language. */
@@ -316,6 +328,7 @@ function common(words: Words, { minPort }: { minPort: number }): CommonOptions {
   return {
     host: words.value("host"),
     port: words.whole("port", minPort, 65535) ?? 8080,
+    name: words.name("name"),
     display: !words.on("no-display"),
     messages: words.messages,
     quiet: words.on("quiet"),
@@ -346,6 +359,11 @@ class Words {
     if (value === undefined) return undefined;
     if (value === "") throw this.wrong(this.messages.usage.missing(`--${name}`));
     return String(value);
+  }
+
+  name(name: string): string | undefined {
+    const value = this.value(name);
+    return value === undefined ? undefined : shownName(value);
   }
 
   whole(name: string, min: number, max: number): number | undefined {

@@ -9,6 +9,7 @@ import { UsageError } from "./errors.ts";
 import { watchKeys } from "./keys.ts";
 import { Log } from "./log.ts";
 import { describe, type Language, messagesIn, systemLanguage } from "./messages.ts";
+import { shownName } from "./name.ts";
 import { type CommonOptions, formatHelp, type Program } from "./options.ts";
 
 /** What a program is made of. */
@@ -76,6 +77,7 @@ export async function runProgram<Options extends CommonOptions>(
       log,
       messages,
       system: Deno.build.os,
+      name: options.name ?? machineName(),
       screen: options.display ? displayDriver(Deno.build.os, variable) : "none",
       keys: keys.watching,
       hangUp: hangUp.signal,
@@ -84,6 +86,15 @@ export async function runProgram<Options extends CommonOptions>(
   } catch (error) {
     fail(error);
     Deno.exitCode = EXIT.failed;
+  }
+}
+
+/** The name of this machine without its domain; empty where the program may not know it. */
+function machineName(): string {
+  try {
+    return shownName(Deno.hostname().split(".")[0]!);
+  } catch {
+    return "";
   }
 }
 

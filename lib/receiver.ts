@@ -51,8 +51,8 @@ export interface Offer {
   readonly format: VideoFormat;
   /** What it calls itself, if it does. */
   readonly name: string;
-  /** Takes the call. */
-  accept(): Promise<Receiver>;
+  /** Takes the call; `name` is what this end calls itself. */
+  accept(name?: string): Promise<Receiver>;
   /** Says no and why, then lets go. */
   refuse(reason: string): Promise<void>;
 }
@@ -158,9 +158,9 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
     mode: "call",
     format: video,
     name,
-    async accept(): Promise<Receiver> {
+    async accept(name = ""): Promise<Receiver> {
       try {
-        await wire.writeMessage(encodeAnswer({ accept: true }));
+        await wire.writeMessage(encodeAnswer({ accept: true, ...(name ? { name } : {}) }));
       } catch (error) {
         wire.close();
         throw error;

@@ -49,6 +49,8 @@ export interface SenderOptions {
 
 /** A call that was accepted. */
 export interface Sender extends Sink {
+  /** What the peer calls itself, in its own words; may be empty. */
+  readonly peerName: string;
   /** How the other end hung up. Rejects with `PeerLostError` or `ProtocolError`; never settles when we hang up. */
   readonly ended: Promise<Goodbye>;
   /** Frames handed to the wire. */
@@ -99,6 +101,7 @@ export async function openSender(
       const answer = decodeAnswer(message);
       if (!answer.accept) throw new RefusedError(answer.reason ?? "");
       greeting = false;
+      sender.peerName = answer.name ?? "";
       if (signal.aborted) await sender.hangUp(REASON.hungUp);
       signal.throwIfAborted();
     }
@@ -129,6 +132,7 @@ function wireBytes(frame: Frame): number {
 }
 
 class WireSender implements Sender {
+  peerName = "";
   readonly #wire: Wire;
   readonly #mode: WireMode;
   readonly #pickle: ReturnType<typeof encodePickle>;

@@ -53,6 +53,8 @@ export interface Answer {
   readonly accept: boolean;
   /** Why not. */
   readonly reason?: string;
+  /** What the server calls itself. */
+  readonly name?: string;
 }
 
 /** Whether a first payload opens a call session: a kind byte and the magic. */
@@ -97,11 +99,15 @@ export function encodeAnswer(answer: Answer): Uint8Array {
 /** Reads the server's answer. Throws `ProtocolError` with what is wrong with it. */
 export function decodeAnswer(message: Uint8Array): Answer {
   if (!isHello(message)) throw new ProtocolError("the answer is not one of Chamada's");
-  const { accept, reason } = decodeJson(message, { anyVersion: true });
+  const { accept, reason, name } = decodeJson(message, { anyVersion: true });
   if (typeof accept !== "boolean") throw new ProtocolError("the answer says neither yes nor no");
   // A refusal is understood whatever its version: it may be the version that it refuses.
   if (accept) decodeJson(message);
-  return typeof reason === "string" ? { accept, reason: printable(reason) } : { accept };
+  return {
+    accept,
+    ...(typeof reason === "string" ? { reason: printable(reason) } : {}),
+    ...(typeof name === "string" ? { name: printable(name) } : {}),
+  };
 }
 
 /** The 16 bytes before the data of a video message. */

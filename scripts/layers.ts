@@ -32,6 +32,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/timeline.ts": place("shared", [], []),
   "lib/source.ts": place("shared", [], ["frame"]),
   "lib/sink.ts": place("shared", [], ["frame"]),
+  "lib/text_width.ts": place("shared", [], []),
 
   "lib/wire.ts": place("wire", [], ["clock", "errors"]),
   "lib/send_window.ts": place("wire", [], ["errors"]),
@@ -80,8 +81,9 @@ const TABLE: Readonly<Record<string, Place>> = {
 
   "lib/messages.ts": place("user", [], ["errors"]),
   "lib/options.ts": place("user", [], [
-    ...["errors", "frame", "messages", "pickle", "receiver", "@std/cli/parse-args"],
+    ...["errors", "frame", "messages", "name", "pickle", "receiver", "@std/cli/parse-args"],
   ]),
+  "lib/name.ts": place("user", [], ["text_width"]),
   "lib/local_ip.ts": place("user", [], []),
   "lib/log.ts": place("user", ["stderr", "consoleSize"], []),
   "lib/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
@@ -90,11 +92,19 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...["clock", "errors", "frame", "sink", "source"],
     ...["receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],
-    ...["log", "messages", "options"],
+    ...["log", "messages", "name", "options"],
   ]),
   "lib/program.ts": place("whole", [
-    ...["build", "env", "exitCode", "Signal", "addSignalListener", "removeSignalListener"],
-  ], ["call", "display", "errors", "keys", "log", "messages", "options"]),
+    ...[
+      "build",
+      "env",
+      "exitCode",
+      "hostname",
+      "Signal",
+      "addSignalListener",
+      "removeSignalListener",
+    ],
+  ], ["call", "display", "errors", "keys", "log", "messages", "name", "options"]),
 
   "server.ts": place("entry", [
     ...["args", "errors", "listen", "networkInterfaces", "TcpConn", "TcpListener"],

@@ -5,6 +5,7 @@ import {
   assertEquals,
   assertLess,
   assertLessOrEqual,
+  assertMatch,
   assertStringIncludes,
 } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
@@ -361,6 +362,44 @@ test("--max-calls 2 has two calls at once, each with its own file and its own en
     ),
   );
   assertEquals(frames.sort(), [40, 60]);
+});
+
+test("with several calls every sentence of one names its caller, namesakes by their address too", async () => {
+  await using folder = await temporaryFolder();
+  await using called = await startServer([
+    ...["--record", `${folder.path}/video.avi`, "--max-calls", "3", "--stay", "--name", "sala"],
+  ]);
+  await using ana = startClient(called.port, ["--name", "Ana", "--verbose"]);
+  await ana.says(/IN A CALL WITH: \('127\.0\.0\.1', \d+\)\n/);
+  await ana.says(/it calls itself sala/);
+  await called.server.says(/^Ana: CONNECTION RECEIVED FROM: \('127\.0\.0\.1', \d+\)$/m);
+  ana.signal("SIGTERM");
+  await ana.exits(0);
+  await called.server.says(/^Ana: Call ended by the CLIENT$/m);
+
+  await using one = startClient(called.port, ["--name", "Bruno"]);
+  await called.server.says(/^Bruno: CONNECTION RECEIVED/m);
+  await using other = startClient(called.port, ["--name", "bruno\u001b[2J"]);
+  await called.server.says(/^bruno \[2J: CONNECTION RECEIVED/m);
+  await using namesake = startClient(called.port, ["--name", " BRUNO"]);
+  const [, port] = await called.server.says(
+    /^BRUNO \(127\.0\.0\.1:(\d+)\): CONNECTION RECEIVED FROM: \('127\.0\.0\.1', \1\)$/m,
+  );
+  await Promise.all([one, other, namesake].map((client) => client.says(/IN A CALL/)));
+  namesake.signal("SIGKILL");
+  await called.server.says(
+    new RegExp(`^BRUNO \\(127\\.0\\.0\\.1:${port}\\): The CLIENT was lost`, "m"),
+  );
+  called.server.signal("SIGTERM");
+  await one.exits(0);
+  await other.exits(0);
+  const { stdout, stderr } = await called.server.exits(0);
+  assertMatch(stdout, /^Ana: Recorded .*: \S+video\.avi \(.*\)\nAna: Call ended/m);
+  assertMatch(stdout, /^Bruno \(127\.0\.0\.1:\d+\): Recorded /m);
+  assertMatch(stdout, /^bruno \[2J: Call ended by the HOST\.$/m);
+  assertMatch(stderr, /^Ana: There is no screen here/m);
+  const ofCalls = lines(stdout).filter((line) => /RECEIVED|Recorded|Call ended|lost/.test(line));
+  assertEquals(ofCalls.filter((line) => !/^(Ana|bruno)\b.*: /i.test(line)), []);
 });
 
 test("what cannot be done is said with cause and cure, exit 1", async () => {

@@ -24,6 +24,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     "no-display": undefined,
     stay: undefined,
     "max-calls": "3",
+    name: "Ana",
     fps: "30",
     lang: "pt",
     quiet: undefined,
@@ -43,6 +44,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     duration: "10",
     wire: "plain",
     codec: "mjpeg",
+    name: "Ana",
     "list-cameras": undefined,
     lang: "pt",
     quiet: undefined,
@@ -75,6 +77,7 @@ test("server: without options, it listens on 8080, shows, and records one call t
   assertEquals(server(), {
     host: undefined,
     port: 8080,
+    name: undefined,
     display: true,
     messages: messagesIn("en"),
     quiet: false,
@@ -92,6 +95,7 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
   assertEquals(client(), {
     host: undefined,
     port: 8080,
+    name: undefined,
     display: true,
     messages: messagesIn("en"),
     quiet: false,
@@ -141,6 +145,8 @@ test("server: each option sets what it names", () => {
   assertEquals(server("--record", "my folder/aula 1.avi").record, "my folder/aula 1.avi");
   assertEquals(server("--record", "007").record, "007");
   assertEquals(server("--no-record").record, undefined);
+  assertEquals(server("--name", "Ana").name, "Ana");
+  assertEquals(server("--name", "  Ana\u001b[2J\n da  Silva ").name, "Ana [2J da Silva");
   assertEquals(server("--no-display").display, false);
   assertEquals(server("--stay").stay, true);
   assertEquals(server("--max-calls", "64").maxCalls, 64);

@@ -22,14 +22,14 @@ const RIGHTS: Readonly<Record<Program, readonly string[]>> = {
     "--allow-net",
     "--allow-read",
     "--allow-run=ffmpeg,ffplay",
-    "--allow-sys=networkInterfaces",
+    "--allow-sys=networkInterfaces,hostname",
     "--allow-write",
   ],
   client: [
     "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG",
     "--allow-net",
     "--allow-run=ffmpeg,ffplay",
-    "--allow-sys=networkInterfaces",
+    "--allow-sys=networkInterfaces,hostname",
   ],
 };
 
