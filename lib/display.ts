@@ -133,6 +133,7 @@ export class Display implements Sink {
     this.#feeding = this.#feed();
     this.ended = new Promise((resolve) => {
       this.#child.ended.then((end) => {
+        this.#newest.close();
         if (!this.#closing) resolve(meaningOf(end, driver));
       });
     });
@@ -140,6 +141,7 @@ export class Display implements Sink {
 
   /** Shows a frame, unless a newer one comes first. */
   push(frame: Frame): void {
+    if (this.#newest.closed) return;
     frame.lease?.hold();
     this.#newest.push(frame);
   }

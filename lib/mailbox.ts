@@ -24,7 +24,7 @@ export class NewestFrame<T> {
   readonly #room: number;
   readonly #standsAlone: (item: T) => boolean;
   readonly #onDrop: (item: T) => void;
-  readonly #items: T[] = [];
+  readonly #items = new Fifo<T>();
   #broken = false;
   #waiting: ((item: T | undefined) => void) | undefined;
   #closed = false;
@@ -44,16 +44,21 @@ export class NewestFrame<T> {
     return this.#dropped;
   }
 
+  /** True once nothing is taken in any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** The item that `take` would give at once, if there is one. */
   get next(): T | undefined {
-    return this.#items[0];
+    return this.#items.first;
   }
 
   /** Puts an item in; in the place of those that wait, where there are too many. */
   push(item: T): void {
     if (this.#closed) return;
     if (this.#items.length >= this.#room) {
-      for (const old of this.#items.splice(0)) this.#drop(old);
+      for (const old of this.#items.clear()) this.#drop(old);
       this.#broken = true;
     }
     if (this.#broken && !this.#standsAlone(item)) return this.#drop(item);
@@ -87,7 +92,7 @@ export class NewestFrame<T> {
   /** Ends it: what waits is dropped, whoever waits is given `undefined`. */
   close(): void {
     this.#closed = true;
-    for (const item of this.#items.splice(0)) this.#drop(item);
+    for (const item of this.#items.clear()) this.#drop(item);
     this.#waiting?.(undefined);
     this.#waiting = undefined;
   }
@@ -111,17 +116,22 @@ export function newestOptions(
     : { onDrop };
 }
 
-/** A queue of everything pushed, in order, as long as it weighs no more than its bound. */
+/** A queue of everything pushed, in order, as long as it weighs no more than its bounds. */
 export class FrameQueue<T> {
   readonly #maxBytes: number;
-  #items: { readonly item: T; readonly bytes: number }[] = [];
+  readonly #maxItems: number;
+  readonly #items = new Fifo<{ readonly item: T; readonly bytes: number }>();
   #bytes = 0;
   #waiting: ((item: T | undefined) => void) | undefined;
   #closed = false;
 
-  /** `maxBytes` bounds what waits; a single item is taken whatever it weighs. */
-  constructor(maxBytes: number) {
+  /**
+   * `maxBytes` bounds what waits, and `maxItems` how many: the smallest item takes its room, too. A single item is taken
+   * whatever it weighs.
+   */
+  constructor(maxBytes: number, maxItems: number) {
     this.#maxBytes = maxBytes;
+    this.#maxItems = maxItems;
   }
 
   /** How much waits. */
@@ -129,9 +139,11 @@ export class FrameQueue<T> {
     return this.#bytes;
   }
 
-  /** Whether an item of this weight would be taken now. */
+  /** True if an item of this weight would be taken now. */
   hasRoom(bytes: number): boolean {
-    return !this.#closed && (this.#items.length === 0 || this.#bytes + bytes <= this.#maxBytes);
+    if (this.#closed) return false;
+    const count = this.#items.length;
+    return count === 0 || (count < this.#maxItems && this.#bytes + bytes <= this.#maxBytes);
   }
 
   /** Adds an item; `false` where there is no room. */
@@ -164,5 +176,50 @@ export class FrameQueue<T> {
     this.#closed = true;
     this.#waiting?.(undefined);
     this.#waiting = undefined;
+  }
+
+  /** Ends it and gives what waits, which nobody will take any more. */
+  abandon(): T[] {
+    this.close();
+    this.#bytes = 0;
+    return this.#items.clear().map(({ item }) => item);
+  }
+}
+
+/** First in, first out, each in constant time: `Array.shift` moves all that is behind. */
+class Fifo<T> {
+  #items: (T | undefined)[] = [];
+  /** Where the first one is; what was before it is taken. */
+  #head = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  shift(): T | undefined {
+    if (this.length === 0) return undefined;
+    const first = this.#items[this.#head];
+    this.#items[this.#head++] = undefined;
+    // As many are moved as were taken since the last time.
+    if (this.#head >= this.length) {
+      this.#items.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return first;
+  }
+
+  clear(): T[] {
+    const items = this.#items.slice(this.#head) as T[];
+    this.#items = [];
+    this.#head = 0;
+    return items;
   }
 }

@@ -25,6 +25,12 @@ const ONE_THREAD_PIXELS = 640 * 480;
 /** What may wait for a recorder that cannot keep up, in bytes: 14 s of raw 320 x 240 at 20 frames a second. */
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 
+/**
+ * How many frames may wait for it: 17 s at 120 frames a second. They may be of a few bytes each, and a whole queue of them is
+ * to be written within the time for the end.
+ */
+const MAX_QUEUED_FRAMES = 2048;
+
 /** What may be held until it is clear whether it is late or the sender paused, in bytes. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
@@ -191,7 +197,7 @@ export class Recorder implements Sink {
   readonly #format: VideoFormat;
   readonly #fps: number;
   readonly #timeline: Timeline<Frame>;
-  readonly #queue = new FrameQueue<Job>(MAX_QUEUED_BYTES);
+  readonly #queue = new FrameQueue<Job>(MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES);
   readonly #feeding: Promise<void>;
   #settling: Timer | undefined;
   #broken = false;
@@ -220,6 +226,7 @@ export class Recorder implements Sink {
     this.#feeding = this.#feed();
     this.failed = new Promise((resolve) => {
       this.#child.ended.then((end) => {
+        this.#abandon();
         if (this.#closing) return;
         this.#failure = failureOf(end);
         resolve(this.#failure);
@@ -338,7 +345,18 @@ export class Recorder implements Sink {
       const written = encoded
         ? await this.#writeEncoded(job.frame, job.slot)
         : await this.#repeat(1);
-      if (!written) this.#lost++;
+      if (!written) {
+        this.#lost++;
+        return this.#abandon();
+      }
+    }
+  }
+
+  /** Gives up what waits for an ffmpeg that takes nothing more. */
+  #abandon(): void {
+    for (const { frame } of this.#queue.abandon()) {
+      this.#lost++;
+      frame.lease?.letGo();
     }
   }
 

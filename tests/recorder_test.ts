@@ -3,6 +3,8 @@ import {
   assertEquals,
   assertGreater,
   assertGreaterOrEqual,
+  assertLess,
+  assertLessOrEqual,
   assertNotEquals,
   assertRejects,
   assertStrictEquals,
@@ -427,6 +429,33 @@ test(
     assertEquals(recording.failure, reason);
     assertEquals(recording.frames + recording.lost, 15);
     assertEquals(await childrenWith(path), []);
+  },
+  { ignore: !canSeeProcesses },
+);
+
+test(
+  "recorder: what waits for an ffmpeg is given up when that has ended, and counted as lost",
+  async () => {
+    await using folder = await Folder.make();
+    const path = `${folder.path}/video.avi`;
+    const format: VideoFormat = { ...DEFAULT_FORMAT, codec: "h264" };
+    const recorder = record(path, format);
+    const [child] = await childrenWith(path);
+    Deno.kill(child!.pid, "SIGSTOP");
+    // More than the pipe and the queue hold, in frames, not in bytes.
+    const data = new Uint8Array([0, 0, 1, ...Array(500).fill(0x55)]);
+    for (let sequence = 0; sequence < 100_000; sequence++) {
+      recorder.push({ data, captureUs: sequence * 8333, sequence, keyframe: true });
+    }
+    assertGreater(recorder.waitingBytes, 0);
+    assertLess(recorder.waitingBytes, 2e6);
+    Deno.kill(child!.pid, "SIGKILL");
+    await recorder.failed;
+    assertEquals(recorder.waitingBytes, 0);
+    const { lost } = await recorder.close();
+    // What the pipe held was neither refused nor written.
+    assertGreater(lost, 99_000);
+    assertLessOrEqual(lost, 100_000);
   },
   { ignore: !canSeeProcesses },
 );
