@@ -16,6 +16,7 @@ import { nowUs, pause } from "./clock.ts";
 import { NewestFrame } from "./mailbox.ts";
 import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
 import { FramePool } from "./pool.ts";
+import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
 import {
   decodeBye,
   decodeHello,
@@ -187,10 +188,12 @@ abstract class WireReceiver implements Receiver {
   abstract readonly stamps: "capture" | "arrival";
   readonly format: VideoFormat;
   protected readonly wire: Wire;
+  protected readonly limit: RateLimit;
 
-  constructor(wire: Wire, format: VideoFormat) {
+  constructor(wire: Wire, format: VideoFormat, announcedFps: number) {
     this.wire = wire;
     this.format = format;
+    this.limit = new RateLimit(announcedFps, performance.now());
     wire.enterCall();
   }
 
@@ -222,7 +225,7 @@ abstract class PictureReceiver extends WireReceiver {
   #sequence = 0;
 
   constructor(wire: Wire, format: VideoFormat, first: Picture) {
-    super(wire, format);
+    super(wire, format, UNANNOUNCED_FPS);
     this.#first = first;
   }
 
@@ -230,6 +233,7 @@ abstract class PictureReceiver extends WireReceiver {
     const picture = this.#first ?? await this.next();
     this.#first = undefined;
     if (picture === null) return { reason: "" };
+    this.limit.count(performance.now());
     return { ...picture, sequence: this.#sequence++, keyframe: true };
   }
 
@@ -283,11 +287,12 @@ class CallReceiver extends WireReceiver {
   readonly #acking: Promise<void>;
   #nextSequence: number | undefined;
   #broken: boolean;
-  #lost = 0;
+  #missing = 0;
+  #torn = 0;
   #hangingUp: Promise<void> | undefined;
 
   constructor(wire: Wire, format: VideoFormat) {
-    super(wire, format);
+    super(wire, format, format.fps);
     const frameBytes = VIDEO_HEADER_BYTES + maxFrameBytes(format);
     this.#maxBytes = Math.max(frameBytes, MAX_HELLO_BYTES);
     if (format.codec === "raw") this.#pool = new FramePool(frameBytes + LENGTH_BYTES);
@@ -297,7 +302,7 @@ class CallReceiver extends WireReceiver {
   }
 
   override get lost(): number {
-    return this.#lost;
+    return this.#missing + this.#torn;
   }
 
   override async read(): Promise<Frame | Goodbye> {
@@ -308,6 +313,7 @@ class CallReceiver extends WireReceiver {
       switch (message[0]) {
         case KIND.video: {
           const frame = decodeVideo(message, this.format);
+          this.limit.count(performance.now());
           this.#acks.push(frame.sequence);
           if (this.#isWhole(frame)) {
             return memory ? { ...frame, lease: this.#pool!.lease(memory) } : frame;
@@ -329,10 +335,12 @@ class CallReceiver extends WireReceiver {
   #isWhole(frame: Frame): boolean {
     const ahead = frame.sequence - (this.#nextSequence ?? frame.sequence);
     this.#nextSequence = frame.sequence + 1;
-    this.#lost += Math.max(ahead, 0);
+    // The numbers are the caller's own: more than it can have sent is not missing.
+    const most = this.limit.most(performance.now());
+    this.#missing = Math.min(this.#missing + Math.max(ahead, 0), most);
     const torn = this.#broken || (ahead !== 0 && isInterCoded(this.format.codec));
     this.#broken = torn && !frame.keyframe;
-    if (this.#broken) this.#lost++;
+    if (this.#broken) this.#torn++;
     return !this.#broken;
   }
 

@@ -38,9 +38,10 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/send_window.ts": place("wire", [], ["errors"]),
   "lib/session.ts": place("wire", [], ["errors", "frame", "@std/bytes/equals"]),
   "lib/pickle.ts": place("wire", [], ["errors", "frame", "@std/bytes/concat"]),
+  "lib/rate_limit.ts": place("wire", [], ["errors"]),
   "lib/receiver.ts": place("wire", [], [
     ...["clock", "errors", "frame", "mailbox"],
-    ...["pickle", "pool", "session", "wire"],
+    ...["pickle", "pool", "rate_limit", "session", "wire"],
   ]),
   "lib/sender.ts": place("wire", [], [
     ...["clock", "errors", "frame", "mailbox", "sink"],

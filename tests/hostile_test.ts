@@ -7,6 +7,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { createConnection, type Socket } from "node:net";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import {
@@ -140,6 +141,52 @@ test("what is no picture is said, counted as lost and leaves no file, exit 1", a
     assertEquals([...Deno.readDirSync(folder.path)], [], codec);
   }
 });
+
+/** A caller that sends that many of the smallest frames as fast as they go; gives the last words of the server. */
+async function flood(port: number, codec: "mjpeg" | "h264", count: number): Promise<string> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const said = readAll(connection);
+  const video = { codec, width: 16, height: 16, fps: 120 };
+  const data = codec === "mjpeg" ? [0xff, 0xd8] : [0, 0, 1];
+  const frames = (first: number): Uint8Array<ArrayBuffer> =>
+    concat(Array.from({ length: 1000 }, (_, index) => {
+      const sequence = first + index;
+      const frame = { data: new Uint8Array(data), captureUs: sequence, sequence, keyframe: true };
+      return message(concat([encodeVideoHeader(frame), frame.data]));
+    }));
+  try {
+    await writeAll(connection, message(encodeHello({ name: "x", video })));
+    for (let first = 0; first < count; first += 1000) await writeAll(connection, frames(first));
+  } catch {
+    // The server has let go: what it said is read already.
+  }
+  return await said;
+}
+
+test(
+  "floods of the smallest frames are ended with a reason: no call, no memory and no end suffers",
+  async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/video.avi`;
+    const numbers = Array.from({ length: FRAMES }, (_, n) => n);
+    await writeNumbers(`${folder.path}/numbers.avi`, numbers, DEFAULT_FORMAT);
+    await using called = await startServer(["--record", file, "--stay", "--max-calls", "2"]);
+    await using client = startClient(called.port, ["--input", `${folder.path}/numbers.avi`]);
+    await client.says(/IN A CALL/);
+    const before = await residentBytes(called.server.pid);
+    for (const codec of ["h264", "mjpeg"] as const) {
+      const said = await flood(called.port, codec, 100_000);
+      assertStringIncludes(said, "frames come faster than 480 a second", codec);
+    }
+    assertLess(await residentBytes(called.server.pid) - before, 100e6);
+    await client.exits(0);
+    await called.server.says(/(The CLIENT spoke[^]*faster than 480 a second[^]*){2}/);
+    called.server.signal("SIGTERM");
+    await called.server.exits(0);
+    assertEquals(await readNumbers(file), numbers);
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
 
 test("a bye that complains is shown; the usual ones are not", async () => {
   for (const [reason, shown] of [["hung up", false], ["that was too loud", true]] as const) {
@@ -277,6 +324,10 @@ function connected(port: number): Promise<Socket> {
     const socket = createConnection(port, "127.0.0.1", () => resolve(socket));
     socket.on("error", reject);
   });
+}
+
+async function writeAll(connection: Deno.TcpConn, data: Uint8Array): Promise<void> {
+  for (let at = 0; at < data.length;) at += await connection.write(data.subarray(at));
 }
 
 async function readAll(connection: Deno.TcpConn): Promise<string> {

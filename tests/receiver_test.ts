@@ -10,9 +10,10 @@ import {
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
+import { type Codec, DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
+import { encodePickle } from "../lib/pickle.ts";
 import { type Goodbye, readOffer, type Receiver } from "../lib/receiver.ts";
-import { decodeAnswer, encodeHello } from "../lib/session.ts";
+import { decodeAnswer, encodeHello, encodeVideoHeader } from "../lib/session.ts";
 import type { WireOptions } from "../lib/wire.ts";
 import { bytes, framed, helloWith, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
@@ -332,6 +333,92 @@ test("call: raw frames are given whatever is missing between them", async () => 
     assertEquals((await readFrame(call.receiver)).sequence, sequence);
   }
   assertEquals(call.receiver.lost, 4, "4, 6, 7 and 8");
+});
+
+/** Puts the same message again and again until the receiver throws; gives what it says, and how many it took. */
+async function flood(
+  { far, receiver }: OpenCall,
+  message: (sequence: number) => Uint8Array,
+): Promise<{ error: unknown; taken: number }> {
+  for (let sequence = 0; sequence < 10_000; sequence++) {
+    far.put(message(sequence));
+    try {
+      (await readFrame(receiver)).lease?.letGo();
+    } catch (error) {
+      return { error, taken: sequence };
+    }
+  }
+  throw new Error("10,000 frames were taken");
+}
+
+/** A video message with any number. */
+function numbered(sequence: number, data: Uint8Array): Uint8Array {
+  return framed(encodeVideoHeader({ data, captureUs: 0, sequence, keyframe: true }), data);
+}
+
+test("a caller far above the rate that it announced, or that anybody has, is ended with a reason", async () => {
+  const smallest: Readonly<Record<Codec, Uint8Array>> = {
+    raw: picture(0),
+    mjpeg: bytes("ff d8"),
+    h264: bytes("00 00 01"),
+  };
+  for (const [codec, data] of Object.entries(smallest) as [Codec, Uint8Array][]) {
+    await using call = await openCall(
+      framed(encodeHello({ name: "", video: { ...SMALL, codec, fps: 30 } })),
+    );
+    const { error, taken } = await flood(call, (sequence) => numbered(sequence, data));
+    assertInstanceOf(error, ProtocolError, codec);
+    assertEquals(error.message, "frames come faster than 120 a second");
+    assertGreaterOrEqual(taken, 300, codec);
+  }
+  const { before, after } = encodePickle(SMALL);
+  const pickle = framed(before, picture(0), after);
+  for (const message of [pickle, framed(picture(0, PLAIN_BYTES))]) {
+    await using call = await openCall(message);
+    await readFrame(call.receiver);
+    const { error, taken } = await flood(call, () => message);
+    assertInstanceOf(error, ProtocolError);
+    assertEquals(error.message, "frames come faster than 1000 a second");
+    assertGreaterOrEqual(taken, 2499);
+  }
+});
+
+test("a caller's frames that nobody can show count as well", async () => {
+  await using call = await openCall(
+    framed(encodeHello({ name: "", video: { ...SMALL, codec: "h264" } })),
+  );
+  // None is a keyframe: `read` gives none of them.
+  for (let sequence = 0; sequence < 5000; sequence++) {
+    call.far.put(accessUnit(sequence % 256, false));
+  }
+  const error = await assertRejects(() => call.receiver.read(), ProtocolError);
+  assertEquals(error.message, "frames come faster than 80 a second");
+});
+
+test("a caller's numbers make no more lost than it can have sent", async () => {
+  const last = 2 ** 32 - 1;
+  const cases: readonly (readonly number[])[] = [
+    [0, last],
+    Array.from({ length: 60 }, (_, index) => index % 2 * last),
+    [last, 0, last - 1, 7, last],
+  ];
+  for (const codec of ["raw", "mjpeg"] as const) {
+    const data = codec === "raw" ? picture(0) : bytes("ff d8");
+    for (const sequences of cases) {
+      const startMs = performance.now();
+      await using call = await openCall(
+        framed(encodeHello({ name: "", video: { ...SMALL, codec } })),
+      );
+      for (const sequence of sequences) {
+        call.far.put(numbered(sequence, data));
+        assertEquals((await readFrame(call.receiver)).sequence, sequence);
+      }
+      // Ten seconds of its rate, and what it can have sent since it called.
+      const most = 20 * (10 + (performance.now() - startMs) / 1000);
+      assertLessOrEqual(call.receiver.lost, most);
+      assertGreater(call.receiver.lost, 100);
+    }
+  }
 });
 
 test("call: a bye is a hang-up with its reason, fit to be shown", async () => {
