@@ -30,6 +30,8 @@ export interface ChildOptions {
   readonly flow: "fed" | "feeding" | "none";
   /** Variables added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Hears each line that it writes on stderr, when it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** How long each rung of the stop ladder is waited on, in milliseconds. */
@@ -37,6 +39,9 @@ const RUNG_MS = 2000;
 
 /** How many lines of stderr are kept. */
 const KEPT_LINES = 20;
+
+/** How much of a line is kept that does not end, in characters. */
+const MAX_LINE = 32_768;
 
 /** A running child process. */
 export interface Child extends AsyncDisposable {
@@ -59,7 +64,7 @@ export interface Child extends AsyncDisposable {
 
 /** Starts a child. Throws `NotInstalledError` where there is no such program. */
 export function openChild(options: ChildOptions): Child {
-  const { command, args, flow, env } = options;
+  const { command, args, flow, env, onLine } = options;
   const process = spawn(command, args, {
     stdin: flow === "fed" ? "piped" : "null",
     stdout: flow === "feeding" ? "piped" : "null",
@@ -72,7 +77,7 @@ export function openChild(options: ChildOptions): Child {
   reader?.closed.catch(() => {});
 
   const ended = (async (): Promise<ChildEnd> => {
-    const [status, lastLines] = await Promise.all([process.status, drain(process.stderr)]);
+    const [status, lastLines] = await Promise.all([process.status, drain(process.stderr, onLine)]);
     // What it has written and nobody has read yet is still in the pipe: `read` gives it, `stop` gives it up.
     await writer?.abort().catch(() => {});
     return { code: status.code, signalled: status.signal !== null, lastLines };
@@ -181,14 +186,25 @@ function kill(process: Deno.ChildProcess, signal: Deno.Signal): void {
 }
 
 /** Reads a stream of text to its end and keeps its last lines, however much it says and however long its lines are. */
-async function drain(stream: ReadableStream<Uint8Array>): Promise<readonly string[]> {
+async function drain(
+  stream: ReadableStream<Uint8Array>,
+  onLine?: (line: string) => void,
+): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const add = (text: string): void => {
+    const line = text.trim();
+    if (line === "") return;
+    lines.push(line);
+    if (lines.length > KEPT_LINES) lines.shift();
+    onLine?.(line);
+  };
   const decoder = new TextDecoder();
-  let text = "";
+  let rest = "";
   for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > 65536) text = text.slice(-32768);
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split(/[\r\n]+/);
+    rest = parts.pop()!.slice(-MAX_LINE);
+    parts.forEach(add);
   }
-  return text.split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "").slice(
-    -KEPT_LINES,
-  );
+  add(rest);
+  return lines;
 }
