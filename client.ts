@@ -4,9 +4,8 @@
 import config from "./deno.json" with { type: "json" };
 import { EXIT, makeCall, type Surroundings } from "./lib/call.ts";
 import { listCameras, systemOf } from "./lib/camera.ts";
-import { chooseAddress } from "./lib/local_ip.ts";
 import { type ClientOptions, parseClientOptions } from "./lib/options.ts";
-import { runProgram } from "./lib/program.ts";
+import { findOwnAddress, runProgram } from "./lib/program.ts";
 import type { Connection } from "./lib/wire.ts";
 
 /** How long a connection may take to be made, in milliseconds (as SRT's connect time). */
@@ -15,7 +14,7 @@ const CONNECT_MS = 3000;
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
   if (options.listCameras) return await showCameras(around);
-  const host = options.host ?? chooseAddress(Deno.networkInterfaces())?.address;
+  const host = options.host ?? (await findOwnAddress())?.address;
   if (host === undefined) {
     log.error(messages.noAddress);
     return EXIT.failed;

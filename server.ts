@@ -4,10 +4,9 @@
 import config from "./deno.json" with { type: "json" };
 import { answerCalls, type Caller, EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
-import { chooseAddress } from "./lib/local_ip.ts";
 import { describeListen } from "./lib/messages.ts";
 import { parseServerOptions, type ServerOptions } from "./lib/options.ts";
-import { commandOf, runProgram } from "./lib/program.ts";
+import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { checkFolder, checkRecorder } from "./lib/recorder.ts";
 
 /** As many callers may wait to be accepted. With the report's 5, a few strangers shut the door. */
@@ -19,7 +18,8 @@ const OUT_OF: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
 /** The pause after the system had no room, in milliseconds. */
 const ACCEPT_AGAIN_MS = 50;
 
-const WILDCARDS: readonly (string | undefined)[] = ["0.0.0.0", "::"];
+/** Where a caller on this machine looks: `localhost`, and what Debian calls a machine's own name. */
+const HERE: readonly string[] = ["127.0.0.1", "::1", "127.0.1.1"];
 
 async function serve(options: ServerOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
@@ -27,31 +27,64 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
     await checkFolder(options.record);
     await checkRecorder();
   }
-  const wildcard = WILDCARDS.includes(options.host);
-  const own = chooseAddress(Deno.networkInterfaces());
+  const own = options.host === undefined ? await findOwnAddress() : undefined;
   const host = options.host ?? own?.address;
   if (host === undefined) {
     log.error(messages.noAddress);
     return EXIT.failed;
   }
-  const shown = wildcard && own ? own.address : host;
-  log.say(messages.hostIp(shown));
+  using stack = new DisposableStack();
   let listener: Deno.TcpListener;
   try {
-    listener = Deno.listen({ hostname: host, port: options.port, tcpBacklog: BACKLOG });
+    listener = stack.use(listen(host, options.port));
   } catch (error) {
     log.error(describeListen(error, messages, host, options.port));
     return EXIT.failed;
   }
-  using _listener = listener;
-  const { port } = listener.addr;
+  const { hostname, port } = listener.addr;
+  const listeners = [listener, ...(options.host === undefined ? listenHere(port, stack) : [])];
+  const isEverywhere = /^(0\.0\.0\.0|::)$/.test(hostname);
+  const isHere = /^(127\.|::1$|::ffff:127\.)/.test(hostname);
+  const family = hostname === "0.0.0.0" ? "IPv4" : undefined;
+  const dialled = isEverywhere ? (await findOwnAddress(family))?.address : host;
+  log.say(messages.hostIp(dialled ?? host));
   log.say(messages.listening(host, port));
   const portOption = port === 8080 ? "" : ` --port ${port}`;
-  log.say(messages.dialHint(`${commandOf("client")} --host ${shown}${portOption}`));
-  const others = options.host === undefined ? own?.others ?? [] : [];
+  const call = (to: string): string => `${commandOf("client")} --host ${to}${portOption}`;
+  if (isHere || dialled === undefined) log.say(messages.onlyHere(call(dialled ?? "127.0.0.1")));
+  else log.say(messages.dialHint(call(dialled)));
+  if (dialled?.includes("%")) log.say(messages.scopeHint);
+  const others = own?.others ?? [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
   if (around.keys) log.say(messages.hangUpHint);
-  return await answerCalls(accept(listener), options, around);
+  return await answerCalls(merge(listeners.map(accept)), options, around);
+}
+
+function listen(hostname: string, port: number): Deno.TcpListener {
+  return Deno.listen({ hostname, port, tcpBacklog: BACKLOG });
+}
+
+/** Listens for callers on this machine as well, wherever no other program has the port. */
+function listenHere(port: number, stack: DisposableStack): Deno.TcpListener[] {
+  return HERE.flatMap((hostname) => {
+    try {
+      return [stack.use(listen(hostname, port))];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** The callers of several listeners, as they come, until all of these are closed. */
+function merge(doors: readonly AsyncIterable<Caller>[]): ReadableStream<Caller> {
+  return new ReadableStream({
+    start(callers): void {
+      const all = doors.map(async (door) => {
+        for await (const caller of door) callers.enqueue(caller);
+      });
+      Promise.all(all).then(() => callers.close(), (error) => callers.error(error));
+    },
+  });
 }
 
 /** The callers of a listener, until it is closed. A caller that is gone already costs no time. */

@@ -73,6 +73,10 @@ export interface Messages {
   listening(host: string, port: number): string;
   /** Behind `listening`: what to type at the other end. */
   dialHint(command: string): string;
+  /** In place of `dialHint`, where no other machine can call: what to type on this one. */
+  onlyHere(command: string): string;
+  /** Behind `dialHint`, where the address is that of one cable and names a card of this machine. */
+  readonly scopeHint: string;
   /** Behind `dialHint`, where nobody chose the address and the machine has more than one. */
   otherAddresses(list: string): string;
   /** Either program is started without `--host` on a machine that is in no network. */
@@ -83,6 +87,8 @@ export interface Messages {
   portForbidden(port: number): string;
   /** The server cannot listen: `--host` is another machine's address. */
   addressNotHere(host: string): string;
+  /** Either program is given an address of one cable, and not the card that this is in. */
+  scopeMissing(host: string): string;
 
   /** The client starts to call. */
   calling(host: string, port: number): string;
@@ -218,6 +224,8 @@ const en: Messages = {
   hostIp: (address) => `HOST IP: ${address}`,
   listening: (host, port) => `LISTENING ON: ('${host}', ${port})`,
   dialHint: (command) => `On the other computer: ${command}`,
+  onlyHere: (command) => `Only this machine can call: ${command}`,
+  scopeHint: "Behind the % the other computer puts the name of its own network card.",
   otherAddresses: (list) =>
     `This machine has other addresses, too: ${list} (--host chooses one, 0.0.0.0 means all)`,
   noAddress:
@@ -228,6 +236,8 @@ const en: Messages = {
     `Port ${port} needs special rights here: choose one above 1023 with --port.`,
   addressNotHere: (host) =>
     `${host} is no address of this machine: leave --host away, or give one of its own.`,
+  scopeMissing: (host) =>
+    `${host} is an address of one cable only: add % and the name of this machine's network card, as in ${host}%eth0.`,
 
   calling: (host, port) => `CALLING: ('${host}', ${port})`,
   nameUnknown: (host) =>
@@ -368,6 +378,8 @@ const pt: Messages = {
   hostIp: (address) => `HOST IP: ${address}`,
   listening: (host, port) => `ESCUTANDO EM: ('${host}', ${port})`,
   dialHint: (command) => `No outro computador: ${command}`,
+  onlyHere: (command) => `Só esta máquina pode chamar: ${command}`,
+  scopeHint: "Depois do % o outro computador põe o nome da própria placa de rede.",
   otherAddresses: (list) =>
     `Esta máquina tem também outros endereços: ${list} (--host escolhe um, 0.0.0.0 são todos)`,
   noAddress:
@@ -378,6 +390,8 @@ const pt: Messages = {
     `A porta ${port} exige direitos especiais aqui: escolha uma acima de 1023 com --port.`,
   addressNotHere: (host) =>
     `${host} não é um endereço desta máquina: deixe --host de fora, ou informe um que seja dela.`,
+  scopeMissing: (host) =>
+    `${host} é um endereço de um cabo só: acrescente % e o nome da placa de rede desta máquina, como em ${host}%eth0.`,
 
   calling: (host, port) => `CHAMANDO: ('${host}', ${port})`,
   nameUnknown: (host) =>
@@ -591,6 +605,7 @@ export function describeListen(
   port: number,
 ): string {
   if (isNotCapable(error)) return messages.notAllowed(detailOf(error));
+  if (lacksScope(host)) return messages.scopeMissing(host);
   switch (codeOf(error)) {
     case "EADDRINUSE":
       return messages.portTaken(host, port);
@@ -612,6 +627,7 @@ export function describeConnect(
   port: number,
 ): string {
   if (isNotCapable(error)) return messages.notAllowed(detailOf(error));
+  if (lacksScope(host)) return messages.scopeMissing(host);
   switch (codeOf(error)) {
     case "ECONNREFUSED":
       return messages.nobodyListens(host, port);
@@ -625,6 +641,11 @@ export function describeConnect(
     default:
       return messages.network(detailOf(error));
   }
+}
+
+/** True for an IPv6 address that every cable has, without the name of the card it is meant on. */
+function lacksScope(host: string): boolean {
+  return /^fe[89ab][0-9a-f]:[0-9a-f:]*$/i.test(host);
 }
 
 /** The system's name for an error of the network; Deno gives it as a code, a class or only in words. */

@@ -7,10 +7,12 @@ import { EXIT, type Surroundings } from "./call.ts";
 import { displayDriver } from "./display.ts";
 import { UsageError } from "./errors.ts";
 import { watchKeys } from "./keys.ts";
+import { chooseAddress, type Interface, type LocalAddress } from "./local_ip.ts";
 import { Log } from "./log.ts";
 import { describe, type Language, messagesIn, systemLanguage } from "./messages.ts";
 import { shownName } from "./name.ts";
 import { type CommonOptions, formatHelp, type Program } from "./options.ts";
+import { readRoutes } from "./routes.ts";
 
 /** What a program is made of. */
 export interface ProgramParts<Options extends CommonOptions> {
@@ -30,6 +32,18 @@ export interface ProgramParts<Options extends CommonOptions> {
 export function commandOf(program: Program): string {
   if (Deno.build.standalone) return Deno.build.os === "windows" ? `${program}.exe` : `./${program}`;
   return program === "server" ? "deno task serve" : "deno task send";
+}
+
+/** Finds this machine's address on its network, of one kind if wanted; nothing if it is on none. */
+export async function findOwnAddress(
+  family?: Interface["family"],
+): Promise<LocalAddress | undefined> {
+  const interfaces = Deno.networkInterfaces()
+    .filter((one) => family === undefined || one.family === family);
+  const own = chooseAddress(interfaces);
+  // Reading the routes takes a tenth of a second, and most machines have nothing to choose.
+  if (own?.others.length === 0) return own;
+  return chooseAddress(interfaces, await readRoutes(Deno.build.os));
 }
 
 /** Runs a program to its end and sets the exit status. */

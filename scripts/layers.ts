@@ -56,6 +56,7 @@ const TABLE: Readonly<Record<string, Place>> = {
     ],
   ),
   "lib/ffmpeg.ts": place("media", [], ["child", "errors"]),
+  "lib/routes.ts": place("media", [], ["child"]),
   "lib/avi.ts": place("media", [], []),
   "lib/h264.ts": place("media", [], []),
   "lib/ivf.ts": place("media", [], ["frame"]),
@@ -101,19 +102,23 @@ const TABLE: Readonly<Record<string, Place>> = {
       "env",
       "exitCode",
       "hostname",
+      "networkInterfaces",
       "Signal",
       "addSignalListener",
       "removeSignalListener",
     ],
-  ], ["call", "display", "errors", "keys", "log", "messages", "name", "options"]),
+  ], [
+    ...["call", "display", "errors", "keys", "local_ip", "log", "messages", "name", "options"],
+    ...["routes"],
+  ]),
 
   "server.ts": place("entry", [
-    ...["args", "errors", "listen", "networkInterfaces", "TcpConn", "TcpListener"],
+    ...["args", "errors", "listen", "TcpConn", "TcpListener"],
   ], [
-    ...["call", "clock", "local_ip", "messages", "options", "program", "recorder", "deno.json"],
+    ...["call", "clock", "messages", "options", "program", "recorder", "deno.json"],
   ]),
-  "client.ts": place("entry", ["args", "connect", "networkInterfaces"], [
-    ...["call", "camera", "local_ip", "options", "program", "wire", "deno.json"],
+  "client.ts": place("entry", ["args", "connect"], [
+    ...["call", "camera", "options", "program", "wire", "deno.json"],
   ]),
 };
 

@@ -28,13 +28,23 @@ const BLANK = "…";
 
 /** Sentences that tell of no problem. Any other one is a problem, and has its row in troubleshooting.md. */
 const NO_PROBLEM: readonly string[] = [
-  ...["hostIp", "listening", "dialHint", "otherAddresses", "received", "calling", "answered"],
+  ...[
+    "hostIp",
+    "listening",
+    "dialHint",
+    "onlyHere",
+    "scopeHint",
+    "otherAddresses",
+    "received",
+    "calling",
+    "answered",
+  ],
   ...["hangUpHint", "endedBy", "lostHow", "summary", "notRecorded", "sent", "status", "cameras"],
 ];
 
 /** Of those, the ones that do not come up in the calls that the READMEs show. */
 const NOT_SHOWN: readonly string[] = [
-  ...["otherAddresses", "answered", "lostHow", "notRecorded", "cameras"],
+  ...["onlyHere", "scopeHint", "otherAddresses", "answered", "lostHow", "notRecorded", "cameras"],
 ];
 
 /** Options that stand in the documents and belong to other commands, each with the file that knows it. */

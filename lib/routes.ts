@@ -1,0 +1,31 @@
+/**
+ * The routes of this machine, as the kernel lists them. Deno gives what lies under `/proc` only to
+ * programs that may do everything; ffmpeg, which we may run, reads it for us.
+ */
+
+import { readCommand } from "./child.ts";
+
+/** Time for a file of a few lines to be read, in milliseconds. */
+const READ_MS = 2000;
+
+const FILES: readonly string[] = ["/proc/net/route", "/proc/net/ipv6_route"];
+
+/**
+ * Reads the routes of both kinds of IP, one a line. Gives nothing on systems without these files, or
+ * where they cannot be read: the choice of an address has to do without them then.
+ */
+export async function readRoutes(system: string): Promise<string> {
+  if (system !== "linux") return "";
+  const texts = await Promise.all(FILES.map(async (file) => {
+    const args = [
+      ...["-hide_banner", "-nostdin", "-loglevel", "quiet", "-f", "data", "-i", `file:${file}`],
+      ...["-map", "0", "-c", "copy", "-f", "data", "pipe:1"],
+    ];
+    try {
+      return (await readCommand("ffmpeg", args, READ_MS)).text;
+    } catch {
+      return "";
+    }
+  }));
+  return texts.join("");
+}
