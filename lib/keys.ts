@@ -1,6 +1,7 @@
 /**
  * The `q` key, where standard input is a terminal. It is watched by itself: waiting for a caller or for a frame does not
- * delay it. The terminal is given back as it was.
+ * delay it. Deno gives the terminal back as it was when the program ends, and does not wait for it: to ask for it before would
+ * wait for a write to a terminal that has stopped.
  */
 
 import { ReadStream } from "node:tty";
@@ -18,13 +19,6 @@ const CTRL_C = "\x03";
 export function watchKeys(onQuit: () => void): Keys {
   const none: Keys = { watching: false, [Symbol.dispose](): void {} };
   if (!Deno.stdin.isTerminal()) return none;
-  const giveBack = (): void => {
-    try {
-      Deno.stdin.setRaw(false);
-    } catch {
-      // The terminal is gone; there is nothing to give back.
-    }
-  };
   let stream: ReadStream;
   try {
     // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
@@ -33,7 +27,6 @@ export function watchKeys(onQuit: () => void): Keys {
     // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
     stream = new ReadStream(0);
   } catch {
-    giveBack();
     return none;
   }
   const onData = (keys: Uint8Array): void => {
@@ -46,8 +39,8 @@ export function watchKeys(onQuit: () => void): Keys {
   return {
     watching: true,
     [Symbol.dispose](): void {
-      giveBack();
       stream.destroy();
+      if (Deno.build.os === "windows") Deno.stdin.setRaw(false);
     },
   };
 }

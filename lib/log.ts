@@ -1,8 +1,10 @@
 /**
  * The only place that prints. Sentences for the user go to standard output; the log and the live line to standard error.
+ * Nobody waits for either: a terminal or a pipe that stops reading costs words, never the call.
  */
 
-// deno-lint-ignore-file no-console
+import { within } from "./clock.ts";
+import { Outlet, type WordStream } from "./outlet.ts";
 
 /** How much is said. */
 export interface LogOptions {
@@ -10,24 +12,51 @@ export interface LogOptions {
   readonly quiet: boolean;
   /** What happens inside, too. */
   readonly verbose: boolean;
+  /** The sentence that says that so many lines were not printed. */
+  readonly dropped: (lines: number) => string;
 }
+
+/** The two streams of a program. */
+export interface Streams {
+  /** Where sentences go. */
+  readonly stdout: WordStream;
+  /** Where warnings, errors and the live line go. */
+  readonly stderr: WordStream;
+}
+
+/** How long the last words may take to leave, in milliseconds. */
+const LEAVE_MS = 1000;
 
 /** Says things, and keeps one live line below them where standard error is a terminal. */
 export class Log {
   readonly #quiet: boolean;
   readonly #verbose: boolean;
-  readonly #terminal = Deno.stderr.isTerminal();
-  #status = "";
+  readonly #stdout: WordStream;
+  readonly #stderr: WordStream;
+  readonly #sentences: Outlet;
+  readonly #words: Outlet;
 
-  /** A log of that loudness. */
-  constructor({ quiet, verbose }: LogOptions) {
+  /** A log of that loudness, on the streams of this program unless told otherwise. */
+  constructor(
+    { quiet, verbose, dropped }: LogOptions,
+    { stdout, stderr }: Streams = { stdout: Deno.stdout, stderr: Deno.stderr },
+  ) {
     this.#quiet = quiet;
     this.#verbose = verbose;
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#words = new Outlet(this.#stderr, dropped);
+    // On one screen everything has its order; two streams that lead elsewhere do not wait for each other.
+    const oneScreen = this.#stdout.isTerminal() && this.#stderr.isTerminal();
+    this.#sentences = oneScreen ? this.#words : new Outlet(this.#stdout, dropped);
   }
 
   /** A sentence for the user, on standard output. */
   say(sentence: string): void {
-    if (!this.#quiet) this.#print(console.log, sentence);
+    if (this.#quiet) return;
+    // What comes out of a pipe may land on the screen of the live line, which must not stand in its way.
+    if (this.#sentences !== this.#words) this.#words.show("");
+    this.#sentences.print(this.#stdout, sentence);
   }
 
   /** How something was lost: a sentence like the others, and an error where only those are shown. */
@@ -38,59 +67,39 @@ export class Log {
 
   /** Something that did not stop the call. */
   warn(sentence: string): void {
-    this.#print(console.error, sentence);
+    this.#words.print(this.#stderr, sentence);
   }
 
   /** Something that did. */
   error(sentence: string): void {
-    this.#print(console.error, sentence);
+    this.#words.print(this.#stderr, sentence);
   }
 
   /** What happens inside, with the part that says it in front: `[recorder] …`. A text for each frame comes as a function. */
   debug(part: string, text: string | (() => string)): void {
     if (!this.#verbose) return;
-    this.#print(console.error, `[${part}] ${typeof text === "string" ? text : text()}`);
+    this.#words.print(this.#stderr, `[${part}] ${typeof text === "string" ? text : text()}`);
   }
 
-  /** Whether there is a live line: elsewhere nobody need find out what would be in it. */
+  /** True if there is a live line: elsewhere nobody need find out what would be in it. */
   get live(): boolean {
-    return this.#terminal && !this.#quiet;
+    return this.#stderr.isTerminal() && !this.#quiet;
   }
 
   /** Shows the live line, in place of the one before; an empty text removes it. */
   status(text: string): void {
-    if (!this.live) return;
-    this.#erase();
-    this.#status = text.slice(0, Math.max(columns() - 1, 0));
-    this.#write(this.#status);
+    if (this.live) this.#words.show(text.slice(0, Math.max(columns() - 1, 0)));
   }
 
-  #print(print: (text: string) => void, text: string): void {
-    this.#erase();
-    try {
-      print(text);
-    } catch {
-      // Whoever read us has gone; the call is worth more than its words.
-    }
-    this.#write(this.#status);
-  }
-
-  #erase(): void {
-    if (this.#status) this.#write("\r\x1b[K");
-  }
-
-  #write(text: string): void {
-    if (!text) return;
-    try {
-      Deno.stderr.writeSync(new TextEncoder().encode(text));
-    } catch {
-      // As above: the terminal was closed.
-    }
+  /** Lets the last words leave, for a second at most. Nothing can be said after it. */
+  async close(): Promise<void> {
+    this.status("");
+    await within(Promise.all([this.#sentences.idle, this.#words.idle]), LEAVE_MS);
   }
 }
 
 /** What a call needs of a log. */
-export type Voice = Pick<Log, keyof Log>;
+export type Voice = Omit<Log, "close">;
 
 /** A log whose sentences begin with whose they are; what happens inside, and the live line, stay as they are. */
 export function sayWhose(log: Voice, whose: () => string): Voice {

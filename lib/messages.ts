@@ -187,6 +187,8 @@ export interface Messages {
   ffmpegLacks(encoder: string, install: string): string;
   /** The program was started without one of Deno's permissions. */
   notAllowed(detail: string): string;
+  /** A terminal or a pipe took nothing for so long that lines were dropped; it takes them again. */
+  linesDropped(lines: number): string;
   /** Whatever nobody thought of. */
   failed(detail: string): string;
 
@@ -357,6 +359,8 @@ const en: Messages = {
     `This ffmpeg was built without the encoder ${encoder}; the full one has it: ${install}`,
   notAllowed: (detail) =>
     `This program lacks a right: ${detail}. Start it with deno task, or compiled with deno task compile.`,
+  linesDropped: (lines) =>
+    `Lines that were not shown: ${lines}. The terminal or pipe took none for a while; --quiet says less.`,
   failed: (detail) => `Something went wrong: ${detail}`,
 
   usage: {
@@ -519,6 +523,8 @@ const pt: Messages = {
     `Este ffmpeg foi feito sem o codificador ${encoder}; o completo o tem: ${install}`,
   notAllowed: (detail) =>
     `Falta um direito a este programa: ${detail}. Inicie-o com deno task, ou compilado com deno task compile.`,
+  linesDropped: (lines) =>
+    `Linhas que não foram mostradas: ${lines}. O terminal ou pipe ficou um tempo sem aceitá-las; com --quiet há menos.`,
   failed: (detail) => `Algo deu errado: ${detail}`,
 
   usage: {

@@ -46,33 +46,53 @@ export async function findOwnAddress(
   return chooseAddress(interfaces, await readRoutes(Deno.build.os));
 }
 
-/** Runs a program to its end and sets the exit status. */
+/**
+ * Runs a program and ends it with its exit status. Signals are heard to the very end: `deno task` hands on a Ctrl-C that has
+ * reached us already, and the second one must not kill a program that is about to end in order.
+ */
 export async function runProgram<Options extends CommonOptions>(
-  { program, args, version, parse, run }: ProgramParts<Options>,
+  parts: ProgramParts<Options>,
 ): Promise<void> {
+  const { program, args, version, parse } = parts;
   const variable = (name: string): string | undefined => Deno.env.get(name);
   let options: Options;
   try {
     options = parse(args, systemLanguage(variable, navigator.language));
   } catch (error) {
-    const log = new Log({ quiet: false, verbose: false });
-    log.error(describe(error, messagesIn("en"), Deno.build.os, "HOST"));
-    Deno.exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failed;
-    return;
+    const messages = messagesIn("en");
+    const log = new Log({ quiet: false, verbose: false, dropped: messages.linesDropped });
+    log.error(describe(error, messages, Deno.build.os, "HOST"));
+    return await leave(log, error instanceof UsageError ? EXIT.usage : EXIT.failed);
   }
-  const { messages } = options;
+  const { instead, language, quiet, verbose, messages } = options;
+  const dropped = messages.linesDropped;
   // What was asked for is said, however quiet the rest is to be.
-  const log = new Log({ ...options, quiet: options.quiet && options.instead === undefined });
-  if (options.instead === "help") {
-    log.say(formatHelp(program, commandOf(program), options.language));
-    return;
-  }
-  if (options.instead === "version") {
-    log.say(`chamada ${program} ${version}`);
-    return;
-  }
+  const log = new Log({ quiet: quiet && instead === undefined, verbose, dropped });
+  if (instead === "help") log.say(formatHelp(program, commandOf(program), language));
+  if (instead === "version") log.say(`chamada ${program} ${version}`);
+  await leave(log, instead ? EXIT.ok : await work(parts, options, log, variable));
+}
+
+/**
+ * Lets the last words leave and ends. Everything is released by now, but a write to a terminal that has stopped cannot be
+ * taken back, and Deno would wait for it.
+ */
+async function leave(log: Log, exit: number): Promise<void> {
+  Deno.exitCode = exit;
+  await log.close();
+  Deno.exit();
+}
+
+/** Does the work, and makes of whatever goes wrong a sentence. Resolves to the exit status. */
+async function work<Options extends CommonOptions>(
+  { program, run }: ProgramParts<Options>,
+  options: Options,
+  log: Log,
+  variable: (name: string) => string | undefined,
+): Promise<number> {
+  const { messages } = options;
   const hangUp = new AbortController();
-  using _signals = watchSignals(() => hangUp.abort());
+  watchSignals(() => hangUp.abort());
   using keys = watchKeys(() => hangUp.abort());
   let failed = false;
   const fail = (error: unknown): void => {
@@ -96,10 +116,10 @@ export async function runProgram<Options extends CommonOptions>(
       keys: keys.watching,
       hangUp: hangUp.signal,
     });
-    Deno.exitCode = failed ? EXIT.failed : exit;
+    return failed ? EXIT.failed : exit;
   } catch (error) {
     fail(error);
-    Deno.exitCode = EXIT.failed;
+    return EXIT.failed;
   }
 }
 
@@ -138,14 +158,9 @@ function watchStrays(onStray: (error: unknown) => void): Disposable {
 }
 
 /** Calls `onSignal` for every signal that asks a program to end. A second one changes nothing: the end is under way. */
-function watchSignals(onSignal: () => void): Disposable {
+function watchSignals(onSignal: () => void): void {
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
-  return {
-    [Symbol.dispose](): void {
-      for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
-    },
-  };
 }

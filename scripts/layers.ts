@@ -87,7 +87,8 @@ const TABLE: Readonly<Record<string, Place>> = {
   ]),
   "lib/name.ts": place("user", [], ["text_width"]),
   "lib/local_ip.ts": place("user", [], []),
-  "lib/log.ts": place("user", ["stderr", "consoleSize"], []),
+  "lib/outlet.ts": place("user", ["errors"], ["clock"]),
+  "lib/log.ts": place("user", ["stdout", "stderr", "consoleSize"], ["clock", "outlet"]),
   "lib/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
 
   "lib/call.ts": place("whole", ["build", "remove", "stat"], [
@@ -100,12 +101,12 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...[
       "build",
       "env",
+      "exit",
       "exitCode",
       "hostname",
       "networkInterfaces",
       "Signal",
       "addSignalListener",
-      "removeSignalListener",
     ],
   ], [
     ...["call", "display", "errors", "keys", "local_ip", "log", "messages", "name", "options"],
@@ -140,7 +141,7 @@ const POWERS: readonly { readonly member: RegExp; readonly places: readonly stri
   { member: /^Deno\.stdin$/, places: ["lib/keys.ts"] },
   { member: /^Deno\.(stdout|stderr|consoleSize)$/, places: ["lib/log.ts"] },
   { member: /^console$/, places: ["lib/log.ts"] },
-  { member: /^Deno\.exit$/, places: [] },
+  { member: /^Deno\.exit$/, places: ["lib/program.ts"] },
   { member: /^(process\.(exit|argv|env|on)|prompt|confirm|alert)$/, places: [] },
 ];
 

@@ -110,6 +110,7 @@ const SENTENCES: {
   input: (m) =>
     SOURCE_KINDS.flatMap((kind) => [m.input(kind, "a", ""), m.input(kind, "a", "its words")]),
   notAllowed: (m) => [m.notAllowed("what it was")],
+  linesDropped: (m) => [m.linesDropped(1234)],
   failed: (m) => [m.failed("what it was")],
 };
 
