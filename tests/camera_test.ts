@@ -760,7 +760,7 @@ test(
     assertEquals([error.kind, error.source.name], ["silent", path]);
     assertEquals(await childrenWith(path), []);
   },
-  { ignore: !canSeeProcesses },
+  { ignore: !canSeeProcesses, slow: true },
 );
 
 test(

@@ -48,7 +48,7 @@ for (const { megabits, codec, p95, seconds, how } of STOPS) {
       assertLessOrEqual(old.length, 12);
       assertLessOrEqual(quantile(fresh, 0.95), p95 * 2);
     },
-    { ignore: !canLink },
+    { ignore: !canLink, slow: true },
   );
 }
 
@@ -68,5 +68,5 @@ test(
     assertLessOrEqual(performance.now() - cutMs, 10_000);
     assertGreaterOrEqual(recordedSeconds, (frames.length - 1) / DEFAULT_FORMAT.fps);
   },
-  { ignore: !canLink },
+  { ignore: !canLink, slow: true },
 );

@@ -34,7 +34,7 @@ for (const { megabits, codec, leastFps, p95 } of ROWS) {
       assertGreaterOrEqual(fps, leastFps * 0.75);
       assertLessOrEqual(quantile(ages, 0.95), p95 * 2);
     },
-    { ignore: !canLink },
+    { ignore: !canLink, slow: true },
   );
 }
 
@@ -62,7 +62,7 @@ test(
     const numbers = await readNumbers(file);
     assertEquals(numbers, [...numbers].sort((a, b) => a - b));
   },
-  { ignore: !canLink },
+  { ignore: !canLink, slow: true },
 );
 
 test(

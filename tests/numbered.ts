@@ -17,6 +17,7 @@
  * ```
  */
 
+import { assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Frame } from "../lib/frame.ts";
 
 /** Width and height in pixels. */
@@ -169,6 +170,24 @@ export async function writeNumbers(
   if (code !== 0 || fed !== undefined) {
     throw new Error(`Cannot write ${path}: ${new TextDecoder().decode(stderr)}`, { cause: fed });
   }
+}
+
+/**
+ * Fails unless a recording holds each numbered frame, from 0, that a client has sent: once, in order, at its time. On a busy
+ * machine a client drops frames before the wire, and says so: those are missing, and the one before each of them stands still.
+ * More than a tenth of them is too many.
+ */
+export function assertAllSent(
+  numbers: readonly number[],
+  count: number,
+  client: { readonly stdout: string },
+): void {
+  const [, word] = /(\d+) dropped/.exec(client.stdout) ?? [];
+  const dropped = Number(word);
+  assertLessOrEqual(dropped, count / 10, client.stdout);
+  assertEquals(numbers, numbers.toSorted((a, b) => a - b));
+  assertEquals(new Set(numbers).size, count - dropped, `of ${count} are recorded: ${numbers}`);
+  assertLessOrEqual(Math.abs(numbers.length - count), dropped, `recorded: ${numbers}`);
 }
 
 function colourPart(index: number): Part {

@@ -707,7 +707,7 @@ test("a whole call is received the same at every split point of its stream", asy
     assertEquals(await receive(pieces), CALL_EVENTS, `split at ${split}`);
   }
   assertEquals(await receive([CALL_STREAM], { readBytes: () => 1 }), CALL_EVENTS);
-});
+}, { slow: true });
 
 test("no bytes of a caller make the receiving end do anything but refuse or lose it", async () => {
   const random = new Random(20230817);

@@ -7,14 +7,14 @@ import { Wire } from "../lib/wire.ts";
 import { startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { numberedFrame, writeNumbers } from "./numbered.ts";
 import { Screen } from "./screen.ts";
-import { test } from "./strict.ts";
+import { type Manner, test } from "./strict.ts";
 
 const RECEIVING = "RECEBENDO VIDEO (CLIENTE)";
 const SENDING = "TRANSMITINDO VIDEO";
 
 /** Xvfb exists on Linux only; there the set-up installs it. */
-function onScreen(name: string, fn: () => Promise<void>): void {
-  test(name, fn, { ignore: Deno.build.os !== "linux" });
+function onScreen(name: string, fn: () => Promise<void>, manner: Manner = {}): void {
+  test(name, fn, { ...manner, ignore: Deno.build.os !== "linux" });
 }
 
 onScreen(
@@ -173,4 +173,5 @@ onScreen(
     const median = delays[Math.floor(delays.length / 2)]!;
     assertLess(median, 150);
   },
+  { quiet: true },
 );

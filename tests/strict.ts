@@ -1,18 +1,32 @@
 /**
- * How every test of this project is declared: with Deno's sanitizers on, which are off by default since 2.8. A test that
+ * The one way to declare a test of this project: with Deno's sanitizers on, which are off by default since 2.8. A test that
  * leaves a timer, a read, a socket or a child behind fails, whatever it found.
+ *
+ * `TESTS` in the environment chooses a part of the tests: `quick` (`deno task test`), or `loud` and then `quiet`
+ * (`deno task ok`). Without it all are run.
  */
 
-/** Declares a test. `ignore` leaves it out where this machine lacks what it needs. */
-export function test(
-  name: string,
-  fn: () => void | Promise<void>,
-  options: { ignore?: boolean } = {},
-): void {
+/** The way a test is run. */
+export interface Manner {
+  /** Leaves it out where this machine lacks what it needs. */
+  readonly ignore?: boolean;
+  /** It takes five seconds or more, nearly all of it waiting: `quick` leaves it out. */
+  readonly slow?: boolean;
+  /** It holds each frame or its delay to account, and wants few others beside it. `quick` leaves it out. */
+  readonly quiet?: boolean;
+}
+
+const part = Deno.env.get("TESTS");
+
+/** Declares a test. */
+export function test(name: string, fn: () => void | Promise<void>, manner: Manner = {}): void {
+  const { ignore = false, slow = false, quiet = false } = manner;
+  // What is left to the other part is no test that was skipped.
+  if (part === (quiet ? "loud" : "quiet")) return;
   Deno.test({
     name,
     fn,
-    ignore: options.ignore ?? false,
+    ignore: ignore || (part === "quick" && (slow || quiet)),
     sanitizeOps: true,
     sanitizeResources: true,
   });

