@@ -12,6 +12,7 @@
 
 import { openSource, systemOf } from "./camera.ts";
 import { nowUs } from "./clock.ts";
+import { FrameAges, RecentMean } from "./delay.ts";
 import { Display } from "./display.ts";
 import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame.ts";
@@ -232,8 +233,8 @@ class AnsweredCall {
   #received = 0;
   #firstUs = 0;
   #lastUs = 0;
-  #delayMs: number | undefined;
-  #quickestUs = Infinity;
+  readonly #ages = new FrameAges();
+  readonly #delay = new RecentMean();
   #fileBytes: number | undefined;
 
   constructor(offer: Offer, caller: Caller, options: ServerOptions, around: Surroundings) {
@@ -294,9 +295,10 @@ class AnsweredCall {
 
   /** What the live line shows of it. */
   status(): Status {
+    const delayUs = this.#delay.value;
     return {
       ...this.#meter.read(this.#received, this.#receiver?.receivedBytes ?? 0),
-      delayMs: this.#delayMs,
+      delayMs: delayUs === undefined ? undefined : delayUs / 1000,
       dropped: this.#lost(),
       fileBytes: this.#fileBytes,
     };
@@ -418,11 +420,14 @@ class AnsweredCall {
     if (this.#received++ === 0) this.#firstUs = arrivedUs;
     this.#lastUs = arrivedUs;
     if (this.#offer.mode !== "call") return;
-    // The clocks of two machines differ by an unknown amount: what is shown is the delay beyond that of the quickest frame.
+    // Where the caller does not know our clock, its times say nothing of the delay: no figure misleads less than a wrong one.
+    const age = this.#receiver!.sharesClock
+      ? this.#ages.age(frame.captureUs, arrivedUs)
+      : undefined;
+    if (age === undefined) this.#delay.clear();
+    else this.#delay.add(age, arrivedUs);
+    // By the clocks as they are told, without what is mended for the live line.
     const tookUs = arrivedUs - frame.captureUs;
-    this.#quickestUs = Math.min(this.#quickestUs, tookUs);
-    this.#delayMs = (tookUs - this.#quickestUs) / 1000;
-    // By the clocks of both ends: an age in earnest where they are one machine's.
     this.#around.log.debug("frame", () => {
       const [atMs, ageMs] = [arrivedUs - this.#firstUs, tookUs].map((us) => Math.round(us / 1000));
       return `${frame.sequence} at ${atMs} ms, ${ageMs} ms old`;

@@ -64,6 +64,8 @@ export interface Receiver {
   readonly format: VideoFormat;
   /** Whether the frames' times are those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
+  /** True if the frames' times are on this machine's clock, as well as the caller could know it. */
+  readonly sharesClock: boolean;
   /** Bytes received so far. */
   readonly receivedBytes: number;
   /** Frames that did not come, by the numbers of those that did, or came and need one that did not. */
@@ -151,22 +153,28 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
     );
   }
   const hello = await readRest(wire, kind, length);
+  const heardUs = nowUs();
   if (!isHello(hello)) {
     throw new ProtocolError(`the first ${length} bytes are no hello of Chamada's`);
   }
-  const { name, video } = decodeHello(hello);
+  const { name, video, clockUs } = decodeHello(hello);
+  const sharesClock = clockUs !== undefined;
   return {
     mode: "call",
     format: video,
     name,
     async accept(name = ""): Promise<Receiver> {
       try {
-        await wire.writeMessage(encodeAnswer({ accept: true, ...(name ? { name } : {}) }));
+        await wire.writeMessage(encodeAnswer({
+          accept: true,
+          ...(name ? { name } : {}),
+          ...(sharesClock ? { clock: { heardUs, answeredUs: nowUs() } } : {}),
+        }));
       } catch (error) {
         wire.close();
         throw error;
       }
-      return new CallReceiver(wire, video);
+      return new CallReceiver(wire, video, sharesClock);
     },
     async refuse(reason: string): Promise<void> {
       await wire.writeMessage(encodeAnswer({ accept: false, reason })).catch(() => {});
@@ -186,6 +194,7 @@ async function readRest(wire: Wire, first: Uint8Array, length: number): Promise<
 /** What every call is that was taken, whatever its caller speaks. */
 abstract class WireReceiver implements Receiver {
   abstract readonly stamps: "capture" | "arrival";
+  readonly sharesClock: boolean = false;
   readonly format: VideoFormat;
   protected readonly wire: Wire;
   protected readonly limit: RateLimit;
@@ -280,6 +289,7 @@ class PickleReceiver extends PictureReceiver {
 /** Typed messages: video in, acks out. */
 class CallReceiver extends WireReceiver {
   readonly stamps = "capture";
+  override readonly sharesClock: boolean;
   readonly #maxBytes: number;
   /** Raw frames are all of one size. */
   readonly #pool: FramePool | undefined;
@@ -291,8 +301,9 @@ class CallReceiver extends WireReceiver {
   #torn = 0;
   #hangingUp: Promise<void> | undefined;
 
-  constructor(wire: Wire, format: VideoFormat) {
+  constructor(wire: Wire, format: VideoFormat, sharesClock: boolean) {
     super(wire, format, format.fps);
+    this.sharesClock = sharesClock;
     const frameBytes = VIDEO_HEADER_BYTES + maxFrameBytes(format);
     this.#maxBytes = Math.max(frameBytes, MAX_HELLO_BYTES);
     if (format.codec === "raw") this.#pool = new FramePool(frameBytes + LENGTH_BYTES);

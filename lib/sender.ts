@@ -4,6 +4,7 @@
  */
 
 import { nowUs, type Timer } from "./clock.ts";
+import { compareClocks, RecentMean } from "./delay.ts";
 import { PeerLostError, ProtocolError, REASON, RefusedError } from "./errors.ts";
 import type { Frame, VideoFormat } from "./frame.ts";
 import {
@@ -45,6 +46,8 @@ export interface SenderOptions {
   readonly format: VideoFormat;
   /** What this end calls itself. */
   readonly name: string;
+  /** This machine's clock, in microseconds; that of the program if not given. */
+  readonly now?: () => number;
 }
 
 /** A call that was accepted. */
@@ -59,7 +62,10 @@ export interface Sender extends Sink {
   readonly dropped: number;
   /** Bytes written, with all that is around the frames. */
   readonly sentBytes: number;
-  /** From the capture of the last acknowledged frame to its ack, in milliseconds; nothing in modes without acks. */
+  /**
+   * How old pictures have lately been when they arrived, in milliseconds: from the capture of a frame to its ack, less the
+   * way of the ack, where the peer has told its clock. Nothing in modes without acks.
+   */
   readonly delayMs: number | undefined;
   /** How long an ack has been missing, in milliseconds. */
   readonly quietMs: number;
@@ -94,14 +100,18 @@ export async function openSender(
   try {
     signal.throwIfAborted();
     if (greeting) {
-      await wire.writeMessage(encodeHello({ name: options.name, video: options.format }));
+      const { name, format: video, now = nowUs } = options;
+      const askedUs = now();
+      await wire.writeMessage(encodeHello({ name, video, clockUs: askedUs }));
       introduced = true;
       const message = await wire.readMessage(MAX_HELLO_BYTES);
       if (message === null) throw new PeerLostError("no-bye");
+      const gotUs = now();
       const answer = decodeAnswer(message);
       if (!answer.accept) throw new RefusedError(answer.reason ?? "");
       greeting = false;
       sender.peerName = answer.name ?? "";
+      if (answer.clock) sender.follow(compareClocks({ askedUs, ...answer.clock, gotUs }));
       if (signal.aborted) await sender.hangUp(REASON.hungUp);
       signal.throwIfAborted();
     }
@@ -137,19 +147,24 @@ class WireSender implements Sender {
   readonly #mode: WireMode;
   readonly #pickle: ReturnType<typeof encodePickle>;
   readonly #window = new SendWindow();
-  readonly #captures = new Map<number, number>();
+  /** Of frames under way, when they were captured and when they were sent. */
+  readonly #times = new Map<number, { readonly captureUs: number; readonly sentUs: number }>();
+  readonly #now: () => number;
+  readonly #delay = new RecentMean();
+  #peerAheadUs = 0;
+  #roundTripUs: number | undefined;
   readonly #end = Promise.withResolvers<Goodbye>();
   readonly #waiting: NewestFrame<Frame>;
   #writing: Promise<void> = Promise.resolve();
   #writes = 0;
   #idle: (() => void) | undefined;
   #sent = 0;
-  #delayMs: number | undefined;
   #over = false;
   #hangingUp: Promise<void> | undefined;
 
-  constructor(wire: Wire, { mode, format }: SenderOptions) {
+  constructor(wire: Wire, { mode, format, now = nowUs }: SenderOptions) {
     this.#wire = wire;
+    this.#now = now;
     this.#mode = mode;
     this.#pickle = encodePickle(format);
     this.#waiting = new NewestFrame(newestOptions(format, WAITING_SECONDS));
@@ -182,7 +197,14 @@ class WireSender implements Sender {
   }
 
   get delayMs(): number | undefined {
-    return this.#delayMs;
+    const meanUs = this.#delay.value;
+    return meanUs === undefined ? undefined : meanUs / 1000;
+  }
+
+  /** From the first frame on, tells capture times by the peer's clock. */
+  follow({ aheadUs, roundTripUs }: ReturnType<typeof compareClocks>): void {
+    this.#peerAheadUs = aheadUs;
+    this.#roundTripUs = roundTripUs;
   }
 
   /** Whether an ack ought to come: without frames under way, silence is in order. */
@@ -267,13 +289,24 @@ class WireSender implements Sender {
 
   #acknowledged(sequence: number): void {
     this.#window.acknowledged(sequence, performance.now());
-    const captureUs = this.#captures.get(sequence);
-    if (captureUs !== undefined) this.#delayMs = Math.max((nowUs() - captureUs) / 1000, 0);
-    for (const earlier of this.#captures.keys()) {
-      if (earlier > sequence) break;
-      this.#captures.delete(earlier);
-    }
+    this.#measure(sequence);
     this.#pump();
+  }
+
+  #measure(sequence: number): void {
+    const times = this.#times.get(sequence);
+    if (times !== undefined) {
+      const nowUs = this.#now();
+      if (this.#roundTripUs !== undefined) {
+        // A busy machine may have made it seem longer than it is; no frame comes back sooner than it can.
+        this.#roundTripUs = Math.min(this.#roundTripUs, nowUs - times.sentUs);
+      }
+      this.#delay.add(Math.max(nowUs - times.captureUs - (this.#roundTripUs ?? 0) / 2, 0), nowUs);
+    }
+    for (const earlier of this.#times.keys()) {
+      if (earlier > sequence) break;
+      this.#times.delete(earlier);
+    }
   }
 
   /** Sends what waits, as far as there is room for it. */
@@ -299,7 +332,7 @@ class WireSender implements Sender {
   #send(frame: Frame): void {
     if (this.#mode === "call") {
       this.#window.sent(frame.sequence, wireBytes(frame), performance.now());
-      this.#captures.set(frame.sequence, frame.captureUs);
+      this.#times.set(frame.sequence, { captureUs: frame.captureUs, sentUs: this.#now() });
     }
     this.#sent++;
     this.#writes++;
@@ -314,7 +347,10 @@ class WireSender implements Sender {
     try {
       switch (this.#mode) {
         case "call":
-          return await this.#wire.writeMessage(encodeVideoHeader(frame), frame.data);
+          return await this.#wire.writeMessage(
+            encodeVideoHeader(frame, this.#peerAheadUs),
+            frame.data,
+          );
         case "plain":
           return await this.#wire.writeMessage(NOTHING, frame.data);
         case "pickle": {

@@ -45,6 +45,8 @@ export interface Hello {
   readonly name: string;
   /** What its frames will be. */
   readonly video: VideoFormat;
+  /** The caller's clock in microseconds: it will tell capture times on the server's, if the answer tells that. */
+  readonly clockUs?: number;
 }
 
 /** What the server answers; without `accept`, why not. */
@@ -55,6 +57,8 @@ export interface Answer {
   readonly reason?: string;
   /** What the server calls itself. */
   readonly name?: string;
+  /** The server's clock, in microseconds, when it had heard the hello and when it answers. */
+  readonly clock?: { readonly heardUs: number; readonly answeredUs: number };
 }
 
 /** Whether a first payload opens a call session: a kind byte and the magic. */
@@ -69,12 +73,13 @@ export function encodeHello(hello: Hello): Uint8Array {
     version: PROTOCOL_VERSION,
     name: hello.name,
     video: { codec, width, height, fps },
+    clock: hello.clockUs,
   });
 }
 
 /** Reads a caller's hello. Throws `ProtocolError` with what is wrong with it. */
 export function decodeHello(message: Uint8Array): Hello {
-  const { name, video } = decodeJson(message);
+  const { name, video, clock } = decodeJson(message);
   if (typeof name !== "string") throw new ProtocolError("the hello has no name");
   if (!isRecord(video)) throw new ProtocolError("the hello does not say what video comes");
   const { codec, width, height, fps } = video;
@@ -88,18 +93,25 @@ export function decodeHello(message: Uint8Array): Hello {
   const format: VideoFormat = { codec: known, width, height, fps };
   const problem = formatProblem(format);
   if (problem) throw new ProtocolError(problem);
-  return { name: printable(name), video: format };
+  const hello = { name: printable(name), video: format };
+  return isTime(clock) ? { ...hello, clockUs: clock } : hello;
 }
 
 /** Bytes of the server's answer to a hello. */
 export function encodeAnswer(answer: Answer): Uint8Array {
-  return encodeJson({ version: PROTOCOL_VERSION, ...answer });
+  const { clock, ...rest } = answer;
+  return encodeJson({
+    version: PROTOCOL_VERSION,
+    ...rest,
+    heard: clock?.heardUs,
+    clock: clock?.answeredUs,
+  });
 }
 
 /** Reads the server's answer. Throws `ProtocolError` with what is wrong with it. */
 export function decodeAnswer(message: Uint8Array): Answer {
   if (!isHello(message)) throw new ProtocolError("the answer is not one of Chamada's");
-  const { accept, reason, name } = decodeJson(message, { anyVersion: true });
+  const { accept, reason, name, heard, clock } = decodeJson(message, { anyVersion: true });
   if (typeof accept !== "boolean") throw new ProtocolError("the answer says neither yes nor no");
   // A refusal is understood whatever its version: it may be the version that it refuses.
   if (accept) decodeJson(message);
@@ -107,17 +119,18 @@ export function decodeAnswer(message: Uint8Array): Answer {
     accept,
     ...(typeof reason === "string" ? { reason: printable(reason) } : {}),
     ...(typeof name === "string" ? { name: printable(name) } : {}),
+    ...(isTime(heard) && isTime(clock) ? { clock: { heardUs: heard, answeredUs: clock } } : {}),
   };
 }
 
-/** The 16 bytes before the data of a video message. */
-export function encodeVideoHeader(frame: Frame): Uint8Array {
+/** The 16 bytes before the data of a video message; `aheadUs` is added to its capture time. */
+export function encodeVideoHeader(frame: Frame, aheadUs = 0): Uint8Array {
   const header = new Uint8Array(VIDEO_HEADER_BYTES);
   const view = new DataView(header.buffer);
   header[0] = KIND.video;
   header[1] = frame.keyframe ? KEYFRAME : 0;
   view.setUint32(4, frame.sequence, true);
-  view.setBigUint64(8, BigInt(Math.round(frame.captureUs)), true);
+  view.setBigUint64(8, BigInt(Math.max(Math.round(frame.captureUs + aheadUs), 0)), true);
   return header;
 }
 
@@ -220,6 +233,11 @@ function decodeJson(message: Uint8Array, { anyVersion = false } = {}): Record<st
     );
   }
   return value;
+}
+
+/** True if a field holds a moment on a clock of microseconds. */
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

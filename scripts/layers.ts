@@ -28,6 +28,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/pool.ts": place("shared", [], []),
   "lib/errors.ts": place("shared", [], []),
   "lib/clock.ts": place("shared", [], []),
+  "lib/delay.ts": place("shared", [], []),
   "lib/mailbox.ts": place("shared", [], ["frame"]),
   "lib/timeline.ts": place("shared", [], []),
   "lib/source.ts": place("shared", [], ["frame"]),
@@ -44,7 +45,7 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...["pickle", "pool", "rate_limit", "session", "wire"],
   ]),
   "lib/sender.ts": place("wire", [], [
-    ...["clock", "errors", "frame", "mailbox", "sink"],
+    ...["clock", "delay", "errors", "frame", "mailbox", "sink"],
     ...["pickle", "receiver", "send_window", "session", "wire"],
   ]),
 
@@ -92,7 +93,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
 
   "lib/call.ts": place("whole", ["build", "remove", "stat"], [
-    ...["clock", "errors", "frame", "sink", "source"],
+    ...["clock", "delay", "errors", "frame", "sink", "source"],
     ...["receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],
     ...["log", "messages", "name", "options"],

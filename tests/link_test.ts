@@ -8,10 +8,11 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
-import { startClient, startServer, temporaryFolder } from "./harness.ts";
+import { startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { callOver, canLink, Link, quantile, ROWS, SERVER_ADDRESS } from "./link.ts";
 import { readNumbers, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
+import { hasTerminals, Terminal } from "./terminal.ts";
 
 const SECONDS = Number(Deno.env.get("LINK_SECONDS") ?? 6);
 
@@ -37,6 +38,38 @@ for (const { megabits, codec, leastFps, p95 } of ROWS) {
     { ignore: !canLink, slow: true },
   );
 }
+
+test(
+  "over a slow link both ends show the same delay",
+  async () => {
+    await using link = await Link.lay(5);
+    assert(link);
+    await using server = new Terminal("server", [
+      ...["--host", SERVER_ADDRESS, "--port", "0", "--no-record", "--no-display"],
+    ], link.server);
+    const [, port] = await server.shows(/LISTENING ON: \('[\d.]+', (\d+)\)/);
+    await using client = new Terminal("client", [
+      ...["--host", SERVER_ADDRESS, "--port", port!, "--input", "test", "--no-display"],
+    ], link.client);
+    const delays = ({ text }: Terminal): number[] =>
+      [...text.matchAll(/delay (\d+) ms/g)].map(([, ms]) => Number(ms));
+    // The first seconds are those in which the window finds out how fast the link is.
+    const [first, count] = [6, 10];
+    await until(
+      "delays at both ends",
+      () => Math.min(delays(client).length, delays(server).length) >= first + count || undefined,
+    );
+    const [sent, received] = [client, server].map((end) =>
+      quantile(delays(end).slice(first, first + count), 0.5)
+    );
+    // deno-lint-ignore no-console
+    console.log(`delay ${sent} ms at the client, ${received} ms at the server`);
+    assertGreaterOrEqual(sent!, 250);
+    // A tenth, and as much again for a busy machine.
+    assertLessOrEqual(Math.abs(sent! - received!), sent! * 0.2);
+  },
+  { ignore: !canLink || !hasTerminals },
+);
 
 test(
   "h264 over a link that is far too slow: many frames are dropped, none that is recorded is torn",

@@ -80,13 +80,16 @@ async function payload(name: string): Promise<Uint8Array> {
 test("docs/protocol.md has a vector of every message, and none that is not tested here", () => {
   assertEquals([...VECTORS.keys()].sort(), [
     "ack",
+    "answer-clock",
     "answer-no",
     "answer-yes",
     "bye",
     "hello",
+    "hello-clock",
     "pickle",
     "plain-frame",
     "video",
+    "video-clock",
   ]);
 });
 
@@ -123,6 +126,36 @@ test("the video, the ack and the bye of docs/protocol.md are what is written and
   assertEquals(encodeBye("hung up"), bye);
 });
 
+test("the clocks of docs/protocol.md are what is written and read", async () => {
+  const hello = { name: "Ana", video: FORMAT, clockUs: 5_000_000 };
+  assertEquals(decodeHello(await payload("hello-clock")), hello);
+  assertEquals(encodeHello(hello), await payload("hello-clock"));
+  const answer = { accept: true, clock: { heardUs: 900_000_000, answeredUs: 900_020_000 } };
+  assertEquals(decodeAnswer(await payload("answer-clock")), answer);
+  assertEquals(encodeAnswer(answer), await payload("answer-clock"));
+  assertEquals(decodeVideo(await payload("video-clock"), FORMAT).captureUs, 900_090_000);
+});
+
+test("a client tells the capture times of docs/protocol.md on the server's clock", async () => {
+  using pair = openPair();
+  pair.far.put(vector("answer-clock"));
+  const moments = [5_000_000, 5_040_000];
+  const sender = await openSender(pair.near, {
+    mode: "call",
+    format: FORMAT,
+    name: "Ana",
+    now: () => moments.shift() ?? 5_200_000,
+  }, new AbortController().signal);
+  sender.push({ ...FRAME, captureUs: 5_100_000 });
+  const hungUp = sender.hangUp("hung up");
+  assertEquals(
+    await pair.far.readRest(),
+    bytes(vector("hello-clock"), vector("video-clock"), vector("bye")),
+  );
+  await pair.far.closeWrite();
+  await hungUp;
+});
+
 test("a server takes the call of docs/protocol.md and says what stands there", async () => {
   using pair = openPair();
   for (const name of ["hello", "video", "bye"]) pair.far.put(vector(name));
@@ -146,13 +179,16 @@ test("a client makes the call of docs/protocol.md", async () => {
   const { signal } = new AbortController();
   const sender = await openSender(
     pair.near,
-    { mode: "call", format: FORMAT, name: "Ana" },
+    { mode: "call", format: FORMAT, name: "Ana", now: () => 5_000_000 },
     signal,
   );
   sender.push(FRAME);
   pair.far.put(vector("ack"));
   const hungUp = sender.hangUp("hung up");
-  assertEquals(await pair.far.readRest(), bytes(vector("hello"), vector("video"), vector("bye")));
+  assertEquals(
+    await pair.far.readRest(),
+    bytes(vector("hello-clock"), vector("video"), vector("bye")),
+  );
   await pair.far.closeWrite();
   await hungUp;
 });

@@ -15,6 +15,7 @@ import { PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
 import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
 import type { WireMode } from "../lib/receiver.ts";
 import { openSender, type Sender } from "../lib/sender.ts";
+import { decodeVideo } from "../lib/session.ts";
 import { FAREWELL_MS, SILENCE_MS } from "../lib/wire.ts";
 import { bytes, framed, helloWith, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
@@ -29,7 +30,8 @@ const HELLO = bytes(
   "01", // kind: hello
   text("CHAMADA1"),
   text('{"version":1,"name":"ana",'),
-  text('"video":{"codec":"raw","width":16,"height":16,"fps":20}}'),
+  text('"video":{"codec":"raw","width":16,"height":16,"fps":20},'),
+  text('"clock":1}'),
 );
 const YES = framed(helloWith('{"version":1,"accept":true}'));
 
@@ -60,6 +62,12 @@ function bye(reason: string): Uint8Array {
   return framed("04", text(reason));
 }
 
+/** A clock that says 1 when the hello is written, so that its bytes are known, and the true time from then on. */
+function clockFromOne(): () => number {
+  const moments = [1];
+  return () => moments.shift() ?? nowUs();
+}
+
 /** Opens a sender on the near end, which nobody calls off unless a test does. */
 function open(
   { near }: FakePair,
@@ -67,7 +75,7 @@ function open(
   format: VideoFormat = SMALL,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Sender> {
-  return openSender(near, { mode, format, name: "ana" }, signal);
+  return openSender(near, { mode, format, name: "ana", now: clockFromOne() }, signal);
 }
 
 interface OpenCall extends FakePair, AsyncDisposable {
@@ -218,6 +226,39 @@ test("call: the delay is from capture to ack", async () => {
   await settled();
   assertGreaterOrEqual(call.sender.delayMs!, 300);
   assertLess(call.sender.delayMs!, 2000);
+});
+
+test("call: where the server tells its clock, capture times are on it and the way of the ack is no delay", async () => {
+  using pair = openPair();
+  pair.far.put(framed(helloWith('{"version":1,"accept":true,"heard":900000,"clock":950000}')));
+  let now = 1_000_000;
+  const opening = openSender(pair.near, {
+    mode: "call",
+    format: SMALL,
+    name: "ana",
+    now: () => now,
+  }, new AbortController().signal);
+  // Asked at 1,000,000, the answer is there at 1,070,000: ten milliseconds each way.
+  now = 1_070_000;
+  const sender = await opening;
+  await pair.far.readMessage();
+  now = 1_100_000;
+  sender.push(frame(0, { captureUs: 1_090_000 }));
+  const message = await pair.far.readMessage();
+  assertEquals(decodeVideo(message, SMALL).captureUs, 1_090_000 - 1_070_000 + 960_000);
+  now = 1_150_000;
+  pair.far.put(ack(0));
+  await settled();
+  assertEquals(sender.delayMs, 50);
+  // An ack that is back after 8 ms shows that the way takes no 10.
+  now = 2_000_000_000;
+  sender.push(frame(1, { captureUs: now - 20_000 }));
+  now += 8_000;
+  pair.far.put(ack(1));
+  await settled();
+  assertEquals(Math.round(sender.delayMs!), 24);
+  pair.far[Symbol.dispose]();
+  await sender.hangUp("");
 });
 
 test("call: an ack that comes twice is no offence; one from the future ends the call", async () => {

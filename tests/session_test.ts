@@ -504,3 +504,24 @@ test("decodeAck() refuses any length but its own", () => {
     );
   }
 });
+
+test("clock: whole moments from 0 on are taken, and anything else is as if nothing was said", () => {
+  const answer = (parts: Record<string, unknown>): Answer =>
+    decodeAnswer(helloWith(JSON.stringify({ version: 1, accept: true, ...parts })));
+  assertEquals(decodeHello(helloJson({ clock: 0 })).clockUs, 0);
+  assertEquals(answer({ heard: 5, clock: 7 }).clock, { heardUs: 5, answeredUs: 7 });
+  for (const wrong of [-1, 0.5, 2 ** 53, "7", null, true, [7], {}]) {
+    assertEquals("clockUs" in decodeHello(helloJson({ clock: wrong })), false, `${wrong}`);
+    assertEquals(answer({ heard: wrong, clock: 7 }), { accept: true }, `${wrong}`);
+    assertEquals(answer({ heard: 7, clock: wrong }), { accept: true }, `${wrong}`);
+  }
+  assertEquals(answer({ clock: 7 }), { accept: true });
+});
+
+test("answer: the server's name, if it says one, is made fit to be shown", () => {
+  assertEquals(decodeAnswer(encodeAnswer({ accept: true, name: "sala\u0007 1" })), {
+    accept: true,
+    name: "sala  1",
+  });
+  assertEquals(decodeAnswer(helloWith('{"version":1,"accept":true,"name":7}')), { accept: true });
+});

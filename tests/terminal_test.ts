@@ -1,8 +1,12 @@
 /** The programs on a real pseudo-terminal: keys, Ctrl-C, the live line, and the terminal left as it was found. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { nowUs, pause } from "../lib/clock.ts";
+import { DEFAULT_FORMAT } from "../lib/frame.ts";
+import { openSender } from "../lib/sender.ts";
+import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
+import { Wire } from "../lib/wire.ts";
 import {
-  commandLine,
   probe,
   processesNaming,
   startClient,
@@ -10,77 +14,11 @@ import {
   temporaryFolder,
   until,
 } from "./harness.ts";
+import { numberedFrame } from "./numbered.ts";
 import { test } from "./strict.ts";
+import { hasTerminals, Terminal } from "./terminal.ts";
 
-/** `script`, of util-linux, opens a pseudo-terminal and runs a command on it; what it is fed is typed there. */
-const ignore = Deno.build.os !== "linux";
-
-/** A program on a terminal, seen by the one who types. */
-class Terminal implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #typing: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #reading: Promise<void>;
-  #text = "";
-
-  constructor(program: "server" | "client", args: readonly string[]) {
-    const quoted = commandLine(program, args).map((word) => `'${word}'`).join(" ");
-    // The settings of the terminal before and after, and the exit status, are printed around what the program prints.
-    const line = `echo before:$(stty -g); ${quoted}; echo status:$?; echo after:$(stty -g)`;
-    const child = new Deno.Command("script", {
-      args: ["--quiet", "--flush", "--return", "--command", line, "/dev/null"],
-      env: { LC_ALL: "C.UTF-8", SHELL: "/bin/sh" },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    this.#child = child;
-    this.#typing = child.stdin.getWriter();
-    this.#reading = (async (): Promise<void> => {
-      const decoder = new TextDecoder();
-      for await (const chunk of child.stdout) {
-        this.#text += decoder.decode(chunk, { stream: true });
-      }
-    })();
-  }
-
-  /** Waits until this is on the terminal. */
-  async shows(pattern: RegExp): Promise<RegExpExecArray> {
-    return await until(String(pattern), () => pattern.exec(this.#text) ?? undefined).catch(
-      (error) => {
-        throw new Error(`${error.message}:\n${this.#text}`);
-      },
-    );
-  }
-
-  /** Takes the terminal away, as closing its window does. */
-  close(): void {
-    this.#child.kill("SIGKILL");
-  }
-
-  async type(keys: string): Promise<void> {
-    await this.#typing.write(new TextEncoder().encode(keys));
-  }
-
-  /** Waits for the end; gives all that was shown. Throws where the terminal is not as it was. */
-  async ends(): Promise<{ text: string; status: number }> {
-    const [, after] = await this.shows(/after:(\S+)/);
-    const [, before] = /before:(\S+)/.exec(this.#text)!;
-    assertEquals(after, before, "the terminal is not as it was found");
-    const [, status] = /status:(\d+)/.exec(this.#text)!;
-    return { text: this.#text, status: Number(status) };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#typing.close().catch(() => {});
-    try {
-      this.#child.kill("SIGTERM");
-    } catch {
-      // It has ended.
-    }
-    await this.#reading;
-    await this.#child.status;
-  }
-}
+const ignore = !hasTerminals;
 
 const HERE = ["--host", "127.0.0.1", "--no-display"];
 
@@ -160,4 +98,61 @@ test("a terminal that is closed ends the call for both, with the recording whole
   const { frames, seconds } = await probe(file);
   assert(frames > 0);
   assertEquals(seconds, frames / 20);
+}, { ignore });
+
+/** The delays of the live lines that a terminal has shown, in milliseconds. */
+function delays(terminal: Terminal): number[] {
+  return [...terminal.text.matchAll(/delay ([\d,]+) ms/g)].map(([, ms]) =>
+    Number(ms!.replace(",", ""))
+  );
+}
+
+test(
+  "the delay at the server is the age of the pictures, though the caller's clock is another",
+  async () => {
+    await using terminal = new Terminal("server", [
+      ...[...HERE, "--port", "0", "--no-record", "--stay"],
+    ]);
+    const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+    const hourUs = 3_600_000_000;
+    for (const aheadUs of [-hourUs, 5 * hourUs]) {
+      const now = (): number => nowUs() + aheadUs;
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+      const sender = await openSender(
+        connection,
+        { mode: "call", format: DEFAULT_FORMAT, name: "", now },
+        new AbortController().signal,
+      );
+      const before = delays(terminal).length;
+      let sequence = 0;
+      const sending = setInterval(() => {
+        // Each picture is a second old when it leaves.
+        const captureUs = now() - 1_000_000;
+        sender.push({ ...numberedFrame(sequence++, DEFAULT_FORMAT), captureUs });
+      }, 50);
+      await until("delays", () => delays(terminal).length > before + 2 ? true : undefined)
+        .finally(() => clearInterval(sending));
+      const shown = delays(terminal).slice(before);
+      assert(shown.every((ms) => ms >= 950 && ms < 2000), `${shown}`);
+      assert(sender.delayMs! >= 950 && sender.delayMs! < 2000, `${sender.delayMs}`);
+      await sender.hangUp("");
+    }
+  },
+  { ignore },
+);
+
+test("a caller that does not compare clocks is shown without a delay", async () => {
+  await using terminal = new Terminal("server", [...HERE, "--port", "0", "--no-record"]);
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+  const wire = new Wire(connection, { expecting: () => false });
+  await wire.writeMessage(encodeHello({ name: "", video: DEFAULT_FORMAT }));
+  await wire.readMessage(65536);
+  for (let n = 0; !/ fps .* fps /s.test(terminal.text); n++) {
+    const frame = numberedFrame(n, DEFAULT_FORMAT);
+    await wire.writeMessage(encodeVideoHeader(frame), frame.data);
+    await pause(50);
+  }
+  assertEquals(delays(terminal), []);
+  wire.close();
 }, { ignore });
