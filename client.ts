@@ -13,7 +13,7 @@ const CONNECT_MS = 3000;
 
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
-  if (options.listCameras) return await showCameras(around);
+  if (options.instead === "cameras") return await showCameras(around);
   const host = options.host ?? (await findOwnAddress())?.address;
   if (host === undefined) {
     log.error(messages.noAddress);

@@ -5,7 +5,7 @@ import config from "./deno.json" with { type: "json" };
 import { answerCalls, type Caller, EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { describeListen } from "./lib/messages.ts";
-import { parseServerOptions, type ServerOptions } from "./lib/options.ts";
+import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/options.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { checkFolder, checkRecorder } from "./lib/recorder.ts";
 
@@ -25,6 +25,7 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   const { log, messages } = around;
   if (options.record !== undefined) {
     await checkFolder(options.record);
+    checkRecordName(options.record, messages);
     await checkRecorder();
   }
   const own = options.host === undefined ? await findOwnAddress() : undefined;

@@ -200,11 +200,21 @@ export interface Messages {
 export interface UsageMessages {
   /** An option that there is not. */
   unknown(option: string): string;
+  /** The same, where one with much the same name is there. */
+  near(option: string, near: string): string;
+  /** To the client: an option that the server has, as it was typed and as it is. */
+  ofServer(typed: string, option: string): string;
+  /** The same to the server. */
+  ofClient(typed: string, option: string): string;
+  /** A switch that was given a value, whole and without. */
+  noValue(typed: string, option: string): string;
   /** A word that neither is an option nor belongs to one. */
   stray(word: string): string;
+  /** The same, where it looks like the value of an option: the two together. */
+  strayNear(word: string, near: string): string;
   /** An option without its value. */
   missing(option: string): string;
-  /** An option with a value that it cannot have; `wanted` is one of the last five here. */
+  /** An option with a value that it cannot have; `wanted` is one of those behind `seeHelp`. */
   bad(option: string, value: string, wanted: string): string;
   /** Two options of which only one can be meant. */
   conflict(one: string, other: string): string;
@@ -220,6 +230,12 @@ export interface UsageMessages {
   readonly seconds: string;
   /** Of `bad`: a word out of a few. */
   oneOf(values: string): string;
+  /** Of `bad`: an address. */
+  readonly address: string;
+  /** Of `bad`: a file in a folder `~` that the shell has not replaced, and the option with it. */
+  home(typed: string): string;
+  /** Of `bad`: a recording under a name that is no AVI's, and the option with a right one. */
+  recording(typed: string): string;
 }
 
 const en: Messages = {
@@ -365,7 +381,14 @@ const en: Messages = {
 
   usage: {
     unknown: (option) => `There is no option ${option}`,
+    near: (option, near) => `There is no option ${option}: did you mean ${near}?`,
+    ofServer: (typed, option) =>
+      `There is no option ${typed} here: ${option} belongs to the server`,
+    ofClient: (typed, option) =>
+      `There is no option ${typed} here: ${option} belongs to the client`,
+    noValue: (typed, option) => `There is no option ${typed}: ${option} takes no value`,
     stray: (word) => `"${word}" belongs to no option`,
+    strayNear: (word, near) => `"${word}" belongs to no option: did you mean ${near}?`,
     missing: (option) => `${option} needs a value`,
     bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
     conflict: (one, other) => `${one} and ${other} contradict each other`,
@@ -373,8 +396,12 @@ const en: Messages = {
     number: (min, max) => `a whole number from ${min} to ${max} is wanted`,
     rate: (min, max) => `a number from ${min} to ${max} is wanted`,
     size: "a size like 640x480 is wanted, from 16x16 to 3840x2160",
-    seconds: "a number of seconds above 0 is wanted",
+    seconds: "a time above 0 is wanted, like 90 (seconds), 90s, 1m30s or 1:30",
     oneOf: (values) => `one of ${values} is wanted`,
+    address: "an address like 192.168.1.7 or 192.168.1.7:8080 is wanted",
+    home: (typed) =>
+      `only the shell knows the folder ~: type ${typed} with a space and without quotes, or the whole path`,
+    recording: (typed) => `a recording is an AVI file: type ${typed}`,
   },
 };
 
@@ -529,7 +556,12 @@ const pt: Messages = {
 
   usage: {
     unknown: (option) => `Não há a opção ${option}`,
+    near: (option, near) => `Não há a opção ${option}: seria ${near}?`,
+    ofServer: (typed, option) => `Não há a opção ${typed} aqui: ${option} é do servidor`,
+    ofClient: (typed, option) => `Não há a opção ${typed} aqui: ${option} é do cliente`,
+    noValue: (typed, option) => `Não há a opção ${typed}: ${option} não leva valor`,
     stray: (word) => `"${word}" não pertence a nenhuma opção`,
+    strayNear: (word, near) => `"${word}" não pertence a nenhuma opção: seria ${near}?`,
     missing: (option) => `${option} precisa de um valor`,
     bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
     conflict: (one, other) => `${one} e ${other} se contradizem`,
@@ -537,8 +569,12 @@ const pt: Messages = {
     number: (min, max) => `espera-se um número inteiro de ${min} a ${max}`,
     rate: (min, max) => `espera-se um número de ${min} a ${max}`,
     size: "espera-se um tamanho como 640x480, de 16x16 a 3840x2160",
-    seconds: "espera-se um número de segundos acima de 0",
+    seconds: "espera-se um tempo acima de 0, como 90 (segundos), 90s, 1m30s ou 1:30",
     oneOf: (values) => `espera-se um destes: ${values}`,
+    address: "espera-se um endereço como 192.168.1.7 ou 192.168.1.7:8080",
+    home: (typed) =>
+      `só o shell conhece a pasta ~: digite ${typed} com um espaço e sem aspas, ou o caminho inteiro`,
+    recording: (typed) => `uma gravação é um arquivo AVI: digite ${typed}`,
   },
 };
 

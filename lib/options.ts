@@ -1,30 +1,24 @@
 /**
- * The command line: one table that feeds both the parser and `--help`.
+ * The options of the two programs: one table that feeds both the parser and `--help`. How words are read is the affair of
+ * command_line.ts.
  */
 
-import { parseArgs } from "@std/cli/parse-args";
-import { UsageError } from "./errors.ts";
 import {
-  CODECS,
-  DEFAULT_FORMAT,
-  FORMAT_LIMITS,
-  formatProblem,
-  rawFrameBytes,
-  type VideoFormat,
-} from "./frame.ts";
-import { type Language, type Messages, messagesIn } from "./messages.ts";
-import { shownName } from "./name.ts";
+  type Option as Word,
+  type Program,
+  quoted,
+  readWords,
+  usageError,
+  type Words,
+} from "./command_line.ts";
+import { CODECS, DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "./frame.ts";
+import type { Language, Messages } from "./messages.ts";
 import { MAX_PICTURE_BYTES } from "./pickle.ts";
 import type { WireMode } from "./receiver.ts";
 
-/** The two programs. */
-export type Program = "server" | "client";
+export type { Program };
 
-interface Option {
-  readonly name: string;
-  readonly programs: readonly Program[];
-  /** What its value is called; an option without one is a switch. */
-  readonly value?: string;
+interface Option extends Word {
   readonly help: Readonly<Record<Language, string>>;
 }
 
@@ -38,16 +32,16 @@ const TABLE: readonly Option[] = [
   {
     name: "host",
     programs: SERVER,
-    value: "address",
+    value: { en: "address", pt: "endereço" },
     help: {
       en: "where to listen; 0.0.0.0 or :: is everywhere (default: this machine's address)",
-      pt: "onde escutar; 0.0.0.0 ou :: em todas as redes (padrão: o endereço desta máquina)",
+      pt: "onde escutar; 0.0.0.0 ou :: em toda rede (padrão: o endereço desta máquina)",
     },
   },
   {
     name: "host",
     programs: CLIENT,
-    value: "address",
+    value: { en: "address", pt: "endereço" },
     help: {
       en: "whom to call: the address that the server shows (default: this machine)",
       pt: "quem chamar: o endereço que o servidor mostra (padrão: esta máquina)",
@@ -56,7 +50,7 @@ const TABLE: readonly Option[] = [
   {
     name: "port",
     programs: SERVER,
-    value: "n",
+    value: { en: "n", pt: "n" },
     help: {
       en: "TCP port, 0 for any free one (default: 8080)",
       pt: "porta TCP, 0 para qualquer uma livre (padrão: 8080)",
@@ -65,13 +59,13 @@ const TABLE: readonly Option[] = [
   {
     name: "port",
     programs: CLIENT,
-    value: "n",
+    value: { en: "n", pt: "n" },
     help: { en: "TCP port (default: 8080)", pt: "porta TCP (padrão: 8080)" },
   },
   {
     name: "record",
     programs: SERVER,
-    value: "file",
+    value: { en: "file", pt: "arquivo" },
     help: {
       en: "the recording; a file that is there is kept: video-2.avi, … (default: video.avi)",
       pt: "a gravação; um arquivo que já existe fica: video-2.avi, … (padrão: video.avi)",
@@ -93,7 +87,7 @@ const TABLE: readonly Option[] = [
   {
     name: "max-calls",
     programs: SERVER,
-    value: "n",
+    value: { en: "n", pt: "n" },
     help: {
       en: "calls at once, each with its own window and file (default: 1)",
       pt: "chamadas ao mesmo tempo, cada uma com sua janela e seu arquivo (padrão: 1)",
@@ -102,7 +96,7 @@ const TABLE: readonly Option[] = [
   {
     name: "fps",
     programs: SERVER,
-    value: "n",
+    value: { en: "n", pt: "n" },
     help: {
       en: "frames a second in the recording of a caller that announces none (default: 20)",
       pt: "quadros por segundo na gravação de quem não os anuncia (padrão: 20)",
@@ -111,7 +105,7 @@ const TABLE: readonly Option[] = [
   {
     name: "camera",
     programs: CLIENT,
-    value: "index or name",
+    value: { en: "index or name", pt: "índice ou nome" },
     help: { en: "the camera (default: 0)", pt: "a câmera (padrão: 0)" },
   },
   {
@@ -122,7 +116,7 @@ const TABLE: readonly Option[] = [
   {
     name: "input",
     programs: CLIENT,
-    value: "source",
+    value: { en: "source", pt: "fonte" },
     help: {
       en: "in place of the camera: a file, a URL, or test (a moving picture)",
       pt: "no lugar da câmera: um arquivo, uma URL, ou test (imagem em movimento)",
@@ -131,7 +125,7 @@ const TABLE: readonly Option[] = [
   {
     name: "size",
     programs: CLIENT,
-    value: "WxH",
+    value: { en: "WxH", pt: "LxA" },
     help: {
       en: "size of the picture sent (default: 320x240)",
       pt: "tamanho da imagem enviada (padrão: 320x240)",
@@ -140,7 +134,7 @@ const TABLE: readonly Option[] = [
   {
     name: "fps",
     programs: CLIENT,
-    value: "n",
+    value: { en: "n", pt: "n" },
     help: {
       en: "frames a second to send (default: 20)",
       pt: "quadros por segundo a enviar (padrão: 20)",
@@ -157,13 +151,16 @@ const TABLE: readonly Option[] = [
   {
     name: "duration",
     programs: CLIENT,
-    value: "seconds",
-    help: { en: "hang up by itself after that long", pt: "desligar sozinho depois desse tempo" },
+    value: { en: "seconds", pt: "segundos" },
+    help: {
+      en: "hang up by itself after that long; 1m30s and 1:30 are taken, too",
+      pt: "desligar sozinho depois desse tempo; 1m30s e 1:30 também servem",
+    },
   },
   {
     name: "wire",
     programs: CLIENT,
-    value: "mode",
+    value: { en: "mode", pt: "modo" },
     help: {
       en: "call, plain (bare frames) or pickle (the report's) (default: call)",
       pt: "call, plain (só quadros) ou pickle (o do relatório) (padrão: call)",
@@ -172,7 +169,7 @@ const TABLE: readonly Option[] = [
   {
     name: "codec",
     programs: CLIENT,
-    value: "codec",
+    value: { en: "codec", pt: "codec" },
     help: {
       en: "raw, mjpeg for a fair network, h264 for a slow one (default: raw)",
       pt: "raw, mjpeg para uma rede média, h264 para uma lenta (padrão: raw)",
@@ -181,7 +178,7 @@ const TABLE: readonly Option[] = [
   {
     name: "name",
     programs: BOTH,
-    value: "name",
+    value: { en: "name", pt: "nome" },
     help: {
       en: "what the other end is told (default: the name of this machine)",
       pt: "o que se diz ao outro lado (padrão: o nome desta máquina)",
@@ -198,7 +195,7 @@ const TABLE: readonly Option[] = [
   {
     name: "lang",
     programs: BOTH,
-    value: "pt|en",
+    value: { en: "pt|en", pt: "pt|en" },
     help: {
       en: "language of the sentences (default: that of the system)",
       pt: "língua das frases (padrão: a do sistema)",
@@ -242,8 +239,8 @@ export interface CommonOptions {
   readonly quiet: boolean;
   /** Print what happens inside, too. */
   readonly verbose: boolean;
-  /** Print the text for this and exit, in place of a call. */
-  readonly instead: "help" | "version" | undefined;
+  /** Print this and exit, in place of a call. */
+  readonly instead: "help" | "version" | "cameras" | undefined;
   /** The language that was asked for, or the system's. */
   readonly language: Language;
 }
@@ -272,17 +269,15 @@ export interface ClientOptions extends CommonOptions {
   readonly durationSeconds: number | undefined;
   /** What to speak. */
   readonly wire: WireMode;
-  /** Print the cameras in place of a call. */
-  readonly listCameras: boolean;
 }
 
 /** Reads the server's command line. Throws `UsageError`. */
 export function parseServerOptions(args: readonly string[], system: Language): ServerOptions {
-  const words = parse("server", args, system);
+  const words = readWords("server", args, TABLE, system);
   words.refuseBoth("record", "no-record");
   return {
-    ...common(words, { minPort: 0 }),
-    record: words.on("no-record") ? undefined : words.value("record") ?? "video.avi",
+    ...common(words, { minPort: 0, alone: false }),
+    record: words.on("no-record") ? undefined : words.file("record") ?? "video.avi",
     stay: words.on("stay"),
     maxCalls: words.whole("max-calls", 1, 64) ?? 1,
     fps: words.rate() ?? DEFAULT_FORMAT.fps,
@@ -291,7 +286,7 @@ export function parseServerOptions(args: readonly string[], system: Language): S
 
 /** Reads the client's command line. Throws `UsageError`. */
 export function parseClientOptions(args: readonly string[], system: Language): ClientOptions {
-  const words = parse("client", args, system);
+  const words = readWords("client", args, TABLE, system);
   words.refuseBoth("camera", "input");
   const wire = words.oneOf("wire", WIRES) ?? "call";
   const size = words.size() ?? DEFAULT_FORMAT;
@@ -306,9 +301,9 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   if (wire !== "call" && codec !== "raw") {
     throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);
   }
-  const input = words.value("input");
+  const input = words.file("input");
   return {
-    ...common(words, { minPort: 1 }),
+    ...common(words, { minPort: 1, alone: true }),
     from: input === undefined ? { camera: words.value("camera") ?? "0" } : { input },
     format: {
       codec,
@@ -319,152 +314,40 @@ export function parseClientOptions(args: readonly string[], system: Language): C
     mirror: !words.on("no-mirror"),
     durationSeconds: words.seconds("duration"),
     wire,
-    listCameras: words.on("list-cameras"),
   };
 }
 
-function common(words: Words, { minPort }: { minPort: number }): CommonOptions {
+/** The options in place of a call, the strongest first. */
+const INSTEAD = [["help", "help"], ["version", "version"], ["list-cameras", "cameras"]] as const;
+
+/** Refuses a recording whose name promises another format than it will have. Throws `UsageError`. */
+export function checkRecordName(record: string, messages: Messages): void {
+  if (/\.avi$/i.test(record)) return;
+  const { usage } = messages;
+  const name = `${record.replace(/\.((?=\w*[a-z])[a-z\d]{2,4})?$/i, "")}.avi`;
+  throw usageError(
+    usage.bad("--record", record, usage.recording(`--record ${quoted(name)}`)),
+    messages,
+  );
+}
+
+function common(
+  words: Words,
+  where: { readonly minPort: number; readonly alone: boolean },
+): CommonOptions {
   words.refuseBoth("quiet", "verbose");
+  const { host, port } = words.address(where);
   return {
-    host: words.value("host"),
-    port: words.whole("port", minPort, 65535) ?? 8080,
+    host,
+    port: port ?? 8080,
     name: words.name("name"),
     display: !words.on("no-display"),
     messages: words.messages,
     quiet: words.on("quiet"),
     verbose: words.on("verbose"),
-    instead: words.on("help") ? "help" : words.on("version") ? "version" : undefined,
+    instead: INSTEAD.find(([name]) => words.on(name))?.[1],
     language: words.language,
   };
-}
-
-/** The words of a command line, checked against the table, not yet understood. */
-class Words {
-  readonly messages: Messages;
-  readonly language: Language;
-  readonly #values: Readonly<Record<string, unknown>>;
-
-  constructor(values: Readonly<Record<string, unknown>>, language: Language) {
-    this.#values = values;
-    this.language = language;
-    this.messages = messagesIn(language);
-  }
-
-  on(name: string): boolean {
-    return this.#values[name] === true;
-  }
-
-  value(name: string): string | undefined {
-    const value = this.#values[name];
-    if (value === undefined) return undefined;
-    if (value === "") throw this.wrong(this.messages.usage.missing(`--${name}`));
-    return String(value);
-  }
-
-  name(name: string): string | undefined {
-    const value = this.value(name);
-    return value === undefined ? undefined : shownName(value);
-  }
-
-  whole(name: string, min: number, max: number): number | undefined {
-    const value = this.value(name);
-    if (value === undefined) return undefined;
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
-    if (number >= min && number <= max) return number;
-    throw this.#bad(name, value, this.messages.usage.number(min, max));
-  }
-
-  rate(): number | undefined {
-    const value = this.value("fps");
-    if (value === undefined) return undefined;
-    const { minFps, maxFps } = FORMAT_LIMITS;
-    const number = /^\d{1,3}(\.\d{1,3})?$/.test(value) ? Number(value) : NaN;
-    if (number >= minFps && number <= maxFps) return number;
-    throw this.#bad("fps", value, this.messages.usage.rate(minFps, maxFps));
-  }
-
-  seconds(name: string): number | undefined {
-    const value = this.value(name);
-    if (value === undefined) return undefined;
-    const number = /^\d{1,9}(\.\d{1,6})?$/.test(value) ? Number(value) : NaN;
-    if (number > 0) return number;
-    throw this.#bad(name, value, this.messages.usage.seconds);
-  }
-
-  size(): { readonly width: number; readonly height: number } | undefined {
-    const value = this.value("size");
-    if (value === undefined) return undefined;
-    const match = /^(\d{1,5})x(\d{1,5})$/i.exec(value);
-    const size = { width: Number(match?.[1]), height: Number(match?.[2]) };
-    if (match && !formatProblem({ ...DEFAULT_FORMAT, ...size })) return size;
-    throw this.#bad("size", value, this.messages.usage.size);
-  }
-
-  oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
-    const value = this.value(name);
-    if (value === undefined) return undefined;
-    const found = values.find((one) => one === value);
-    if (found !== undefined) return found;
-    throw this.#bad(name, value, this.messages.usage.oneOf(values.join(", ")));
-  }
-
-  refuseBoth(one: string, other: string): void {
-    const given = (name: string): boolean =>
-      this.on(name) || this.#values[name] !== undefined && this.#values[name] !== false;
-    if (given(one) && given(other)) throw this.conflict(`--${one}`, `--${other}`);
-  }
-
-  conflict(one: string, other: string): UsageError {
-    return this.wrong(this.messages.usage.conflict(one, other));
-  }
-
-  wrong(what: string): UsageError {
-    return new UsageError(`${what}. ${this.messages.usage.seeHelp}`);
-  }
-
-  #bad(name: string, value: string, wanted: string): UsageError {
-    return this.wrong(this.messages.usage.bad(`--${name}`, value, wanted));
-  }
-}
-
-function parse(program: Program, args: readonly string[], system: Language): Words {
-  const options = TABLE.filter(({ programs }) => programs.includes(program));
-  const names = (withValue: boolean): string[] =>
-    options.filter(({ value }) => (value !== undefined) === withValue).map(({ name }) => name);
-  const given = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
-  const isOne = (word: string | undefined, of: readonly string[]): boolean =>
-    word !== undefined && word.startsWith("--") && of.includes(word.slice(2));
-  // A switch takes no value: it would be read as on, and `--no-record=x` as `--record x`.
-  const unknown = given.filter((word, at) => {
-    const [name, value] = word.split("=", 2);
-    if (value !== undefined) return isOne(name, names(false)) || name!.startsWith("--no-");
-    return /^(true|false)$/.test(word) && isOne(given[at - 1], names(false));
-  });
-  const parsed = parseArgs([...args], {
-    string: names(true),
-    boolean: names(false),
-    alias: { help: "h" },
-    unknown: (word: string): boolean => {
-      unknown.push(word);
-      return false;
-    },
-  }) as Record<string, unknown>;
-  // The language first: what is wrong with the rest is said in it.
-  const wanted = parsed["lang"];
-  const language = wanted === "pt" || wanted === "en" ? wanted : system;
-  const words = new Words(parsed, language);
-  words.oneOf("lang", ["pt", "en"]);
-  // What stands behind "--" is no option of ours either.
-  const empty = given.map((word) => word.replace(/=$/, "")).find((name, at) =>
-    name.startsWith("--") && given[at + 1] === "" || name !== given[at] && isOne(name, names(true))
-  );
-  if (empty !== undefined) throw words.wrong(words.messages.usage.missing(empty));
-  const [first] = [...unknown, ...(parsed["_"] as unknown[]).map(String)];
-  if (first !== undefined) {
-    const { usage } = words.messages;
-    throw words.wrong(first.startsWith("-") ? usage.unknown(first) : usage.stray(first));
-  }
-  return words;
 }
 
 const HELP = {
@@ -532,7 +415,7 @@ const HELP = {
 export function formatHelp(program: Program, command: string, language: Language): string {
   const text = HELP[language];
   const options = TABLE.filter(({ programs }) => programs.includes(program)).map((option) => ({
-    left: `--${option.name}${option.value ? ` <${option.value}>` : ""}`,
+    left: `--${option.name}${option.value ? ` <${option.value[language]}>` : ""}`,
     right: option.help[language],
   }));
   const width = Math.max(...options.map(({ left }) => left.length));

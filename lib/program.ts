@@ -68,9 +68,11 @@ export async function runProgram<Options extends CommonOptions>(
   const dropped = messages.linesDropped;
   // What was asked for is said, however quiet the rest is to be.
   const log = new Log({ quiet: quiet && instead === undefined, verbose, dropped });
+  let exit: number = EXIT.ok;
   if (instead === "help") log.say(formatHelp(program, commandOf(program), language));
-  if (instead === "version") log.say(`chamada ${program} ${version}`);
-  await leave(log, instead ? EXIT.ok : await work(parts, options, log, variable));
+  else if (instead === "version") log.say(`chamada ${program} ${version}`);
+  else exit = await work(parts, options, log, variable);
+  await leave(log, exit);
 }
 
 /**
@@ -119,7 +121,7 @@ async function work<Options extends CommonOptions>(
     return failed ? EXIT.failed : exit;
   } catch (error) {
     fail(error);
-    return EXIT.failed;
+    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   }
 }
 

@@ -84,8 +84,12 @@ const TABLE: Readonly<Record<string, Place>> = {
 
   "lib/messages.ts": place("user", [], ["errors"]),
   "lib/options.ts": place("user", [], [
-    ...["errors", "frame", "messages", "name", "pickle", "receiver", "@std/cli/parse-args"],
+    ...["command_line", "frame", "messages", "pickle", "receiver"],
   ]),
+  "lib/command_line.ts": place("user", [], [
+    ...["address", "errors", "frame", "messages", "name", "@std/cli/parse-args"],
+  ]),
+  "lib/address.ts": place("user", [], ["node:net"]),
   "lib/name.ts": place("user", [], ["text_width"]),
   "lib/local_ip.ts": place("user", [], []),
   "lib/outlet.ts": place("user", ["errors"], ["clock"]),

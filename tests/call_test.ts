@@ -432,6 +432,50 @@ test("what cannot be done is said with cause and cure, exit 1", async () => {
   assertEquals([...Deno.readDirSync(folder.path)], [], "something was left behind");
 });
 
+test("an address, a time and a codec are taken as people type them", async () => {
+  await using folder = await temporaryFolder();
+  await using called = await startServer(["--record", `${folder.path}/VIDEO.AVI`]);
+  const address = `http://127.0.0.1:${called.port}/`;
+  await using client = new Running(
+    commandLine("client", [address, "--input", "test", "--codec", "MJPEG", "--duration", "1s"]),
+  );
+  const { stdout } = await client.exits(0);
+  assertStringIncludes(stdout, `CALLING: ('127.0.0.1', ${called.port})`);
+  assertMatch(stdout, /Sent 00:00:01, /);
+  await called.server.exits(0);
+});
+
+test("--quiet --list-cameras prints the cameras", async () => {
+  await using folder = await temporaryFolder();
+  // An ffmpeg of our own, which has one camera.
+  await Deno.writeTextFile(
+    `${folder.path}/ffmpeg`,
+    `#!/bin/sh\necho "  /dev/video0 [Sala 2]"\necho "Raw : yuyv422 : YUYV 4:2:2 : 640x480"\n`,
+    { mode: 0o755 },
+  );
+  const env = { PATH: `${folder.path}:${Deno.env.get("PATH")}` };
+  for (const args of [["--list-cameras", "--quiet"], ["--quiet", "--list-cameras"]]) {
+    await using client = new Running(commandLine("client", args), { env });
+    const { stdout } = await client.exits(0);
+    assertEquals(stdout, "Cameras:\n  0: Sala 2\n");
+  }
+}, { ignore: Deno.build.os !== "linux" });
+
+test("a recording that is to be no AVI is refused with the name to type, exit 2", async () => {
+  await using folder = await temporaryFolder();
+  for (const name of ["aula.mp4", "aula"]) {
+    const args = ["--host", "127.0.0.1", "--port", "0", "--record", name];
+    await using server = new Running(serverLine(args), { cwd: folder.path });
+    const { stdout, stderr } = await server.exits(2);
+    assertEquals(stdout, "");
+    assertStringIncludes(
+      stderr,
+      `--record ${name}: a recording is an AVI file: type --record aula.avi.`,
+    );
+  }
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+});
+
 test("a wrong command line is refused with the reason, exit 2", async () => {
   for (const program of ["server", "client"] as const) {
     await using running = program === "server"

@@ -119,7 +119,7 @@ function problems(messages: Messages): Map<string, string> {
       case "usage":
         for (const part of Object.keys(usage) as (keyof typeof usage)[]) {
           if (part === "bad" || part === "seeHelp") continue; // around the others
-          if (/^(unknown|stray|missing|conflict)$/.test(part)) {
+          if (/^(unknown|near|of\w+|noValue|stray|strayNear|missing|conflict)$/.test(part)) {
             found.set(`${key} ${part}`, filled(usage[part]));
           } else {
             found.set(`${key} ${part}`, usage.bad(BLANK, BLANK, filled(usage[part])));

@@ -118,7 +118,12 @@ const USAGE: {
   readonly [Name in keyof Messages["usage"]]: (usage: Messages["usage"]) => string;
 } = {
   unknown: (usage) => usage.unknown("--x"),
+  near: (usage) => usage.near("--prot", "--port"),
+  ofServer: (usage) => usage.ofServer("--recrod", "--record"),
+  ofClient: (usage) => usage.ofClient("--camera", "--camera"),
+  noValue: (usage) => usage.noValue("--quiet=1", "--quiet"),
   stray: (usage) => usage.stray("x"),
+  strayNear: (usage) => usage.strayNear("8080", "--port 8080"),
   missing: (usage) => usage.missing("--port"),
   bad: (usage) => usage.bad("--port", "x", usage.number(0, 1)),
   conflict: (usage) => usage.conflict("--quiet", "--verbose"),
@@ -128,6 +133,9 @@ const USAGE: {
   size: (usage) => usage.size,
   seconds: (usage) => usage.seconds,
   oneOf: (usage) => usage.oneOf("call, plain"),
+  address: (usage) => usage.address,
+  home: (usage) => usage.home("--record ~/a.avi"),
+  recording: (usage) => usage.recording("--record a.avi"),
 };
 
 /** The sentences that are the same in both languages: they say nothing but a name and a value. */

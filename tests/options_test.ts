@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { UsageError } from "../lib/errors.ts";
 import { type Language, messagesIn } from "../lib/messages.ts";
 import {
+  checkRecordName,
   type ClientOptions,
   formatHelp,
   parseClientOptions,
@@ -107,7 +108,6 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     mirror: true,
     durationSeconds: undefined,
     wire: "call",
-    listCameras: false,
   });
 });
 
@@ -127,13 +127,19 @@ test("options: every option of the design is taken by its program, as --x v and 
   }
 });
 
-test("options: an option of the other program is unknown to this one", () => {
-  for (const [program, other] of [["server", "client"], ["client", "server"]] as const) {
-    for (const name of Object.keys(OPTIONS[other]).filter((one) => !(one in OPTIONS[program]))) {
+test("options: an option of the other program is told whose it is", () => {
+  const others = { server: ["client", "do cliente"], client: ["server", "do servidor"] } as const;
+  for (const [program, [other, ofOther]] of Object.entries(others)) {
+    for (const name of Object.keys(OPTIONS[other])) {
+      if (name in OPTIONS[program as Program]) continue;
+      const said = (language: Language): string =>
+        refusal(program as Program, [`--${name}`], language);
       assertEquals(
-        refusal(program, [`--${name}`]),
-        `There is no option --${name}. --help shows what there is.`,
+        said("en"),
+        `There is no option --${name} here: --${name} belongs to the ${other}. ` +
+          "--help shows what there is.",
       );
+      assertStringIncludes(said("pt"), `aqui: --${name} é ${ofOther}. `);
     }
   }
 });
@@ -182,7 +188,7 @@ test("client: each option sets what it names", () => {
   for (const codec of ["raw", "mjpeg", "h264"] as const) {
     assertEquals(client("--codec", codec).format.codec, codec);
   }
-  assertEquals(client("--list-cameras").listCameras, true);
+  assertEquals(client("--list-cameras").instead, "cameras");
 });
 
 test("options: a word that is no option's value stays a word even if it looks like a number", () => {
@@ -203,7 +209,7 @@ test("options: a value that cannot be is refused with what is wanted", () => {
     [
       "server",
       "fps",
-      ["0", "0.999", "120.5", "121", "NaN", "Infinity", "1e1", "-20", "20,5"],
+      ["0", "0.999", "120.5", "121", "NaN", "Infinity", "1e1", "-20", "29,97,1", "20 Hz", "fps"],
       "a number from 1 to 120 is wanted",
     ],
     ["client", "fps", ["0", "121", "fast"], "a number from 1 to 120 is wanted"],
@@ -214,7 +220,9 @@ test("options: a value that cannot be is refused with what is wanted", () => {
         "640",
         "640x",
         "x480",
-        "640*480",
+        "640 480",
+        "640xx480",
+        "1,5x2",
         "15x16",
         "16x15",
         "3841x2160",
@@ -227,12 +235,30 @@ test("options: a value that cannot be is refused with what is wanted", () => {
     [
       "client",
       "duration",
-      ["0", "0.0", "-5", "abc", "1e3", "10s"],
-      "a number of seconds above 0 is wanted",
+      [
+        ...["0", "0.0", "-5", "abc", "1e3", "0s", "0:00", "s", "m", ":30", "1:", "1:60", "1:5"],
+        ...[
+          "10x",
+          "10ms",
+          "1h30",
+          "1m30",
+          "30s1m",
+          "1m 30",
+          "1:2:3",
+          "1:60:00",
+          "1:305",
+          "1.2.3s",
+          ".h",
+          "1,m",
+          "9999999999",
+        ],
+        ...["999999999h", "1d"],
+      ],
+      "a time above 0 is wanted, like 90 (seconds), 90s, 1m30s or 1:30",
     ],
-    ["client", "wire", ["CALL", "udp", "call,plain"], "one of call, plain, pickle is wanted"],
-    ["client", "codec", ["RAW", "vp8"], "one of raw, mjpeg, h264 is wanted"],
-    ["server", "lang", ["fr", "PT", "pt_BR"], "one of pt, en is wanted"],
+    ["client", "wire", ["cal", "udp", "call,plain"], "one of call, plain, pickle is wanted"],
+    ["client", "codec", ["h265", "vp8", "-"], "one of raw, mjpeg, h264 is wanted"],
+    ["server", "lang", ["fr", "ptx", "-"], "one of pt, en is wanted"],
     ["client", "lang", ["portugues"], "one of pt, en is wanted"],
   ];
   for (const [program, name, values, wanted] of cases) {
@@ -254,10 +280,14 @@ test("options: a bad value is refused in Portuguese too", () => {
       ["--size=1x1"],
       "--size 1x1: espera-se um tamanho como 640x480, de 16x16 a 3840x2160",
     ],
-    ["client", ["--duration=0"], "--duration 0: espera-se um número de segundos acima de 0"],
+    [
+      "client",
+      ["--duration=0"],
+      "--duration 0: espera-se um tempo acima de 0, como 90 (segundos), 90s, 1m30s ou 1:30",
+    ],
     ["client", ["--lang=fr"], "--lang fr: espera-se um destes: pt, en"],
-    ["server", ["--recrod", "a"], "Não há a opção --recrod"],
-    ["server", ["aula.avi"], '"aula.avi" não pertence a nenhuma opção'],
+    ["server", ["--nada", "a"], "Não há a opção --nada"],
+    ["server", ["aula"], '"aula" não pertence a nenhuma opção'],
     ["server", ["--port"], "--port precisa de um valor"],
     ["server", ["--record=a", "--no-record"], "--record e --no-record se contradizem"],
   ];
@@ -321,7 +351,7 @@ test("options: an option whose value is empty, as from a variable that is not se
 });
 
 test("options: an unknown option is named as it was typed", () => {
-  for (const word of ["--recrod", "--Port", "--no-mirrors", "--display", "-x"]) {
+  for (const word of ["--nonsense", "--display", "-x", "--mirror", "--x=1"]) {
     for (const program of PROGRAMS) {
       assertEquals(
         refusal(program, [word]),
@@ -333,40 +363,231 @@ test("options: an unknown option is named as it was typed", () => {
   assertStringIncludes(refusal("server", ["--port", "80", "--stays"]), "--stays");
 });
 
-test("options: a switch that begins with no- takes no value, nor gives one to another option", () => {
-  for (const word of ["--no-record=x", "--no-display=true", "--no-record="]) {
-    assertStringIncludes(refusal("server", [word]), "There is no option --no-");
+test("options: a misspelt option is told the right one, in both languages", () => {
+  const cases: readonly (readonly [Program, string, string])[] = [
+    ["server", "--recrod", "--record"],
+    ["server", "--max", "--max-calls"],
+    ["server", "-host", "--host"],
+    ["server", "--Port", "--port"],
+    ["client", "--cam", "--camera"],
+    ["client", "--list-camera", "--list-cameras"],
+    ["client", "--no-mirrors", "--no-mirror"],
+    ["client", "--sise", "--size"],
+    ["client", "-help", "--help"],
+  ];
+  for (const [program, word, right] of cases) {
+    assertEquals(
+      refusal(program, [word]),
+      `There is no option ${word}: did you mean ${right}? --help shows what there is.`,
+    );
+    assertEquals(
+      refusal(program, [word], "pt"),
+      `Não há a opção ${word}: seria ${right}? --help mostra o que há.`,
+    );
   }
-  assertStringIncludes(refusal("client", ["--no-mirror=no"]), "--no-mirror=no");
-  assertStringIncludes(refusal("client", ["--no-input=x"]), "--no-input=x");
 });
 
 test("options: a switch that is given a value is refused", () => {
-  for (const word of ["--stay=maybe", "--quiet=yes", "--help=false", "--stay="]) {
-    assertStringIncludes(refusal("server", [word]), `There is no option ${word}`);
-  }
-  for (const value of ["false", "true"]) {
-    assertStringIncludes(refusal("server", ["--stay", value]), `"${value}" belongs to no option`);
+  for (
+    const word of [
+      ...["--stay=maybe", "--quiet=yes", "--help=false", "--stay=", "-h=", "-h=1", "-h5"],
+      ...["--no-record=x", "--no-display=true", "--no-record=", "--no-port=1"],
+    ]
+  ) assertStringIncludes(refusal("server", [word]), `There is no option ${word}`);
+  assertStringIncludes(refusal("client", ["--no-mirror=no"]), "--no-mirror=no");
+  assertStringIncludes(refusal("client", ["--no-input=x"]), "--no-input=x");
+  for (const program of PROGRAMS) {
+    for (const value of ["false", "true"]) {
+      assertEquals(
+        refusal(program, ["--quiet", value]),
+        `"${value}" belongs to no option. --help shows what there is.`,
+      );
+    }
   }
   assertEquals(client("--camera", "true").from, { camera: "true" });
 });
 
-test("options: stray words are refused, before and behind --", () => {
+test("options: stray words are refused, before and behind --, with the option they were meant for", () => {
+  const cases: readonly (readonly [Program, string, string])[] = [
+    ["server", "192.168.1.7", "--host 192.168.1.7"],
+    ["server", "[::1]:80", '--host "[::1]:80"'],
+    ["server", "aula.avi", "--record aula.avi"],
+    ["server", "aulas/aula", "--record aulas/aula"],
+    ["server", "8080", "--port 8080"],
+    ["client", "8080", "--port 8080"],
+    ["client", "0", "--camera 0"],
+    ["client", "640x480", "--size 640x480"],
+    ["client", "H264", "--codec H264"],
+    ["client", "test", "--input test"],
+    ["client", "my film.mp4", '--input "my film.mp4"'],
+    ["client", "C:\\film", "--input C:\\film"],
+    ["client", "http://192.168.1.7/video", "--input http://192.168.1.7/video"],
+    ["client", "rtsp://192.168.1.7:554/", "--input rtsp://192.168.1.7:554/"],
+  ];
+  for (const [program, word, meant] of cases) {
+    for (const args of [[word], ["--port", "80", word], ["--", word]]) {
+      assertEquals(
+        refusal(program, args),
+        `"${word}" belongs to no option: did you mean ${meant}? --help shows what there is.`,
+      );
+    }
+    assertStringIncludes(refusal(program, [word], "pt"), `seria ${meant}? `);
+  }
+  for (const word of ["", "-", "a b"]) {
+    for (const program of PROGRAMS) {
+      assertEquals(
+        refusal(program, [word]),
+        `"${word}" belongs to no option. --help shows what there is.`,
+      );
+    }
+  }
   for (const program of PROGRAMS) {
-    assertEquals(
-      refusal(program, ["192.168.1.7"]),
-      '"192.168.1.7" belongs to no option. --help shows what there is.',
-    );
-    assertEquals(
-      refusal(program, ["--port", "80", "8080"]),
-      '"8080" belongs to no option. --help shows what there is.',
-    );
-    assertEquals(
-      refusal(program, ["--", "word"]),
-      '"word" belongs to no option. --help shows what there is.',
-    );
     assertStringIncludes(refusal(program, ["--", "--quiet"]), "--quiet");
     assertEquals(parse(program, ["--"]), parse(program, []));
+  }
+  assertStringIncludes(refusal("server", ["notebook"]), '"notebook" belongs to no option. ');
+});
+
+test("options: the client takes an address without --host, either takes a port behind it", () => {
+  const cases: readonly (readonly [readonly string[], string, number])[] = [
+    [["192.168.1.7"], "192.168.1.7", 8080],
+    [["192.168.1.7:9000"], "192.168.1.7", 9000],
+    [["http://192.168.1.7:9000/"], "192.168.1.7", 9000],
+    [["http://192.168.1.7"], "192.168.1.7", 8080],
+    [["[::1]:9000"], "::1", 9000],
+    [["::1"], "::1", 8080],
+    [["notebook"], "notebook", 8080],
+    [["--quiet", "notebook.local:9000"], "notebook.local", 9000],
+    [["192.168.1.7", "--port", "9000"], "192.168.1.7", 9000],
+    [["--", "192.168.1.7"], "192.168.1.7", 8080],
+    // To say the same twice is no contradiction.
+    [["192.168.1.7:9000", "--port", "9000", "--host=192.168.1.7"], "192.168.1.7", 9000],
+  ];
+  for (const [args, host, port] of cases) {
+    const options = client(...args);
+    assertEquals([options.host, options.port], [host, port], args.join(" "));
+  }
+  for (const read of [server, client]) {
+    for (const text of ["192.168.1.7:9000", "http://192.168.1.7:9000/", " 192.168.1.7:9000"]) {
+      const { host, port } = read("--host", text);
+      assertEquals([host, port], ["192.168.1.7", 9000], text);
+    }
+  }
+  assertEquals(server("--host", "0.0.0.0:0").port, 0);
+});
+
+test("options: an address that is none is told how one looks", () => {
+  for (const program of PROGRAMS) {
+    for (const text of ["*:80", ":80", "a b", "192.168.1.7:", "http://192.168.1.7/x", "u@h"]) {
+      assertEquals(
+        refusal(program, ["--host", text]),
+        `--host ${text}: an address like 192.168.1.7 or 192.168.1.7:8080 is wanted. ` +
+          "--help shows what there is.",
+      );
+    }
+    assertStringIncludes(
+      refusal(program, ["--host", "192.168.1.7:65536"]),
+      "--host 192.168.1.7:65536: a whole number from ",
+    );
+  }
+  assertStringIncludes(refusal("client", ["192.168.1.7:0"]), "a whole number from 1 to 65535");
+});
+
+test("options: two addresses or two ports that differ are both named", () => {
+  const cases: readonly (readonly [Program, readonly string[], string, string])[] = [
+    ["client", ["192.168.1.7", "192.168.1.8"], "192.168.1.7", "192.168.1.8"],
+    ["client", ["192.168.1.7", "--host", "a.local"], "--host a.local", "192.168.1.7"],
+    ["client", ["192.168.1.7:80", "--port", "81"], "192.168.1.7:80", "--port 81"],
+    ["client", ["--host", "a", "a:80", "--port", "81"], "a:80", "--port 81"],
+    ["server", ["--host", "::1", "--host=[::1]:80", "--port=81"], "--host [::1]:80", "--port 81"],
+  ];
+  for (const [program, args, one, other] of cases) {
+    assertEquals(
+      refusal(program, args),
+      `${one} and ${other} contradict each other. --help shows what there is.`,
+    );
+  }
+});
+
+test("options: a value is taken however it is written, where its sense is plain", () => {
+  for (const codec of ["H264", "h.264", "H-264"]) {
+    assertEquals(client("--codec", codec).format.codec, "h264");
+  }
+  assertEquals(client("--codec", "MJPEG").format.codec, "mjpeg");
+  assertEquals(client("--wire", "Pickle").wire, "pickle");
+  for (const size of ["640X480", "640×480", "640*480", "640 x 480"]) {
+    const { width, height } = client("--size", size).format;
+    assertEquals([width, height], [640, 480], size);
+  }
+  for (const fps of ["29,97", "29.97", "29.97fps", "29,97 FPS"]) {
+    assertEquals(client("--fps", fps).format.fps, 29.97);
+    assertEquals(server("--fps", fps).fps, 29.97);
+  }
+  for (const lang of ["pt", "PT", "pt_BR", "pt-br", "pt_BR.UTF-8"]) {
+    assertEquals(server("--lang", lang).language, "pt");
+  }
+  assertEquals(parseServerOptions(["--lang", "en_US"], "pt").language, "en");
+  const durations: Readonly<Record<string, number>> = {
+    ...{ "90": 90, "90s": 90, "90 s": 90, "90sec": 90, "1m30s": 90, "1M 30S": 90, "1:30": 90 },
+    ...{ "01:30": 90, "0:01:30": 90, "1.5m": 90, "1,5 min": 90, "1min30seg": 90, "100:00": 6000 },
+    ...{ "1m": 60, "1h": 3600, "1h30m": 5400, "1:30:00": 5400, "1h0m1s": 3601, "0,5": 0.5 },
+    ...{ "1:00.5": 60.5 },
+  };
+  for (const [text, seconds] of Object.entries(durations)) {
+    assertEquals(client("--duration", text).durationSeconds, seconds, text);
+  }
+});
+
+test("options: a folder ~ that the shell has left as it is is told how to type it", () => {
+  for (
+    const [program, name, value] of [
+      ["server", "record", "~/x.avi"],
+      ["server", "record", "~"],
+      ["server", "record", "~ana/x.avi"],
+      ["client", "input", "~/film.mp4"],
+      ["client", "input", "~\\film.mp4"],
+    ] as const
+  ) {
+    assertEquals(
+      refusal(program, [`--${name}=${value}`]),
+      `--${name} ${value}: only the shell knows the folder ~: type --${name} ${value} with a ` +
+        "space and without quotes, or the whole path. --help shows what there is.",
+    );
+    assertStringIncludes(refusal(program, [`--${name}`, value], "pt"), "só o shell conhece");
+  }
+  for (const name of ["./~/x.avi", "~x.avi", "a~/x.avi"]) {
+    assertEquals(server("--record", name).record, name);
+  }
+});
+
+test("checkRecordName(): a recording is an AVI, and its name says so", () => {
+  for (const name of ["video.avi", "AULA.AVI", "a.mp4.avi", ".avi", "a/b.c/video.Avi"]) {
+    checkRecordName(name, messagesIn("en"));
+  }
+  const cases: readonly (readonly [string, string])[] = [
+    ["aula.mp4", "aula.avi"],
+    ["aula", "aula.avi"],
+    ["aula.", "aula.avi"],
+    ["My Class.MKV", '"My Class.avi"'],
+    ["aula 3.5", '"aula 3.5.avi"'],
+    ["2026-11-25", "2026-11-25.avi"],
+    ["25.11.26", "25.11.26.avi"],
+    ["a.b/aula", "a.b/aula.avi"],
+    ["aula.avi.part", "aula.avi.avi"],
+  ];
+  for (const [name, right] of cases) {
+    for (
+      const [language, said] of [
+        ["en", `a recording is an AVI file: type --record ${right}. --help shows what there is.`],
+        ["pt", `uma gravação é um arquivo AVI: digite --record ${right}. --help mostra o que há.`],
+      ] as const
+    ) {
+      const { message } = assertThrows(
+        () => checkRecordName(name, messagesIn(language)),
+        UsageError,
+      );
+      assertEquals(message, `--record ${name}: ${said}`);
+    }
   }
 });
 
@@ -387,6 +608,7 @@ test("options: --help, -h and --version are told in place of a call", () => {
     }
   }
   assertEquals(server("-h", "--lang", "pt").language, "pt");
+  assertEquals(client("--list-cameras", "--help").instead, "help");
   assertEquals(server("--version", "--help").instead, "help");
 });
 
@@ -480,6 +702,20 @@ test("help: fits 100 columns, however the program is started", () => {
         }
       }
     }
+  }
+});
+
+test("help: the placeholders of values are in the language asked for, too", () => {
+  const placeholders = (program: Program, language: Language): string[] =>
+    [...formatHelp(program, "x", language).matchAll(/^ {2}--[\w-]+ <([^>]+)>/gm)].map(([, one]) =>
+      one!
+    );
+  for (const program of PROGRAMS) {
+    const en = placeholders(program, "en");
+    const pt = placeholders(program, "pt");
+    assertEquals(pt.length, en.length);
+    const same = pt.filter((one, at) => one === en[at] && !["n", "codec", "pt|en"].includes(one));
+    assertEquals(same, []);
   }
 });
 
