@@ -67,10 +67,13 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
   "lib/recorder.ts": place("media", [
     "build",
+    "cwd",
     "errors",
     "FsFile",
     "open",
     "openSync",
+    "readDir",
+    "realPath",
     "remove",
     "stat",
   ], [
@@ -78,7 +81,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   ]),
   "lib/unfinished.ts": place(
     "media",
-    ["FileInfo", "open", "readDir", "remove", "rename", "SeekMode", "stat"],
+    ["FileInfo", "lstat", "open", "readDir", "remove", "rename", "SeekMode", "stat"],
     ["child", "clock", "recorder"],
   ),
 

@@ -402,6 +402,38 @@ test("with several calls every sentence of one names its caller, namesakes by th
   assertEquals(ofCalls.filter((line) => !/^(Ana|bruno)\b.*: /i.test(line)), []);
 });
 
+test(
+  "a recording behind a link and `..` is one file to Deno and to ffmpeg, and its path is said",
+  async () => {
+    await using folder = await temporaryFolder();
+    const root = await Deno.realPath(folder.path);
+    await Deno.mkdir(`${root}/disk/videos`, { recursive: true });
+    await Deno.symlink("disk/videos", `${root}/videos`);
+    await Deno.writeTextFile(`${root}/disk/v.avi`, "mine");
+    // With bounded rights Deno takes `..` by the letters: only a program of its own can show that.
+    await using called = await startServer(["--record", "videos/../v.avi"], { cwd: root });
+    await using client = startClient(called.port, ["--duration", "1"]);
+    await client.exits(0);
+    const { stdout } = await called.server.exits(0);
+    assertStringIncludes(stdout, `: ${root}/disk/v-2.avi (`);
+    assertEquals((await probe(`${root}/disk/v-2.avi`)).frames, 20);
+    assertEquals(await Deno.readTextFile(`${root}/disk/v.avi`), "mine");
+    assertEquals([...Deno.readDirSync(root)].map(({ name }) => name).sort(), ["disk", "videos"]);
+
+    // As a program that was killed leaves it: no size. It is mended where it is.
+    const bytes = await Deno.readFile(`${root}/disk/v-2.avi`);
+    bytes.fill(0, 4, 8);
+    await Deno.writeFile(`${root}/disk/v-2.avi`, bytes);
+    await Deno.utime(`${root}/disk/v-2.avi`, 1e9, 1e9);
+    await using again = await startServer(["--record", "videos/../v.avi"], { cwd: root });
+    await again.server.says(/is mended now: .*\/disk\/v-2\.avi/);
+    again.server.signal("SIGTERM");
+    await again.server.exits(0);
+    assertEquals((await probe(`${root}/disk/v-2.avi`)).frames, 20);
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
 test("what cannot be done is said with cause and cure, exit 1", async () => {
   await using folder = await temporaryFolder();
   await using called = await startServer(["--no-record"]);
@@ -416,6 +448,10 @@ test("what cannot be done is said with cause and cure, exit 1", async () => {
     [
       start("server", "--host", "127.0.0.1", "--port", "0", "--record", "no/video.avi"),
       "does not exist: make it",
+    ],
+    [
+      start("server", "--host", "127.0.0.1", "--port", "0", "--record", "no/../video.avi"),
+      "The folder of no/../video.avi does not exist: make it",
     ],
     [start("server", "--host", "127.0.0.1", "--port", "0", "--record", folder.path), "is a folder"],
     [startClient(free, []), "Nobody listens at"],

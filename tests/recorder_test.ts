@@ -16,9 +16,12 @@ import { FramePool } from "../lib/pool.ts";
 import {
   checkFolder,
   checkRecorder,
+  numberedPath,
+  numberOf,
   Recorder,
   recorderArguments,
   reserveFile,
+  resolveFolder,
 } from "../lib/recorder.ts";
 import {
   numberedFrame,
@@ -146,6 +149,94 @@ test("reserveFile() never touches a file that is there", async () => {
   assertEquals(await reserveFile(`${folder.path}/video.avi`), `${folder.path}/video-4.avi`);
   assertEquals(await Deno.readTextFile(`${folder.path}/video.avi`), "one");
   assertEquals(await Deno.readTextFile(`${folder.path}/video-2.avi`), "two");
+});
+
+test("reserveFile() among very many of the name: the first that is free, and few are tried", async () => {
+  await using folder = await Folder.make();
+  const wanted = `${folder.path}/video.avi`;
+  const taken = [...numbers(1, 1000), ...numbers(1001, 2000)];
+  for (const number of taken) await Deno.writeTextFile(numberedPath(wanted, number), "");
+  const { open } = Deno;
+  let opened = 0;
+  Deno.open = (...args): Promise<Deno.FsFile> => {
+    opened++;
+    return open(...args);
+  };
+  try {
+    assertEquals(await reserveFile(wanted), `${folder.path}/video-1000.avi`);
+    assertEquals(await reserveFile(wanted), `${folder.path}/video-2000.avi`);
+  } finally {
+    Deno.open = open;
+  }
+  assertLess(opened, 50);
+  const paths = await Promise.all(numbers(0, 20).map(() => reserveFile(wanted)));
+  assertEquals(new Set(paths).size, 20);
+  assertEquals(folder.names().length, 2020);
+});
+
+test("numberOf() is the inverse of numberedPath(), and knows no other name", () => {
+  for (
+    const wanted of ["video.avi", "aula", "a-2.avi", "a.b.avi", ".avi", "-.avi", "vídeo\n.avi"]
+  ) {
+    for (const number of [1, 2, 3, 10, 20_001, 999_999_999]) {
+      assertEquals(numberOf(wanted, numberedPath(wanted, number)), number);
+    }
+  }
+  for (const name of ["video-1.avi", "video-02.avi", "video-2.AVI", "video2.avi", "video-.avi"]) {
+    assertEquals(numberOf("video.avi", name), undefined, name);
+  }
+});
+
+test(
+  "reserveFile() and checkFolder() take `..` by the folders, as ffmpeg does, and not by the letters",
+  async () => {
+    await using folder = await Folder.make();
+    const root = await Deno.realPath(folder.path);
+    await Deno.mkdir(`${root}/disk/videos`, { recursive: true });
+    await Deno.symlink("disk/videos", `${root}/videos`);
+    await Deno.writeTextFile(`${root}/disk/v.avi`, "mine");
+    const wanted = `${root}/videos/../v.avi`;
+    await checkFolder(wanted);
+    const path = await reserveFile(wanted);
+    assertEquals(path, `${root}/disk/v-2.avi`);
+    const recorder = record(path);
+    recorder.push(numberedFrame(7, DEFAULT_FORMAT));
+    assertEquals((await recorder.close()).failure, undefined);
+    assertEquals(await readNumbers(path), [7]);
+    assertEquals(await Deno.readTextFile(`${root}/disk/v.avi`), "mine");
+    assertEquals(folder.names(), ["disk", "videos"]);
+
+    assertEquals(await reserveFile(`${root}/videos/v.avi`), `${root}/videos/v.avi`);
+    assertEquals(await reserveFile(`${root}/disk/../w.avi`), `${root}/w.avi`);
+    assertEquals(
+      await reserveFile(`${root}/.x/../x.avi`).catch((error) => error.kind),
+      "no-folder",
+    );
+    for (const missing of ["missing/../z.avi", "disk/v.avi/../z.avi", "videos/missing/../z.avi"]) {
+      for (const check of [checkFolder, reserveFile]) {
+        const error = await assertRejects(() => check(`${root}/${missing}`), RecordingError);
+        assertEquals([error.kind, error.path], ["no-folder", `${root}/${missing}`]);
+      }
+    }
+    assertEquals(folder.names(), ["disk", "videos", "w.avi"]);
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
+test("resolveFolder() leaves a path as it was given where it means one file only", async () => {
+  for (
+    const path of [
+      "video.avi",
+      "../v.avi",
+      "./../../v.avi",
+      "/v.avi",
+      "a/b.avi",
+      "a/..b/c",
+      "/../v",
+    ]
+  ) {
+    assertEquals(await resolveFolder(path), path);
+  }
 });
 
 test("reserveFile() puts the number before the last dot of the name, or at its end", async () => {
@@ -373,7 +464,10 @@ test("recorder: a sender that paused before it hung up gets its pause, if that i
 
 test("recorder: a file of any name is written, and no other", async () => {
   await using folder = await Folder.make();
-  const names = ["-y.avi", "a:b.avi", "aula 100%d.avi", "pipe:1", "vídeo.mp4", "sem ponto"];
+  const names = [
+    ...["-y.avi", "a:b.avi", "aula 100%d.avi", "%03d%%.avi", "pipe:1", "vídeo.mp4", "sem ponto"],
+    ...["file:x.avi", "two\nlines.avi", "a%20b.avi", "'q'\".avi", "~", "#?&.avi", "日本.avi"],
+  ];
   for (const name of names) {
     const path = await reserveFile(`${folder.path}/${name}`);
     const recorder = record(path);

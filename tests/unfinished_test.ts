@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { Recorder } from "../lib/recorder.ts";
-import { findUnfinished, isUnfinished } from "../lib/unfinished.ts";
+import { numberedPath, Recorder } from "../lib/recorder.ts";
+import { findUnfinished, isUnfinished, mend } from "../lib/unfinished.ts";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import { temporaryFolder, until } from "./harness.ts";
-import { numberedFrame } from "./numbered.ts";
+import { numberedFrame, readNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
 /** A part of an AVI: where it begins, and its name, size and kind. */
@@ -69,6 +69,54 @@ test("findUnfinished(): all of that name, whichever of them are missing, and no 
   assertEquals((await findUnfinished(`${folder.path}/video.avi`)).length, 2);
   assertEquals(await findUnfinished(`${folder.path}/none/video.avi`), []);
 });
+
+test("findUnfinished(): of very many, the few that were written last are looked into", async () => {
+  await using folder = await temporaryFolder();
+  const wanted = `${folder.path}/video.avi`;
+  // Older than all others, and none of it could be read in time where every file is looked into.
+  for (let number = 1; number <= 600; number++) {
+    const path = numberedPath(wanted, number);
+    await writeParts(path, [[0, "AVI ", number % 100 === 50 ? 0 : 4]]);
+    const isNew = number > 500 || number === 50;
+    await Deno.utime(path, isNew ? 2e9 : 1e9 + number, isNew ? 2e9 : 1e9 + number);
+  }
+  const found = [50, 550, 450, 350, 250, 150].map((number) => numberedPath(wanted, number));
+  assertEquals(await findUnfinished(wanted), found.sort());
+  await Deno.utime(numberedPath(wanted, 150), 1, 1);
+  assertEquals(
+    await findUnfinished(wanted),
+    found.filter((path) => path !== numberedPath(wanted, 150)),
+  );
+});
+
+test(
+  "findUnfinished() and mend() find the recording behind a link and `..`, and no other",
+  async () => {
+    await using folder = await temporaryFolder();
+    const root = await Deno.realPath(folder.path);
+    await Deno.mkdir(`${root}/disk/videos`, { recursive: true });
+    await Deno.symlink("disk/videos", `${root}/videos`);
+    const path = `${root}/disk/v.avi`;
+    const recorder = new Recorder({ path, format: DEFAULT_FORMAT, fps: 20, stamps: "capture" });
+    for (let number = 0; number < 5; number++) recorder.push(numberedFrame(number, DEFAULT_FORMAT));
+    await recorder.close();
+    // As a program that was killed leaves it: no size, no index.
+    const bytes = await Deno.readFile(path);
+    bytes.fill(0, 4, 8);
+    await Deno.writeFile(path, bytes);
+    await Deno.utime(path, 1e9, 1e9);
+    assertEquals(await findUnfinished(`${root}/videos/../v.avi`), [path]);
+    assert(await mend(path, new AbortController().signal));
+    assertEquals(await readNumbers(path), [0, 1, 2, 3, 4]);
+    assertEquals(await findUnfinished(`${root}/videos/../v.avi`), []);
+    assertEquals(await findUnfinished(`${root}/missing/../v.avi`), []);
+    // A link in the place of a recording is none of ours.
+    await writeParts(`${root}/disk/other`, [[0, "AVI ", 0]]);
+    await Deno.symlink("other", `${root}/disk/v-2.avi`);
+    assertEquals(await findUnfinished(`${root}/disk/v.avi`), []);
+  },
+  { ignore: Deno.build.os === "windows" },
+);
 
 test("findUnfinished(): what is being recorded to is not among them", async () => {
   await using folder = await temporaryFolder();
