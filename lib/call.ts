@@ -14,6 +14,7 @@ import { openSource, systemOf } from "./camera.ts";
 import { nowUs } from "./clock.ts";
 import { FrameAges, RecentMean } from "./delay.ts";
 import { Display } from "./display.ts";
+import { Door, StrangerLimit } from "./door.ts";
 import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { sayWhose, type Voice } from "./log.ts";
@@ -84,12 +85,6 @@ const KNOCK_EVERY_MS = 500;
 const PICTURES_MS = 5000;
 const LEAST_FRAMES = 10;
 
-/** How old a connection may be on which nothing was said, in milliseconds. */
-const STALE_MS = 2000;
-
-/** How many callers may be at the door that have not said what they want. */
-const MAX_AT_DOOR = 64;
-
 /**
  * Answers callers until the user hangs up or, without `stay`, until a call was had and is over. Resolves to the exit
  * status.
@@ -102,59 +97,75 @@ export async function answerCalls(
   const { log, messages, hangUp } = around;
   const visits = new Set<Promise<void>>();
   const calls = new Set<AnsweredCall>();
-  const atDoor = new Set<Connection>();
+  const door = new Door();
+  const strangers = new StrangerLimit();
   const over = Promise.withResolvers<void>();
   let exit: number = EXIT.ok;
+  let had = false;
   let closed = false;
 
-  const visit = async (caller: Caller): Promise<void> => {
-    // A knock from where a caller has fallen silent says that its network is back.
-    const knock = [...calls].filter((call) => call.reassure(caller.host)).length > 0;
-    const free = calls.size < options.maxCalls && !knock;
-    // Among several callers one is told apart by its name, which it has yet to say.
-    const several = options.maxCalls > 1;
-    const announce = (log: Voice): void => log.say(messages.received(caller.host, caller.port));
-    if (free && !several) announce(log);
-    atDoor.add(caller.connection);
-    let offer: Offer | null;
-    try {
-      offer = await readOffer(caller.connection, options.fps);
-    } catch (error) {
-      const detail = error instanceof PeerLostError
-        ? messages.lostHow[error.how]
-        : (error as Error).message;
-      log.debug("server", `${caller.host}:${caller.port}: ${detail}`);
-      if (free && !closed) log.warn(messages.stranger(caller.host, detail));
-      return;
-    } finally {
-      atDoor.delete(caller.connection);
-    }
-    if (offer === null) {
-      if (free && !closed) log.warn(messages.leftSilently(caller.host));
-      return;
-    }
-    if (closed || calls.size >= options.maxCalls) {
-      if (!closed) log.warn(messages.busyStranger(caller.host));
-      await offer.refuse(BUSY);
-      return;
-    }
-    const call = new AnsweredCall(offer, caller, options, around);
-    for (const other of calls) call.tellApart(other);
-    calls.add(call);
-    if (several || !free) announce(call.voice);
-    try {
-      const callExit = await call.run();
-      // A server that stays has not failed because a caller did; a recording that failed is another matter.
-      if (call.recordingFailed) exit = EXIT.failed;
-      else if (!options.stay && exit === EXIT.ok) exit = callExit;
-    } finally {
-      calls.delete(call);
-      if (!options.stay && calls.size === 0) over.resolve();
-    }
+  const sayUntold = (): void => {
+    const untold = strangers.takeUntold();
+    if (untold > 0) log.warn(messages.moreStrangers(untold));
   };
 
-  const turnOut = (connection: Connection): void => {
-    if (atDoor.delete(connection)) connection.close();
+  const visit = async (caller: Caller): Promise<void> => {
+    const { connection, host, port } = caller;
+    // A connection from the other machine of a call may be a knock, which says that its network is back.
+    const mayBeKnock = [...calls].filter((call) => call.reassure(host)).length > 0;
+    const free = calls.size < options.maxCalls && !mayBeKnock;
+    // Among several callers one is told apart by its name, which it has yet to say.
+    const several = options.maxCalls > 1;
+    const mayTell = free && strangers.take();
+    let announced = false;
+    const announce = (voice: Voice): void => {
+      if (!announced) voice.say(messages.received(host, port));
+      announced = true;
+    };
+    const cameToNothing = (sentence: string): void => {
+      log.debug("server", `${host}:${port}: ${sentence}`);
+      if (closed) return;
+      if (mayTell || announced) log.warn(sentence);
+      else if (free) strangers.skip();
+    };
+    if (mayTell) sayUntold();
+    if (mayTell && !several) announce(log);
+    door.enter(connection, host);
+    let call: AnsweredCall;
+    try {
+      const offer = await readOffer(connection, options.fps);
+      if (offer === null) return cameToNothing(messages.leftSilently(host));
+      if (closed || calls.size >= options.maxCalls) {
+        log.debug("server", `${host}:${port}: busy`);
+        if (!closed) {
+          if (strangers.take()) log.warn(messages.busyStranger(host));
+          else strangers.skip();
+        }
+        return await offer.refuse(BUSY);
+      }
+      call = new AnsweredCall(offer, caller, options, around, () => announce(call.voice));
+    } catch (error) {
+      return cameToNothing(strangerSentence(host, error, messages));
+    } finally {
+      door.leave(connection);
+    }
+    for (const other of calls) call.tellApart(other);
+    calls.add(call);
+    if (mayTell || (!free && strangers.take())) announce(call.voice);
+    try {
+      const outcome = await call.run();
+      if (outcome.begun) {
+        had = true;
+        // A server that stays has not failed because a caller did; a recording that failed is another matter.
+        if (call.recordingFailed) exit = EXIT.failed;
+        else if (!options.stay && exit === EXIT.ok) exit = outcome.exit;
+      } else {
+        cameToNothing(outcome.sentence);
+      }
+    } finally {
+      calls.delete(call);
+      if (!options.stay && had && calls.size === 0) over.resolve();
+    }
   };
 
   using _live = everyStatus(log, () => {
@@ -162,15 +173,12 @@ export async function answerCalls(
     const [only] = calls;
     return only && calls.size === 1 ? messages.status(only.status()) : "";
   });
-  const door = (async (): Promise<void> => {
+  const answering = (async (): Promise<void> => {
     for await (const caller of callers) {
       if (closed) {
         caller.connection.close();
         continue;
       }
-      // Who has something to say says it at once: the one that has been silent longest makes room.
-      const [oldest] = atDoor;
-      if (oldest && atDoor.size >= MAX_AT_DOOR) turnOut(oldest);
       const one = visit(caller).catch((error) => {
         log.error(describe(error, messages, around.system, "CLIENT"));
         exit = EXIT.failed;
@@ -193,13 +201,22 @@ export async function answerCalls(
   hangUp.addEventListener("abort", onHangUp, { once: true });
   if (hangUp.aborted) onHangUp();
 
-  await Promise.race([over.promise, door]);
+  await Promise.race([over.promise, answering]);
   closed = true;
   done.abort();
-  for (const connection of [...atDoor]) turnOut(connection);
+  door.clear();
   await Promise.all([...visits, mending]);
+  sayUntold();
   if (hungUpIdle) log.say(messages.endedBy("HOST"));
   return exit;
+}
+
+/** The sentence for somebody who was let go before a call began. */
+function strangerSentence(host: string, error: unknown, messages: Messages): string {
+  const detail = error instanceof PeerLostError
+    ? messages.lostHow[error.how]
+    : (error as Error).message;
+  return messages.stranger(host, detail);
 }
 
 /** Mends the recordings that earlier programs were killed over, while callers are answered already. */
@@ -217,14 +234,22 @@ async function mendEarlier(
   }
 }
 
+/** The end of a call that was taken: an exit status, or the sentence for a caller that sent no frame. */
+type Outcome =
+  | { readonly begun: true; readonly exit: number }
+  | { readonly begun: false; readonly sentence: string };
+
 /** A call that was taken: shown and recorded. */
 class AnsweredCall {
   readonly #offer: Offer;
   readonly #caller: Caller;
   readonly #options: ServerOptions;
   readonly #around: Surroundings;
+  readonly #onBegin: () => void;
   readonly #meter = new Meter();
   #hasNamesake = false;
+  /** Warnings that wait for the first frame: strangers are not to make them. */
+  readonly #warnings: string[] = [];
   #receiver: Receiver | undefined;
   #opening: Promise<Recorder | undefined> | undefined;
   #recorder: Recorder | undefined;
@@ -237,7 +262,14 @@ class AnsweredCall {
   readonly #delay = new RecentMean();
   #fileBytes: number | undefined;
 
-  constructor(offer: Offer, caller: Caller, options: ServerOptions, around: Surroundings) {
+  /** `onBegin` is told when the first frame is there: until then, the caller may be anybody. */
+  constructor(
+    offer: Offer,
+    caller: Caller,
+    options: ServerOptions,
+    around: Surroundings,
+    onBegin: () => void,
+  ) {
     this.#offer = offer;
     this.#caller = caller;
     this.#options = options;
@@ -245,6 +277,7 @@ class AnsweredCall {
     this.#around = options.maxCalls === 1
       ? around
       : { ...around, log: sayWhose(around.log, () => this.label) };
+    this.#onBegin = onBegin;
   }
 
   /** Where it says what happens to it. */
@@ -274,13 +307,11 @@ class AnsweredCall {
     return this.#recordingProblem !== undefined;
   }
 
-  /** Waits a little longer for a caller that is silent, if it calls from there; whether that is so. */
+  /** True if it calls from there. Where it is silent, it is then waited for a little longer. */
   reassure(host: string): boolean {
+    if (host !== this.#caller.host) return false;
     // The caller knocks by its own count of the silence, which may be ahead of ours.
-    if (host !== this.#caller.host || (this.#receiver?.quietMs ?? 0) < KNOCK_AFTER_MS / 2) {
-      return false;
-    }
-    this.#receiver?.reassure();
+    if ((this.#receiver?.quietMs ?? 0) >= KNOCK_AFTER_MS / 2) this.#receiver?.reassure();
     return true;
   }
 
@@ -304,11 +335,32 @@ class AnsweredCall {
     };
   }
 
-  /** Has the call and prints how it ended. Resolves to the exit status. */
-  async run(): Promise<number> {
-    const { log, messages, system } = this.#around;
+  /** Has the call and prints how it ended, if it ever began. */
+  async run(): Promise<Outcome> {
+    const { log } = this.#around;
     const { end, recording } = await this.#have();
     log.status("");
+    const sentence = this.#received === 0 ? this.#strangerSentence(end) : undefined;
+    if (sentence !== undefined) return { begun: false, sentence };
+    return { begun: true, exit: await this.#conclude(end, recording) };
+  }
+
+  /** The sentence for a caller that is gone before its first frame, if it has had no call. */
+  #strangerSentence(end: End): string | undefined {
+    const { messages } = this.#around;
+    const { host } = this.#caller;
+    if (end.kind === "error") return strangerSentence(host, end.error, messages);
+    // A hello and a goodbye are a short call, and where they may come again and again a stranger's.
+    if (end.by === "HOST" || !this.#options.stay) return undefined;
+    if (this.#lost() > 0) return messages.noPictures(this.#offer.format);
+    return isUsual(end.reason)
+      ? messages.leftSilently(host)
+      : messages.complaint(end.by, end.reason);
+  }
+
+  /** Prints how the call ended. Resolves to the exit status. */
+  async #conclude(end: End, recording: Recording | undefined): Promise<number> {
+    const { log, messages, system } = this.#around;
     const nothing = recording?.failure === NO_PICTURES || this.#received === 0 && this.#lost() > 0;
     if (nothing && recording) await Deno.remove(this.#recorder!.path).catch(() => {});
     if (recording && this.#recorder && !nothing) {
@@ -367,7 +419,12 @@ class AnsweredCall {
     const title = this.#options.maxCalls === 1
       ? TITLES.receiving
       : `${TITLES.receiving} ${this.label}`;
-    const display = openDisplay({ format, title }, this.#around, end(REASON.windowClosed));
+    const warn = (sentence: string): void => this.#warn(sentence);
+    const display = openDisplay(
+      { format, title },
+      { ...this.#around, warn },
+      end(REASON.windowClosed),
+    );
     if (display) stack.use(display);
     // Once it hears yes, the caller sends: by then whatever takes its time to start has been started.
     let receiver: Receiver;
@@ -410,6 +467,11 @@ class AnsweredCall {
     return { end: ended, recording };
   }
 
+  #warn(sentence: string): void {
+    if (this.#received > 0) this.#around.log.warn(sentence);
+    else this.#warnings.push(sentence);
+  }
+
   /** Frames that did not come, or are not in the recording. */
   #lost(recordingLost = this.#recorder?.lost ?? 0): number {
     return (this.#receiver?.lost ?? 0) + recordingLost;
@@ -417,7 +479,11 @@ class AnsweredCall {
 
   #count(frame: Frame): void {
     const arrivedUs = nowUs();
-    if (this.#received++ === 0) this.#firstUs = arrivedUs;
+    if (this.#received++ === 0) {
+      this.#firstUs = arrivedUs;
+      this.#onBegin();
+      for (const sentence of this.#warnings) this.#around.log.warn(sentence);
+    }
     this.#lastUs = arrivedUs;
     if (this.#offer.mode !== "call") return;
     // Where the caller does not know our clock, its times say nothing of the delay: no figure misleads less than a wrong one.
@@ -493,8 +559,8 @@ export interface Callee {
 }
 
 /**
- * Calls a server and sends to it until somebody hangs up, the duration is reached or the source ends. The source is opened at
- * the same time as the connection, and nothing is said to the server before it gives a picture. Resolves to the exit status.
+ * Calls a server and sends to it until somebody hangs up, the duration is reached or the source ends. The server hears nothing
+ * of us before there is a picture. Resolves to the exit status.
  */
 export async function makeCall(
   callee: Callee,
@@ -504,7 +570,7 @@ export async function makeCall(
   const { log, messages, system, hangUp } = around;
   const { host, port } = callee;
   log.say(messages.calling(host, port));
-  const opened = await openBoth((signal) => callee.connect(signal), options, around);
+  const opened = await openBoth(callee, options, around);
   if (opened.problem !== undefined) {
     if (hangUp.aborted) {
       log.say(messages.endedBy("CLIENT"));
@@ -541,50 +607,28 @@ type Opened =
   | { readonly source: Source; readonly connection: Connection; readonly problem?: undefined }
   | { readonly problem: { readonly side: "source" | "connection"; readonly error: unknown } };
 
-/** Opens the source and the connection side by side; where one fails, the other is let go. */
+/**
+ * Opens the source, and with its first picture the connection. A source may take long, and a server does not wait long for
+ * the first word; one of the report's takes the first connection for the call. Connecting costs a millisecond or two.
+ */
 async function openBoth(
-  connect: (signal: AbortSignal) => Promise<Connection>,
-  { from, format, mirror, wire }: ClientOptions,
+  callee: Callee,
+  { from, format, mirror }: ClientOptions,
   { system, hangUp }: Surroundings,
 ): Promise<Opened> {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([failed.signal, hangUp]);
-  let problem: Extract<Opened, { problem: object }>["problem"] | undefined;
-  const attempt = async <T>(
-    side: "source" | "connection",
-    open: Promise<T>,
-  ): Promise<T | undefined> => {
-    try {
-      return await open;
-    } catch (error) {
-      problem ??= { side, error };
-      failed.abort();
-      return undefined;
-    }
-  };
-  let connectedMs = 0;
-  const opening = attempt(
-    "source",
-    openSource({ from, format, mirror, system: systemOf(system) }, signal),
-  );
-  const connecting = async (): Promise<Connection> => {
-    // The report's server takes the first connection for the call, and has no other: it is made when there is something to send.
-    if (wire !== "call") await opening;
-    signal.throwIfAborted();
-    const connection = await connect(signal);
-    connectedMs = performance.now();
-    return connection;
-  };
-  let [source, connection] = await Promise.all([opening, attempt("connection", connecting())]);
-  if (source && connection && performance.now() - connectedMs > STALE_MS) {
-    // The server does not wait that long for somebody's first word.
-    connection.close();
-    connection = await attempt("connection", connect(signal));
+  let source: Source;
+  try {
+    source = await openSource({ from, format, mirror, system: systemOf(system) }, hangUp);
+  } catch (error) {
+    return { problem: { side: "source", error } };
   }
-  if (source && connection && !hangUp.aborted) return { source, connection };
-  connection?.close();
-  await source?.[Symbol.asyncDispose]();
-  return { problem: problem ?? { side: "source", error: hangUp.reason } };
+  try {
+    hangUp.throwIfAborted();
+    return { source, connection: await callee.connect(hangUp) };
+  } catch (error) {
+    await source[Symbol.asyncDispose]();
+    return { problem: { side: "connection", error } };
+  }
 }
 
 /** What an outgoing call is made of. */
@@ -635,7 +679,7 @@ async function send(
   if (around.keys) log.say(messages.hangUpHint);
   const display = openDisplay(
     { format, title: TITLES.sending },
-    around,
+    { ...around, warn: (sentence) => log.warn(sentence) },
     end(REASON.windowClosed),
   );
   if (display) stack.use(display);
@@ -649,8 +693,11 @@ async function send(
       dropped: sender.dropped,
     })));
 
-  const knocking = setInterval(() => knock(sender, callee), KNOCK_EVERY_MS);
-  stack.defer(() => clearInterval(knocking));
+  if (mode === "call") {
+    // In the other modes the peer would take a knock for another call.
+    const knocking = setInterval(() => knock(sender, callee), KNOCK_EVERY_MS);
+    stack.defer(() => clearInterval(knocking));
+  }
 
   let over = false;
   let firstUs: number | undefined;
@@ -707,23 +754,25 @@ async function knock(sender: Sender, callee: Callee): Promise<void> {
 /** Opens a window where there is to be one; where it cannot be, says so and goes on without. */
 function openDisplay(
   options: { readonly format: Offer["format"]; readonly title: string },
-  { log, messages, system, screen }: Surroundings,
+  { messages, system, screen, warn }: Omit<Surroundings, "log"> & {
+    readonly warn: (sentence: string) => void;
+  },
   onClosed: () => void,
 ): Display | undefined {
   if (screen === "none") return undefined;
   if (screen === undefined) {
-    log.warn(messages.noScreen);
+    warn(messages.noScreen);
     return undefined;
   }
   try {
     const display = new Display({ ...options, driver: screen });
     display.ended.then((end) => {
       if (end.kind === "closed") onClosed();
-      else log.warn(messages.displayFailed(end.detail));
+      else warn(messages.displayFailed(end.detail));
     });
     return display;
   } catch (error) {
-    log.warn(
+    warn(
       error instanceof NotInstalledError
         ? messages.noFfplay(installCommand(system))
         : messages.displayFailed((error as Error).message),
@@ -748,8 +797,13 @@ function sayComplaint(
   { by, reason }: { readonly by: Party; readonly reason: string },
   { log, messages }: Surroundings,
 ): void {
+  if (!isUsual(reason)) log.warn(messages.complaint(by, reason));
+}
+
+/** True for the reasons that are no complaint. */
+function isUsual(reason: string): boolean {
   const usual: readonly string[] = ["", ...Object.values(REASON)];
-  if (!usual.includes(reason)) log.warn(messages.complaint(by, reason));
+  return usual.includes(reason);
 }
 
 /** What is told to the other side: why a side hung up, or what it did wrong. */

@@ -107,6 +107,8 @@ export interface Messages {
   stranger(host: string, detail: string): string;
   /** Who connected goes by itself before it says anything, as a port scanner does. */
   leftSilently(host: string): string;
+  /** So many strangers came to a server that not each of them was told of. */
+  moreStrangers(count: number): string;
   /** Somebody calls a server that has as many calls as it may. */
   busyStranger(host: string): string;
 
@@ -269,6 +271,9 @@ const en: Messages = {
   received: (host, port) => `CONNECTION RECEIVED FROM: ('${host}', ${port})`,
   stranger: (host, detail) => `${host} was turned away: ${detail}. Waiting for the next caller.`,
   leftSilently: (host) => `${host} left without a word. Waiting for the next caller.`,
+  moreStrangers: (n) =>
+    `Connections that came to nothing and are not listed: ${n}. ` +
+    "To see each, start with --verbose; a firewall keeps such callers away.",
   busyStranger: (host) => `${host} was told that the line is busy.`,
 
   answered: (host, port) => `IN A CALL WITH: ('${host}', ${port})`,
@@ -436,6 +441,9 @@ const pt: Messages = {
   received: (host, port) => `CONEXÃO RECEBIDA DE: ('${host}', ${port})`,
   stranger: (host, detail) => `${host} foi dispensado: ${detail}. Esperando a próxima chamada.`,
   leftSilently: (host) => `${host} saiu sem dizer nada. Esperando a próxima chamada.`,
+  moreStrangers: (n) =>
+    `Conexões que não deram em nada e não são listadas: ${n}. ` +
+    "Para ver cada uma, inicie com --verbose; um firewall afasta quem liga assim.",
   busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
 
   answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,

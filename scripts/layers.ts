@@ -40,6 +40,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/session.ts": place("wire", [], ["errors", "frame", "@std/bytes/equals"]),
   "lib/pickle.ts": place("wire", [], ["errors", "frame", "@std/bytes/concat"]),
   "lib/rate_limit.ts": place("wire", [], ["errors"]),
+  "lib/door.ts": place("wire", [], ["wire"]),
   "lib/receiver.ts": place("wire", [], [
     ...["clock", "errors", "frame", "mailbox"],
     ...["pickle", "pool", "rate_limit", "session", "wire"],
@@ -102,6 +103,8 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/call.ts": place("whole", ["build", "remove", "stat"], [
     ...["clock", "delay", "errors", "frame", "sink", "source"],
     ...["receiver", "sender", "unfinished", "wire"],
+    ...["clock", "errors", "frame", "sink", "source"],
+    ...["door", "receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],
     ...["log", "messages", "name", "options"],
   ]),

@@ -3,11 +3,13 @@
 import {
   assert,
   assertEquals,
+  assertGreaterOrEqual,
   assertLess,
   assertLessOrEqual,
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { within } from "../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../lib/frame.ts";
 import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
 import { Wire } from "../lib/wire.ts";
@@ -315,6 +317,59 @@ test("strangers are turned away with a reason, leave no file, and the next calle
   assertEquals(stderr.match(/127\.0\.0\.1 was turned away: /g)?.length, 4, stderr);
   assertEquals((await probe(file)).frames, 10);
 });
+
+test(
+  "a source that needs 3 s to open makes one connection, and the server tells of one",
+  async () => {
+    await using folder = await temporaryFolder();
+    const ffmpeg = (await new Deno.Command("which", { args: ["ffmpeg"] }).output()).stdout;
+    const path = new TextDecoder().decode(ffmpeg).trim();
+    const slow = `#!/bin/sh\ncase "$*" in *testsrc*) sleep 3 ;; esac\nexec ${path} "$@"\n`;
+    await Deno.writeTextFile(`${folder.path}/ffmpeg`, slow, { mode: 0o755 });
+    await using called = await startServer(["--no-record"]);
+    const env = { PATH: `${folder.path}:${Deno.env.get("PATH")}` };
+    const startMs = performance.now();
+    await using client = startClient(called.port, ["--duration", "0.5"], { env });
+    await client.exits(0);
+    assertGreaterOrEqual(performance.now() - startMs, 3000);
+    const { stdout, stderr } = await called.server.exits(0);
+    assertEquals(stdout.match(/CONNECTION RECEIVED/g)?.length, 1, stdout);
+    assert(!stderr.includes("left without a word"), stderr);
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
+test("a plain peer that reads nothing for 4 s is not knocked at", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using client = startClient(listener.addr.port, ["--wire", "plain"]);
+  using connection = await listener.accept();
+  const knock = listener.accept().then(() => "knocked", () => "closed");
+  // Long enough for four knocks: the first one comes after 2 s of silence.
+  assertEquals(await within(knock, 4000), undefined);
+  client.signal("SIGTERM");
+  const bytes = new Uint8Array(1 << 20);
+  while (await connection.read(bytes).catch(() => null) !== null);
+  await client.exits(0);
+  listener.close();
+  await knock;
+});
+
+test("a server that slept does not take the knock of its own caller for a stranger", async () => {
+  await using called = await startServer(["--no-record", "--max-calls", "2"]);
+  await using client = startClient(called.port, []);
+  await client.says(/IN A CALL/);
+  called.server.signal("SIGSTOP");
+  // The client knocks after 2 s, and then each half second.
+  await new Promise((resolve) => setTimeout(resolve, 3500));
+  called.server.signal("SIGCONT");
+  const before = called.server.stdout;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  client.signal("SIGTERM");
+  await client.exits(0);
+  const { stdout, stderr } = await called.server.exits(0);
+  assertEquals(stdout.match(/CONNECTION RECEIVED/g)?.length, 1, before + stdout);
+  assert(!stderr.includes("left without a word"), stderr);
+}, { ignore: Deno.build.os === "windows" });
 
 test("a second caller is told that the line is busy, and the first does not notice", async () => {
   await using folder = await temporaryFolder();

@@ -283,6 +283,83 @@ test("accepting pauses where the system has no room, and for no other failure", 
   }
 });
 
+test(
+  "strangers that vanish, or speak nonsense, before their first frame do not end a server",
+  async () => {
+    await using folder = await temporaryFolder();
+    await using called = await startServer(["--record", `${folder.path}/video.avi`]);
+    const calling = async (): Promise<{ connection: Deno.TcpConn; wire: Wire }> => {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+      const wire = new Wire(connection, { expecting: () => false });
+      await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+      return { connection, wire };
+    };
+    const answered = async (): Promise<Wire> => {
+      const { wire } = await calling();
+      await wire.readMessage(MAX_HELLO_BYTES);
+      return wire;
+    };
+    const turnedAway = (times: number): Promise<unknown> =>
+      called.server.says(new RegExp(`(127\\.0\\.0\\.1 was turned away[^]*){${times}}`));
+
+    const socket = await connected(called.port);
+    const greeting = message(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+    await new Promise<void>((resolve) => socket.write(greeting, () => resolve()));
+    socket.resetAndDestroy();
+    // Whether it was accepted before it was reset is a matter of luck.
+    (await calling()).wire.close();
+    await turnedAway(1);
+    (await answered()).close();
+    await turnedAway(2);
+    const half = await calling();
+    await half.wire.readMessage(MAX_HELLO_BYTES);
+    await half.connection.write(message(new Uint8Array(1000), 230_416n));
+    half.wire.close();
+    await turnedAway(3);
+    const wrong = await answered();
+    await wrong.writeMessage(new Uint8Array([KIND.ack, 0, 0, 0, 0, 0, 0, 0]));
+    await wrong.finish();
+    await turnedAway(4);
+
+    await using client = startClient(called.port, ["--duration", "1"]);
+    await client.exits(0);
+    const { stdout, stderr } = await called.server.exits(0);
+    assertEquals(stdout.match(/Call ended|was lost|Received/g), ["Call ended"], stdout);
+    assertGreaterOrEqual(stderr.match(/Waiting for the next caller/g)?.length ?? 0, 4, stderr);
+    assertEquals((await probe(`${folder.path}/video.avi`)).frames, 20);
+  },
+);
+
+test("many strangers of every kind make few lines, and a caller is announced all the same", async () => {
+  await using called = await startServer(["--no-record", "--stay"]);
+  const hello = message(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+  const bye = message(encodeBye(""));
+  const strangers: readonly (readonly Uint8Array<ArrayBuffer>[])[] = [
+    [],
+    [message(new Uint8Array(0))],
+    [hello],
+    [hello, bye],
+  ];
+  for (let round = 0; round < 30; round++) {
+    for (const words of strangers) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+      for (const word of words) await connection.write(word).catch(() => {});
+      await connection.closeWrite().catch(() => {});
+      await readAll(connection);
+    }
+  }
+  await using client = startClient(called.port, ["--duration", "1"]);
+  await client.exits(0);
+  await called.server.says(/Call ended by the CLIENT/);
+  called.server.signal("SIGTERM");
+  const { stdout, stderr } = await called.server.exits(0);
+  const lines = (stdout + stderr).split("\n").length;
+  // Two lines for each that is told of: 20 at once, and as many as a slow machine's time gives.
+  assertLess(lines, 90);
+  assertMatch(stdout, /CONNECTION RECEIVED FROM.*\n(?!CONN)[^]*Received 00:00:01, 20 frames/);
+  assertMatch(stderr, /came to nothing and are not listed: \d+/);
+});
+
 test("eight calls at once are each recorded whole, into a file of their own", async () => {
   await using folder = await temporaryFolder();
   await using called = await startServer([

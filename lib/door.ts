@@ -1,0 +1,98 @@
+/**
+ * The door of a server: the callers that have connected and are in no call yet, and the words that are made of them.
+ * Strangers may come in any number. They cost a bounded number of places and of lines, and an honest caller none.
+ */
+
+import type { Connection } from "./wire.ts";
+
+/** How many may be at the door at once. */
+const PLACES = 64;
+
+/** How many strangers are told of at once, and how soon there is room for one more, in milliseconds. */
+const AT_ONCE = 20;
+const ONE_MORE_MS = 3000;
+
+/**
+ * The callers that are in no call yet. Where there are too many, one has to go: of the address that has most of them, the
+ * oldest. So one machine can fill the door only for itself.
+ */
+export class Door {
+  readonly #places: number;
+  /** The address of each, the oldest first. */
+  readonly #callers = new Map<Connection, string>();
+
+  /** A door with that many places. */
+  constructor(places: number = PLACES) {
+    this.#places = places;
+  }
+
+  /** How many are there. */
+  get size(): number {
+    return this.#callers.size;
+  }
+
+  /** Gives a caller a place, if need be that of another one, whose connection is closed. */
+  enter(connection: Connection, host: string): void {
+    if (this.#callers.size >= this.#places) this.#turnOutOne();
+    this.#callers.set(connection, host);
+  }
+
+  /** Frees the place of a caller. Safe twice, and for one that was turned out. */
+  leave(connection: Connection): void {
+    this.#callers.delete(connection);
+  }
+
+  /** Turns out everybody. */
+  clear(): void {
+    for (const connection of [...this.#callers.keys()]) this.#turnOut(connection);
+  }
+
+  #turnOutOne(): void {
+    const counts = new Map<string, number>();
+    for (const host of this.#callers.values()) counts.set(host, (counts.get(host) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    for (const [connection, host] of this.#callers) {
+      if (counts.get(host) === most) return this.#turnOut(connection);
+    }
+  }
+
+  #turnOut(connection: Connection): void {
+    if (this.#callers.delete(connection)) connection.close();
+  }
+}
+
+/** Bounds how many strangers are told of: some at once, then one now and then. The others are counted. */
+export class StrangerLimit {
+  readonly #nowMs: () => number;
+  #room = AT_ONCE;
+  #lastMs: number;
+  #untold = 0;
+
+  /** A limit by that clock, in milliseconds. */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+    this.#lastMs = nowMs();
+  }
+
+  /** True if one more may be told of. */
+  take(): boolean {
+    const nowMs = this.#nowMs();
+    this.#room = Math.min(this.#room + (nowMs - this.#lastMs) / ONE_MORE_MS, AT_ONCE);
+    this.#lastMs = nowMs;
+    if (this.#room < 1) return false;
+    this.#room--;
+    return true;
+  }
+
+  /** Counts one that was not told of. */
+  skip(): void {
+    this.#untold++;
+  }
+
+  /** How many were not told of since this was last asked. */
+  takeUntold(): number {
+    const untold = this.#untold;
+    this.#untold = 0;
+    return untold;
+  }
+}
