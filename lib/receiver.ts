@@ -80,6 +80,12 @@ export interface Receiver {
   hangUp(reason: string): Promise<void>;
 }
 
+/** The terms on which a caller is listened to. */
+export interface OfferOptions extends WireOptions {
+  /** The rate that its frames are held to, in place of the one it announces. */
+  readonly limitFps?: number;
+}
+
 /**
  * Waits for the first words of a caller. Resolves to `null` when it leaves without any. `fps` is the rate assumed of a
  * caller that announces none. Throws `PeerLostError`; `ProtocolError` after the caller was told, where it can be.
@@ -87,11 +93,11 @@ export interface Receiver {
 export async function readOffer(
   connection: Connection,
   fps: number,
-  options: WireOptions = {},
+  options: OfferOptions = {},
 ): Promise<Offer | null> {
   const wire = new Wire(connection, options);
   try {
-    return await readFirst(wire, fps);
+    return await readFirst(wire, fps, options.limitFps);
   } catch (error) {
     if (error instanceof ProtocolError) {
       await wire.writeMessage(encodeAnswer({ accept: false, reason: error.message })).catch(
@@ -104,7 +110,7 @@ export async function readOffer(
   }
 }
 
-async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
+async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Offer | null> {
   const plain = { ...DEFAULT_FORMAT, fps };
   const plainBytes = rawFrameBytes(plain);
   const length = await wire.readLength();
@@ -120,7 +126,8 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
       mode: "plain",
       format: plain,
       name: "",
-      accept: (): Promise<Receiver> => Promise.resolve(new PlainReceiver(wire, plain, first)),
+      accept: (): Promise<Receiver> =>
+        Promise.resolve(new PlainReceiver(wire, plain, first, limitFps)),
       refuse: (): Promise<void> => wire.finish(),
     };
   }
@@ -141,7 +148,8 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
       mode: "pickle",
       format,
       name: "",
-      accept: (): Promise<Receiver> => Promise.resolve(new PickleReceiver(wire, format, first)),
+      accept: (): Promise<Receiver> =>
+        Promise.resolve(new PickleReceiver(wire, format, first, limitFps)),
       refuse: (): Promise<void> => wire.finish(),
     };
   }
@@ -174,7 +182,7 @@ async function readFirst(wire: Wire, fps: number): Promise<Offer | null> {
         wire.close();
         throw error;
       }
-      return new CallReceiver(wire, video, sharesClock);
+      return new CallReceiver(wire, video, sharesClock, limitFps);
     },
     async refuse(reason: string): Promise<void> {
       await wire.writeMessage(encodeAnswer({ accept: false, reason })).catch(() => {});
@@ -199,10 +207,10 @@ abstract class WireReceiver implements Receiver {
   protected readonly wire: Wire;
   protected readonly limit: RateLimit;
 
-  constructor(wire: Wire, format: VideoFormat, announcedFps: number) {
+  constructor(wire: Wire, format: VideoFormat, limitFps: number) {
     this.wire = wire;
     this.format = format;
-    this.limit = new RateLimit(announcedFps, performance.now());
+    this.limit = new RateLimit(limitFps, performance.now());
     wire.enterCall();
   }
 
@@ -233,8 +241,8 @@ abstract class PictureReceiver extends WireReceiver {
   #first: Picture | undefined;
   #sequence = 0;
 
-  constructor(wire: Wire, format: VideoFormat, first: Picture) {
-    super(wire, format, UNANNOUNCED_FPS);
+  constructor(wire: Wire, format: VideoFormat, first: Picture, limitFps = UNANNOUNCED_FPS) {
+    super(wire, format, limitFps);
     this.#first = first;
   }
 
@@ -301,8 +309,8 @@ class CallReceiver extends WireReceiver {
   #torn = 0;
   #hangingUp: Promise<void> | undefined;
 
-  constructor(wire: Wire, format: VideoFormat, sharesClock: boolean) {
-    super(wire, format, format.fps);
+  constructor(wire: Wire, format: VideoFormat, sharesClock: boolean, limitFps = format.fps) {
+    super(wire, format, limitFps);
     this.sharesClock = sharesClock;
     const frameBytes = VIDEO_HEADER_BYTES + maxFrameBytes(format);
     this.#maxBytes = Math.max(frameBytes, MAX_HELLO_BYTES);

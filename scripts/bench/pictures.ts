@@ -9,6 +9,9 @@ export const QUIETLY: readonly string[] = [
   ...["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"],
 ];
 
+/** A rate that no sender reaches: here as many frames come as go through. */
+export const ANY_RATE = 1e9;
+
 /** Makes a file of moving test pictures, bgr24 one after the other. */
 export async function writeTestPictures(
   path: string,

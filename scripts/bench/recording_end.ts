@@ -15,7 +15,7 @@ import { Recorder } from "../../lib/recorder.ts";
 import { encodeBye, encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/session.ts";
 import { Wire } from "../../lib/wire.ts";
 import { print } from "../kit/writing.ts";
-import { readTestPictures } from "./pictures.ts";
+import { ANY_RATE, readTestPictures } from "./pictures.ts";
 
 /** How much may wait for ffmpeg, in bytes: a quarter of what the recorder has room for. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
@@ -29,7 +29,7 @@ async function receive(path: string, rate: number): Promise<void> {
   print(`PORT ${listener.addr.port}`);
   const connection = await listener.accept();
   connection.setNoDelay(true);
-  const receiver = await (await readOffer(connection, rate))!.accept();
+  const receiver = await (await readOffer(connection, rate, { limitFps: ANY_RATE }))!.accept();
   const startMs = performance.now();
   const format = DEFAULT_FORMAT;
   const recorder = new Recorder({ path, format, fps: rate, stamps: "capture" });

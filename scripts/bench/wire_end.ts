@@ -13,6 +13,7 @@ import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame.ts";
 import { readOffer } from "../../lib/receiver.ts";
 import { openSender } from "../../lib/sender.ts";
 import { print, writeAll } from "../kit/writing.ts";
+import { ANY_RATE } from "./pictures.ts";
 
 const FRAME_BYTES = rawFrameBytes(DEFAULT_FORMAT);
 
@@ -84,7 +85,7 @@ function bytesTaker(connection: Deno.TcpConn, same?: Uint8Array): Taker {
 }
 
 async function openTaker(connection: Deno.TcpConn): Promise<Taker> {
-  const offer = await readOffer(connection, DEFAULT_FORMAT.fps);
+  const offer = await readOffer(connection, DEFAULT_FORMAT.fps, { limitFps: ANY_RATE });
   const receiver = await offer!.accept();
   return {
     async take(): Promise<number | null> {

@@ -47,6 +47,7 @@ export class Running implements AsyncDisposable {
   #stdout = "";
   #stderr = "";
   #over = false;
+  #told = false;
   #wake = Promise.withResolvers<void>();
 
   /** Starts it. */
@@ -110,7 +111,7 @@ export class Running implements AsyncDisposable {
         const match = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);
         if (match) return match;
         if (this.#over || timeout.aborted) {
-          throw new Error(`${this.#over ? "ended" : "waited"} without ${pattern}: ${this.shown()}`);
+          throw this.#failure(`${this.#over ? "ended" : "waited"} without ${pattern}`);
         }
         await this.#wake.promise;
       }
@@ -122,12 +123,10 @@ export class Running implements AsyncDisposable {
   /** Waits for its end. Throws, with all it said, when that takes too long or the status is another one. */
   async exits(code: number, patienceMs = PATIENCE_MS): Promise<Outcome> {
     const outcome = await within(this.ended, patienceMs);
-    if (outcome === undefined) {
-      throw new Error(`still running after ${patienceMs} ms: ${this.shown()}`);
-    }
+    if (outcome === undefined) throw this.#failure(`still running after ${patienceMs} ms`);
     this.#refuseStrays();
     if (outcome.code !== code) {
-      throw new Error(`exit status ${outcome.code} in place of ${code}: ${this.shown()}`);
+      throw this.#failure(`exit status ${outcome.code} in place of ${code}`);
     }
     return outcome;
   }
@@ -155,9 +154,15 @@ export class Running implements AsyncDisposable {
 
   /** What nobody catches ends Deno, or is told by the programs in one sentence: no fault may lead to either. */
   #refuseStrays(): void {
-    if (STRAY.test(this.#stderr)) {
-      throw new Error(`an error was caught by nobody: ${this.shown()}`);
+    // One failure is enough: another one would hide it.
+    if (!this.#told && STRAY.test(this.#stderr)) {
+      throw this.#failure("an error was caught by nobody");
     }
+  }
+
+  #failure(sentence: string): Error {
+    this.#told = true;
+    return new Error(`${sentence}: ${this.shown()}`);
   }
 
   async #collect(
