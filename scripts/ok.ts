@@ -1,19 +1,22 @@
 /**
- * `deno task ok`: every check of this project, one after another, a line each. What a check says
- * is shown only when it fails; the tests are shown as they run. The last line is always
- * `N passed, N failed`, where each check counts as one and each test as one.
+ * `deno task ok`: every check of this project, one after another, a line each. The words of a check are shown only when it
+ * fails; the tests are shown as they run. The last line is always `N passed, N failed`, where each check counts as one and
+ * each test as one.
  *
- * Arguments are handed on to `deno test`, as in `deno task ok --filter wire`.
+ * With `--bench` first, the bench has its smoke run after the tests. Further arguments are handed on to `deno test`, as in
+ * `deno task ok --filter wire`.
  */
 
-/** How many have passed and failed, and how many tests were not for this machine. */
+import { print, showBytes } from "./kit/writing.ts";
+
+/** The number of those that passed and failed, and of tests that are not for this machine. */
 interface Count {
   passed: number;
   failed: number;
   skipped: number;
 }
 
-/** A check: what it is called, and the arguments of the `deno` that makes it. */
+/** A check: its name, and the arguments of the `deno` that makes it. */
 interface Check {
   name: string;
   args: () => string[];
@@ -30,6 +33,21 @@ const CHECKS: Check[] = [
   { name: "documentation", args: () => ["doc", "--quiet", "--lint", ...modules("lib")] },
 ];
 
+/** A part of the tests: its name, its files, and the number of files that run side by side. */
+interface Part {
+  name: string;
+  files: string;
+  jobs: number;
+}
+
+/** The tests mostly wait, and wait side by side; those that want a free machine come after them. */
+const PARTS: Part[] = [
+  { name: "loud", files: "tests/", jobs: 4 },
+  { name: "quiet", files: "tests/", jobs: 1 },
+];
+
+const BENCH: Part = { name: "bench", files: "tests/bench_smoke.ts", jobs: 1 };
+
 /** The summary of `deno test`, which is absent when it did not get as far as running a test. */
 const SUMMARY =
   /^(?:ok|FAILED) \| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?: \(\d+ steps?\))?(?: \| (\d+) ignored)?/gm;
@@ -39,10 +57,14 @@ for (const check of CHECKS) {
   if (await makes(check)) count.passed++;
   else count.failed++;
 }
-const tests = await runTests(Deno.args);
-count.passed += tests.passed;
-count.failed += tests.failed;
-count.skipped += tests.skipped;
+const [first, ...rest] = Deno.args;
+const withBench = first === "--bench";
+for (const part of withBench ? [...PARTS, BENCH] : PARTS) {
+  const tests = await runTests(part, withBench ? rest : Deno.args);
+  count.passed += tests.passed;
+  count.failed += tests.failed;
+  count.skipped += tests.skipped;
+}
 
 print(
   `${count.passed} passed, ${count.failed} failed` +
@@ -50,29 +72,35 @@ print(
 );
 if (count.failed > 0) Deno.exitCode = 1;
 
-/** Whether a check passes; tells so. */
+/** Makes a check and tells what came of it; true if it passes. */
 async function makes({ name, args }: Check): Promise<boolean> {
   const start = performance.now();
   try {
     const output = await deno(args(), "piped").output();
     print(`${output.success ? "ok  " : "FAIL"} ${name} (${seconds(start)} s)`);
     if (output.success) return true;
-    writeAll(output.stdout);
-    writeAll(output.stderr);
+    showBytes(output.stdout);
+    showBytes(output.stderr);
   } catch (error) {
     print(`FAIL ${name}\n${error}`);
   }
   return false;
 }
 
-/** Runs the tests, showing what they print as they print it, and counts them. */
-async function runTests(args: string[]): Promise<Count> {
+/** Runs a part of the tests, showing what they print as they print it, and counts them. */
+async function runTests({ name, files, jobs }: Part, args: string[]): Promise<Count> {
   const start = performance.now();
-  const child = deno(["task", "--quiet", "test", ...args], "inherit").spawn();
+  // Their types are checked already.
+  const options = ["--quiet", "--no-prompt", "--no-check", "--allow-all"];
+  const child = deno(
+    ["test", ...options, ...(jobs > 1 ? ["--parallel"] : []), ...args, files],
+    "inherit",
+    { TESTS: name, DENO_JOBS: `${jobs}` },
+  ).spawn();
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of child.stdout) {
-    writeAll(chunk);
+    showBytes(chunk);
     text += decoder.decode(chunk, { stream: true });
   }
   const { success } = await child.status;
@@ -85,15 +113,19 @@ async function runTests(args: string[]): Promise<Count> {
   const tests = { passed: passed ?? 0, failed: failed ?? 0, skipped: skipped ?? 0 };
   // No summary, or a crash after it, or one that knows of no failure: the run has failed as one.
   if (summary === undefined || (!success && tests.failed === 0)) tests.failed = 1;
-  print(`${tests.failed === 0 ? "ok  " : "FAIL"} tests (${seconds(start)} s)`);
+  print(`${tests.failed === 0 ? "ok  " : "FAIL"} tests, ${name} (${seconds(start)} s)`);
   return tests;
 }
 
 /** The `deno` that runs this file; without colours, so that its words can be read. */
-function deno(args: string[], stderr: "piped" | "inherit"): Deno.Command {
+function deno(
+  args: string[],
+  stderr: "piped" | "inherit",
+  env: Record<string, string> = {},
+): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     stdin: "null",
     stdout: "piped",
     stderr,
@@ -110,13 +142,4 @@ function modules(folder: string): string[] {
 
 function seconds(start: number): string {
   return ((performance.now() - start) / 1000).toFixed(1);
-}
-
-function print(line: string): void {
-  writeAll(new TextEncoder().encode(`${line}\n`));
-}
-
-/** A pipe may take less than it is offered. */
-function writeAll(bytes: Uint8Array): void {
-  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
 }
