@@ -102,8 +102,6 @@ const TABLE: Readonly<Record<string, Place>> = {
 
   "lib/call.ts": place("whole", ["build", "remove", "stat"], [
     ...["clock", "delay", "errors", "frame", "sink", "source"],
-    ...["receiver", "sender", "unfinished", "wire"],
-    ...["clock", "errors", "frame", "sink", "source"],
     ...["door", "receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],
     ...["log", "messages", "name", "options"],
