@@ -5,6 +5,10 @@
  * Children are detached from the terminal's process group: a Ctrl-C is ours to understand, and must not kill the recorder
  * before it has written the last frames. They do not outlive us: one that is fed sees the end of its input, one that feeds
  * us cannot write.
+ *
+ * A command may be a script that starts the real program, and Deno's rights let us signal the script alone. The real one may
+ * then hold our pipes, so nothing is waited for on them longer than a moment once the child has ended; they are closed, which
+ * ends whoever reads or writes them.
  */
 
 import { within } from "./clock.ts";
@@ -37,6 +41,12 @@ export interface ChildOptions {
 /** How long each rung of the stop ladder is waited on, in milliseconds. */
 const RUNG_MS = 2000;
 
+/**
+ * How long what a child has said may take to arrive after its end, in milliseconds. Its own words are in the pipe by then; who
+ * else holds the pipe may hold it for good.
+ */
+const LAST_WORDS_MS = 300;
+
 /** How many lines of stderr are kept. */
 const KEPT_LINES = 20;
 
@@ -49,7 +59,10 @@ export interface Child extends AsyncDisposable {
   readonly pid: number;
   /** Resolves when it has ended, for whatever reason; never rejects. What it wrote may still be read. */
   readonly ended: Promise<ChildEnd>;
-  /** Feeds it; resolves when the bytes are with the kernel, `false` when it no longer takes any. For a `fed` child. */
+  /**
+   * Feeds it, one write after the other; resolves when the bytes are with the kernel, `false` when it no longer takes any.
+   * For a `fed` child.
+   */
   write(data: Uint8Array): Promise<boolean>;
   /**
    * Reads exactly `into.length` bytes of a `feeding` child into `into`'s buffer, which is given away. Resolves to the
@@ -76,11 +89,18 @@ export function openChild(options: ChildOptions): Child {
   writer?.closed.catch(() => {});
   reader?.closed.catch(() => {});
 
+  const lines = new LastLines(onLine);
+  const words = listen(process.stderr, (text) => lines.add(text));
+  let giveUpWriting = (): void => {};
+
   const ended = (async (): Promise<ChildEnd> => {
-    const [status, lastLines] = await Promise.all([process.status, drain(process.stderr, onLine)]);
+    const { code, signal } = await process.status;
+    await words.finish();
+    lines.end();
     // What it has written and nobody has read yet is still in the pipe: `read` gives it, `stop` gives it up.
-    await writer?.abort().catch(() => {});
-    return { code: status.code, signalled: status.signal !== null, lastLines };
+    writer?.abort().catch(() => {});
+    giveUpWriting();
+    return { code, signalled: signal !== null, lastLines: lines.kept };
   })();
 
   let inputEnded = false;
@@ -115,12 +135,10 @@ export function openChild(options: ChildOptions): Child {
     ended,
     async write(data: Uint8Array): Promise<boolean> {
       if (!writer || inputEnded) return false;
-      try {
-        await writer.write(data);
-        return true;
-      } catch {
-        return false;
-      }
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      giveUpWriting = (): void => resolve(false);
+      writer.write(data).then(() => resolve(true), () => resolve(false));
+      return await promise;
     },
     async read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
       if (!reader) return null;
@@ -151,11 +169,14 @@ export async function readCommand(
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly text: string }> {
   const process = spawn(command, args, { stdin: "null", stdout: "piped", env: { ...env } });
+  const said = { stdout: "", stderr: "" };
+  const stdout = listen(process.stdout, (text) => said.stdout += text);
+  const stderr = listen(process.stderr, (text) => said.stderr += text);
   const timer = setTimeout(() => kill(process, "SIGKILL"), timeoutMs);
-  const { code, stdout, stderr } = await process.output();
+  const { code } = await process.status;
   clearTimeout(timer);
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+  await Promise.all([stdout.finish(), stderr.finish()]);
+  return { code, text: said.stdout + said.stderr };
 }
 
 function spawn(
@@ -185,26 +206,58 @@ function kill(process: Deno.ChildProcess, signal: Deno.Signal): void {
   }
 }
 
-/** Reads a stream of text to its end and keeps its last lines, however much it says and however long its lines are. */
-async function drain(
+/** Reads a stream of text as it comes. `finish` waits for its end a moment only, and closes it. */
+function listen(
   stream: ReadableStream<Uint8Array>,
-  onLine?: (line: string) => void,
-): Promise<readonly string[]> {
-  const lines: string[] = [];
-  const add = (text: string): void => {
-    const line = text.trim();
-    if (line === "") return;
-    lines.push(line);
-    if (lines.length > KEPT_LINES) lines.shift();
-    onLine?.(line);
-  };
+  add: (text: string) => void,
+): { finish(): Promise<void> } {
+  const reader = stream.getReader();
   const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split(/[\r\n]+/);
-    rest = parts.pop()!.slice(-MAX_LINE);
-    parts.forEach(add);
+  const reading = (async (): Promise<true> => {
+    try {
+      for (let got = await reader.read(); !got.done; got = await reader.read()) {
+        add(decoder.decode(got.value, { stream: true }));
+      }
+    } catch {
+      // Closed while it was read.
+    }
+    return true;
+  })();
+  return {
+    async finish(): Promise<void> {
+      if (await within(reading, LAST_WORDS_MS)) return;
+      await reader.cancel().catch(() => {});
+      await reading;
+    },
+  };
+}
+
+/** The last lines of a text that comes in parts, however long it is and however long its lines are. */
+class LastLines {
+  readonly kept: string[] = [];
+  readonly #onLine: ((line: string) => void) | undefined;
+  #rest = "";
+
+  constructor(onLine: ((line: string) => void) | undefined) {
+    this.#onLine = onLine;
   }
-  add(rest);
-  return lines;
+
+  add(text: string): void {
+    const lines = (this.#rest + text).split(/[\r\n]+/);
+    this.#rest = lines.pop()!.slice(-MAX_LINE);
+    for (const line of lines) this.#keep(line.trim());
+  }
+
+  /** The text is over: what there is of its last line is a line. */
+  end(): void {
+    this.#keep(this.#rest.trim());
+    this.#rest = "";
+  }
+
+  #keep(line: string): void {
+    if (line === "") return;
+    this.kept.push(line);
+    if (this.kept.length > KEPT_LINES) this.kept.shift();
+    this.#onLine?.(line);
+  }
 }
