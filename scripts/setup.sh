@@ -15,10 +15,20 @@ DENO_VERSION=2.9.6
 # Imports all that is used of the std packages, and nothing else.
 ALL_OF_STD=tests/std_contract_test.ts
 
-say() { printf '%s\n' "$*"; }
+# The first of these that is set decides, as in lib/messages.ts.
+case ${LC_ALL:-${LC_MESSAGES:-${LANG-}}} in
+  [Pp][Tt] | [Pp][Tt][!A-Za-z0-9]*) portuguese=yes ;;
+  *) portuguese= ;;
+esac
+
+# One of two sentences, the first in English.
+say() { if [ -n "$portuguese" ]; then put "$2"; else put "$1"; fi; }
+
+# A text as it is.
+put() { printf '%s\n' "$1"; }
 
 fail() {
-  printf '%s\n' "$*" >&2
+  say "$@" >&2
   exit 1
 }
 
@@ -30,11 +40,11 @@ has() {
   esac >/dev/null 2>&1
 }
 
-# Runs a command and keeps what it says to itself; `fail_with_log` shows the end of it.
+# Runs a command and keeps its words to itself; `fail_with_log` shows the end of them.
 quietly() { NO_COLOR=1 RUST_BACKTRACE=0 "$@" >>"$log" 2>&1 </dev/null; }
 
 fail_with_log() {
-  printf '%s\n' "$*" >&2
+  say "$1 The last it said:" "$2 O que disse por último:" >&2
   tail -n 15 "$log" | sed 's/^/  /' >&2
   exit 1
 }
@@ -44,18 +54,18 @@ fail_with_log() {
 # Each package manager's name for the package that brings a command.
 package_of() {
   case $manager:$1 in
-    dnf:ff*) say ffmpeg-free ;;
-    *:ff*) say ffmpeg ;;
-    dnf:Xvfb | zypper:Xvfb) say xorg-x11-server-Xvfb ;;
-    pacman:Xvfb) say xorg-server-xvfb ;;
-    *:Xvfb) say xvfb ;;
-    pacman:numpy) say python-numpy ;;
-    *:numpy) say python3-numpy ;;
-    dnf:ip) say iproute ;;
-    dnf:tc) say iproute-tc ;;
-    *:ip | *:tc) say iproute2 ;;
-    dnf:faketime | zypper:faketime | pacman:faketime) say libfaketime ;;
-    *) say "$1" ;;
+    dnf:ff*) put ffmpeg-free ;;
+    *:ff*) put ffmpeg ;;
+    dnf:Xvfb | zypper:Xvfb) put xorg-x11-server-Xvfb ;;
+    pacman:Xvfb) put xorg-server-xvfb ;;
+    *:Xvfb) put xvfb ;;
+    pacman:numpy) put python-numpy ;;
+    *:numpy) put python3-numpy ;;
+    dnf:ip) put iproute ;;
+    dnf:tc) put iproute-tc ;;
+    *:ip | *:tc) put iproute2 ;;
+    dnf:faketime | zypper:faketime | pacman:faketime) put libfaketime ;;
+    *) put "$1" ;;
   esac
 }
 
@@ -68,35 +78,36 @@ missing_of() {
 
 install_command() {
   case $manager in
-    apt-get) say "apt-get install --yes --no-install-recommends $packages" ;;
-    dnf) say "dnf install --assumeyes $packages" ;;
-    pacman) say "pacman --sync --noconfirm --needed $packages" ;;
-    zypper) say "zypper --non-interactive install $packages" ;;
+    apt-get) put "apt-get install --yes --no-install-recommends $packages" ;;
+    dnf) put "dnf install --assumeyes $packages" ;;
+    pacman) put "pacman --sync --noconfirm --needed $packages" ;;
+    zypper) put "zypper --non-interactive install $packages" ;;
   esac
 }
+
+# Ends with the command that brings what is missing.
+fail_missing() { fail "Missing: $1. Type: $2" "Falta: $1. Digite: $2"; }
 
 install_tools() {
   missing=$(missing_of "$@")
   [ -n "$missing" ] || return 0
 
-  case $system in
-    Darwin) fail "Missing: ${missing% }. Type: brew install deno ffmpeg" ;;
-    Windows) fail "Missing: ${missing% }. Type: winget install DenoLand.Deno Gyan.FFmpeg" ;;
-  esac
-
-  manager=$(for name in apt-get dnf pacman zypper; do has $name && say $name && break; done) || :
+  [ "$system" = Linux ] || fail_missing "${missing% }" "$by_hand"
   [ -n "$manager" ] ||
-    fail "Missing: ${missing% }. Install the packages that bring them (ffmpeg, for one), and try again."
+    fail "Missing: ${missing% }. Install the packages that bring them (ffmpeg, for one), and try again." \
+      "Falta: ${missing% }. Instale os pacotes que os trazem (o ffmpeg, por exemplo), e tente de novo."
   packages=$(for name in $missing; do package_of "$name"; done | sort -u | tr '\n' ' ')
   packages=${packages% }
 
   as_root=
   if [ "$(id -u)" -ne 0 ]; then
-    has sudo || fail "Missing: ${missing% }. As root, type: $(install_command)"
+    has sudo ||
+      fail "Missing: ${missing% }. As root, type: $(install_command)" \
+        "Falta: ${missing% }. Como root, digite: $(install_command)"
     as_root=sudo
   fi
 
-  say "Installing $packages ($manager)…"
+  say "Installing $packages ($manager)…" "Instalando $packages ($manager)…"
   options=
   if [ "$manager" = apt-get ]; then
     # Another apt may be at work, as on a machine that has just started.
@@ -107,17 +118,20 @@ install_tools() {
   # sudo forgets the environment, hence `env`.
   # shellcheck disable=SC2046,SC2086 # lists of words
   quietly $as_root env DEBIAN_FRONTEND=noninteractive $(install_command) $options ||
-    fail_with_log "Cannot install $packages with $manager. The last it said:"
+    fail_with_log "Cannot install $packages with $manager." \
+      "Não foi possível instalar $packages com $manager."
 
   missing=$(missing_of "$@")
-  [ -z "$missing" ] || fail "Still missing after installing $packages: ${missing% }."
+  [ -z "$missing" ] ||
+    fail "Still missing after installing $packages: ${missing% }." \
+      "Ainda falta depois de instalar $packages: ${missing% }."
 }
 
 # --- Deno ----------------------------------------------------------------------------------------
 
 version_of() { "$1" --version 2>/dev/null </dev/null | sed -n '1s/^deno \([^ ]*\).*/\1/p'; }
 
-# Whether the deno on PATH is of this major version and not older.
+# True if the deno on PATH is of this major version and not older.
 is_newer() {
   version_of deno | awk -F. -v pinned="$DENO_VERSION" '
     { split(pinned, p, "."); newer = $1 == p[1] && ($2 > p[2] || $2 == p[2] && $3 + 0 >= p[3]) }
@@ -133,39 +147,48 @@ link_native() {
   [ "$(readlink "$1/bin/deno")" = "../$native" ] || ln -sf "../$native" "$1/bin/deno"
 }
 
-install_deno() {
+# Finds the pinned Deno, in .deno/ or on PATH.
+find_deno() {
   if [ -e .deno/bin/deno ] && [ "$(version_of .deno/bin/deno)" = "$DENO_VERSION" ] &&
     link_native .deno; then
     PATH=$PWD/.deno/bin:$PATH
     return 0
   fi
-  if has deno && [ "$(version_of deno)" = "$DENO_VERSION" ]; then return 0; fi
+  has deno && [ "$(version_of deno)" = "$DENO_VERSION" ]
+}
 
-  # npm on Windows lays a prefix out in another way.
-  if [ "$system" != Windows ] && has npm; then
-    say "Installing Deno $DENO_VERSION (npm)…"
-    rm -rf .deno.part
-    # --include and --bin-links: settings of the user's own may say otherwise.
-    quietly npm install --global --prefix "$PWD/.deno.part" --include=optional --bin-links \
-      --no-audit --no-fund --no-update-notifier "deno@$DENO_VERSION" ||
-      fail_with_log "Cannot install Deno $DENO_VERSION with npm. The last it said:"
-    if ! link_native .deno.part || [ "$(version_of .deno.part/bin/deno)" != "$DENO_VERSION" ]; then
-      fail_with_log "The Deno that npm has installed does not run here. The last it said:"
-    fi
-    rm -rf .deno
-    mv .deno.part .deno
-    PATH=$PWD/.deno/bin:$PATH
-    installed_deno=yes
-    return 0
+# npm on Windows lays a prefix out in another way.
+can_install_deno() { [ "$system" != Windows ] && has npm; }
+
+# Said before anything is installed: nothing that is installed before helps here.
+check_deno() {
+  if find_deno || can_install_deno || { has deno && is_newer; }; then return 0; fi
+  [ "$system" = Linux ] || fail_missing "Deno $DENO_VERSION" "$by_hand"
+  packages=npm
+  page=https://docs.deno.com/runtime/getting_started/installation/
+  command=$(install_command)
+  [ "$(id -u)" -eq 0 ] || command=${command:+sudo $command}
+  fail "Missing: Deno $DENO_VERSION, and npm to install it with. Install npm${command:+ ($command)} or Deno itself ($page), and try again." \
+    "Falta: o Deno $DENO_VERSION, e o npm para instalá-lo. Instale o npm${command:+ ($command)} ou o próprio Deno ($page), e tente de novo."
+}
+
+install_deno() {
+  if find_deno || ! can_install_deno; then return 0; fi
+  say "Installing Deno $DENO_VERSION (npm)…" "Instalando o Deno $DENO_VERSION (npm)…"
+  rm -rf .deno.part
+  # --include and --bin-links: settings of the user's own may say otherwise.
+  quietly npm install --global --prefix "$PWD/.deno.part" --include=optional --bin-links \
+    --no-audit --no-fund --no-update-notifier "deno@$DENO_VERSION" ||
+    fail_with_log "Cannot install Deno $DENO_VERSION with npm." \
+      "Não foi possível instalar o Deno $DENO_VERSION com o npm."
+  if ! link_native .deno.part || [ "$(version_of .deno.part/bin/deno)" != "$DENO_VERSION" ]; then
+    fail_with_log "The Deno that npm has installed does not run here." \
+      "O Deno que o npm instalou não roda aqui."
   fi
-  if has deno && is_newer; then return 0; fi
-
-  case $system in
-    Darwin) fail "Missing: Deno $DENO_VERSION. Type: brew install deno ffmpeg" ;;
-    Windows) fail "Missing: Deno $DENO_VERSION. Type: winget install DenoLand.Deno Gyan.FFmpeg" ;;
-    *) fail "Missing: Deno $DENO_VERSION, and npm to install it with. Install npm, or Deno itself" \
-      "(https://docs.deno.com/runtime/getting_started/installation/)." ;;
-  esac
+  rm -rf .deno
+  mv .deno.part .deno
+  PATH=$PWD/.deno/bin:$PATH
+  installed_deno=yes
 }
 
 # --- The std packages ----------------------------------------------------------------------------
@@ -186,7 +209,8 @@ jsr_answers() {
 
 # Fills vendor/ with our own stand-ins, laid out as Deno lays the real packages out.
 use_stand_ins() {
-  say "Using the stand-ins of scripts/offline/ for the std packages: jsr.io does not answer."
+  say "Using the stand-ins of scripts/offline/ for the std packages: jsr.io does not answer." \
+    "Usando os substitutos de scripts/offline/ para os pacotes std: jsr.io não responde."
   rm -rf vendor.part
   # A line of deno.json: "@std/cli": "jsr:@std/cli@1.0.32"
   sed -n 's|.*"jsr:@std/\([a-z]*\)@\([0-9.]*\)".*|\1 \2|p' deno.json | while read -r name version; do
@@ -201,7 +225,7 @@ use_stand_ins() {
   mv vendor.part vendor
 }
 
-# Whether vendor/ holds stand-ins, and what scripts/offline/ and deno.json now ask for.
+# True if vendor/ holds stand-ins, those that scripts/offline/ and deno.json now ask for.
 has_stand_ins() {
   [ -e vendor/.stand-in ] && [ -z "$(find scripts/offline deno.json -newer vendor/.stand-in)" ]
 }
@@ -214,7 +238,7 @@ install_packages() {
   fi
 
   if jsr_answers; then
-    say "Fetching the std packages (jsr.io)…"
+    say "Fetching the std packages (jsr.io)…" "Buscando os pacotes std (jsr.io)…"
     if [ -e vendor/.stand-in ]; then rm -rf vendor; fi
     quietly deno cache --quiet "$ALL_OF_STD" && return 0
   fi
@@ -224,7 +248,8 @@ install_packages() {
   else
     use_stand_ins
   fi
-  has_packages || fail_with_log "Cannot load the std packages. The last Deno said:"
+  has_packages ||
+    fail_with_log "Deno cannot load the std packages." "O Deno não consegue carregar os pacotes std."
 }
 
 # -------------------------------------------------------------------------------------------------
@@ -233,27 +258,37 @@ mode=${1-}
 case $mode in
   install | demo | test) shift ;;
   *)
-    say 'Usage: sh scripts/setup.sh install | demo | test [arguments of the task]' >&2
+    say 'Usage: sh scripts/setup.sh install | demo | test [arguments of the task]' \
+      'Uso: sh scripts/setup.sh install | demo | test [argumentos da tarefa]' >&2
     exit 2
     ;;
 esac
 
+caller=$PWD
 cd "$(dirname "$0")/.."
+by_hand=
 case $(uname -s) in
-  Darwin) system=Darwin ;;
-  MINGW* | MSYS* | CYGWIN*) system=Windows ;;
+  Darwin)
+    system=Darwin
+    by_hand='brew install deno ffmpeg'
+    ;;
+  MINGW* | MSYS* | CYGWIN*)
+    system=Windows
+    by_hand='winget install DenoLand.Deno Gyan.FFmpeg'
+    ;;
   *) system=Linux ;;
 esac
 # Where ip and tc are, which is not on the path of every user.
 PATH=$PATH:/usr/sbin:/sbin
+manager=$(for name in apt-get dnf pacman zypper; do has $name && put $name && break; done) || :
 installed_deno=
-deno_before=$(command -v deno || :)
 log=$(mktemp)
 trap 'rm -rf "$log" .deno.part vendor.part' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+check_deno
 # The tests that need more than ffmpeg are for Linux alone.
 case $mode-$system in
   test-Linux) install_tools ffmpeg ffplay ffprobe Xvfb xdotool ip tc numpy faketime ;;
@@ -262,9 +297,12 @@ esac
 install_deno
 install_packages
 
-if [ -z "$deno_before" ] && { [ -n "$installed_deno" ] || [ "$mode" = install ]; }; then
-  say "Deno is in .deno/bin. To type 'deno task serve' yourself, first:"
-  say "  export PATH=\"$PWD/.deno/bin:\$PATH\""
+if [ "$mode" = install ] || [ -n "$installed_deno" ]; then
+  chamada=scripts/chamada
+  [ "$caller" = "$PWD" ] || chamada=$PWD/$chamada
+  say "To answer a call, type: $chamada serve" "Para atender uma chamada, digite: $chamada serve"
+  say "To make one, on the other computer: $chamada send ADDRESS" \
+    "Para fazer uma, no outro computador: $chamada send ENDEREÇO"
 fi
 
 rm -f "$log"
