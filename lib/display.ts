@@ -8,7 +8,13 @@
 
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
 import { pause } from "./clock.ts";
-import { type Frame, isInterCoded, maxDecodedPixels, type VideoFormat } from "./frame.ts";
+import {
+  type Frame,
+  isInterCoded,
+  maxDecodedPixels,
+  nearestRate,
+  type VideoFormat,
+} from "./frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { NewestFrame, newestOptions } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
@@ -148,7 +154,9 @@ export class Display implements Sink {
 
   async #feed(): Promise<void> {
     const encoded = this.#format.codec !== "raw";
-    if (encoded && !await this.#child.write(ivfHeader(this.#format, DECLARED_FPS))) return;
+    if (encoded && !await this.#child.write(ivfHeader(this.#format, nearestRate(DECLARED_FPS)))) {
+      return;
+    }
     let lastMs = -Infinity;
     for (let count = 0;; count++) {
       const frame = await this.#next(lastMs);

@@ -50,6 +50,34 @@ export const FORMAT_LIMITS = {
   maxFps: 120,
 } as const;
 
+/** A rate as files and ffmpeg say it: so many frames in so many seconds. */
+export interface Rate {
+  /** Frames, a whole number. */
+  readonly frames: number;
+  /** The seconds that they take, a whole number. */
+  readonly seconds: number;
+}
+
+/** The largest number in a rate: MPEG-4 has 16 bits for it. */
+const MAX_RATE_FRAMES = 65535;
+
+/**
+ * The nearest rate that every file can say, at most 1/131,070 off: 20 is 20/1, 29.97 is 2997/100. A decimal number, which each
+ * program rounds in its own way, makes a long recording too long or too short.
+ */
+export function nearestRate(fps: number): Rate {
+  let nearest: Rate = { frames: Math.round(fps), seconds: 1 };
+  let least = Infinity;
+  for (let seconds = 1; least > 0 && Math.round(fps * seconds) <= MAX_RATE_FRAMES; seconds++) {
+    const frames = Math.round(fps * seconds);
+    const off = Math.abs(frames / seconds - fps);
+    if (off >= least) continue;
+    least = off;
+    nearest = { frames, seconds };
+  }
+  return nearest;
+}
+
 /** Bytes of one uncompressed bgr24 picture of this format. */
 export function rawFrameBytes(format: { readonly width: number; readonly height: number }): number {
   return format.width * format.height * 3;

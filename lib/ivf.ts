@@ -11,15 +11,14 @@
  * A tick is as long as a frame: ffmpeg then knows how long the last one lasts. Every number is little-endian. Pure.
  */
 
-import type { VideoFormat } from "./frame.ts";
+import type { Rate, VideoFormat } from "./frame.ts";
 
 const CODEC_NAMES = { mjpeg: "MJPG", h264: "H264" } as const;
 
-/** The 32 bytes that come first, for ticks of 1/fps seconds. The codec is not `raw`. */
-export function ivfHeader(format: VideoFormat, fps: number): Uint8Array {
+/** The 32 bytes that come first, for ticks as long as a frame of this rate. The codec is not `raw`. */
+export function ivfHeader(format: VideoFormat, rate: Rate): Uint8Array {
   const { codec, width, height } = format;
   if (codec === "raw") throw new TypeError("Cannot put raw pictures into IVF");
-  const per = Number.isInteger(fps) ? 1 : 1000;
   const header = new Uint8Array(32);
   const view = new DataView(header.buffer);
   header.set(new TextEncoder().encode("DKIF"), 0);
@@ -27,8 +26,8 @@ export function ivfHeader(format: VideoFormat, fps: number): Uint8Array {
   header.set(new TextEncoder().encode(CODEC_NAMES[codec]), 8);
   view.setUint16(12, width, true);
   view.setUint16(14, height, true);
-  view.setUint32(16, Math.round(fps * per), true);
-  view.setUint32(20, per, true);
+  view.setUint32(16, rate.frames, true);
+  view.setUint32(20, rate.seconds, true);
   return header;
 }
 

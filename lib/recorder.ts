@@ -9,7 +9,14 @@
 import { type Child, type ChildEnd, openChild } from "./child.ts";
 import { RecordingError } from "./errors.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
-import { type Frame, isInterCoded, maxDecodedPixels, type VideoFormat } from "./frame.ts";
+import {
+  type Frame,
+  isInterCoded,
+  maxDecodedPixels,
+  nearestRate,
+  type Rate,
+  type VideoFormat,
+} from "./frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "./mailbox.ts";
 import type { Sink } from "./sink.ts";
@@ -77,9 +84,11 @@ export interface Recording {
 export function recorderArguments({ path, format, fps }: RecorderOptions): string[] {
   const { codec, width, height } = format;
   const large = width * height > ONE_THREAD_PIXELS;
+  const rate = rateText(nearestRate(fps));
   const raw = [
     ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
-    ...["-framerate", `${fps}`, "-i", "pipe:0"],
+    // Told only of the input, ffmpeg takes the next usual rate for the output: 1 in place of 1.00049.
+    ...["-framerate", rate, "-i", "pipe:0", "-r", rate],
   ];
   // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats` counts the frames.
   const encoded = [
@@ -92,7 +101,7 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
       "-i",
       "pipe:0",
       "-vf",
-      `fps=${fps}`,
+      `fps=${rate}`,
       "-pix_fmt",
       "yuv420p",
     ],
@@ -103,6 +112,11 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
     ...["-c:v", ENCODER, "-threads", large ? "0" : "1", "-vtag", "XVID", "-q:v", "3"],
     ...["-flush_packets", "1", "-f", "avi", `file:${path}`],
   ];
+}
+
+/** A rate as ffmpeg reads it without rounding. */
+function rateText({ frames, seconds }: Rate): string {
+  return seconds === 1 ? `${frames}` : `${frames}/${seconds}`;
 }
 
 /**
@@ -276,7 +290,7 @@ export class Recorder implements Sink {
   readonly #child: Child;
   readonly #held: Deno.FsFile;
   readonly #format: VideoFormat;
-  readonly #fps: number;
+  readonly #rate: Rate;
   readonly #timeline: Timeline<Frame>;
   readonly #queue = new FrameQueue<Job>(MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES);
   readonly #feeding: Promise<void>;
@@ -295,8 +309,9 @@ export class Recorder implements Sink {
   constructor(options: RecorderOptions) {
     this.path = options.path;
     this.#format = options.format;
-    this.#fps = options.fps;
-    this.#timeline = new Timeline(options.fps, options.stamps);
+    this.#rate = nearestRate(options.fps);
+    // What cannot be said in the file is made up for by the places of the frames.
+    this.#timeline = new Timeline(this.#rate.frames / this.#rate.seconds, options.stamps);
     this.#held = hold(options.path);
     try {
       this.#child = openChild({ command: "ffmpeg", args: recorderArguments(options), flow: "fed" });
@@ -400,7 +415,8 @@ export class Recorder implements Sink {
       return { frames: 0, seconds: 0, lost: this.#pushed, failure: NO_PICTURES };
     }
     const frames = this.#format.codec === "raw" ? this.#written : this.#countedFrames(end);
-    return { frames, seconds: frames / this.#fps, lost: this.#lost, failure: this.#failure };
+    const seconds = frames * this.#rate.seconds / this.#rate.frames;
+    return { frames, seconds, lost: this.#lost, failure: this.#failure };
   }
 
   #place(placed: readonly Placed<Frame>[]): void {
@@ -417,7 +433,7 @@ export class Recorder implements Sink {
 
   async #feed(): Promise<void> {
     const encoded = this.#format.codec !== "raw";
-    if (encoded) await this.#child.write(ivfHeader(this.#format, this.#fps));
+    if (encoded) await this.#child.write(ivfHeader(this.#format, this.#rate));
     let job: Job | undefined;
     while ((job = await this.#queue.take()) !== undefined) {
       if (!encoded) await this.#repeat(job.repeatsBefore);

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Codec, DEFAULT_FORMAT, type VideoFormat } from "../lib/frame.ts";
+import { type Codec, DEFAULT_FORMAT, nearestRate, type VideoFormat } from "../lib/frame.ts";
 import { ivfFrameHeader, ivfHeader } from "../lib/ivf.ts";
 import { bytes, text } from "./bytes.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
@@ -15,22 +15,27 @@ test("ivfHeader() is 32 bytes: magic, version, its length, codec, size, a tick a
     "00000000", // nothing
   ];
   assertEquals(
-    ivfHeader({ ...DEFAULT_FORMAT, codec: "mjpeg" }, 20),
+    ivfHeader({ ...DEFAULT_FORMAT, codec: "mjpeg" }, { frames: 20, seconds: 1 }),
     bytes(text("DKIF"), "0000", "2000", text("MJPG"), ...rest),
   );
   assertEquals(
-    ivfHeader({ ...DEFAULT_FORMAT, codec: "h264" }, 20),
+    ivfHeader({ ...DEFAULT_FORMAT, codec: "h264" }, { frames: 20, seconds: 1 }),
     bytes(text("DKIF"), "0000", "2000", text("H264"), ...rest),
   );
 });
 
-test("ivfHeader() says the largest size, and broken rates by the thousand", () => {
-  const header = ivfHeader({ codec: "h264", width: 3840, height: 2160, fps: 29.97 }, 29.97);
-  assertEquals(header.subarray(12, 24), bytes("000f", "7008", "12750000", "e8030000"));
+test("ivfHeader() says the largest size, and broken rates as fractions", () => {
+  const format: VideoFormat = { codec: "h264", width: 3840, height: 2160, fps: 29.97 };
+  const header = ivfHeader(format, { frames: 2997, seconds: 100 });
+  assertEquals(header.subarray(12, 24), bytes("000f", "7008", "b50b0000", "64000000"));
 });
 
 test("ivfHeader() rejects raw pictures", () => {
-  assertThrows(() => ivfHeader(DEFAULT_FORMAT, 20), TypeError, "Cannot put raw pictures into IVF");
+  assertThrows(
+    () => ivfHeader(DEFAULT_FORMAT, nearestRate(20)),
+    TypeError,
+    "Cannot put raw pictures into IVF",
+  );
 });
 
 test("ivfFrameHeader() is 12 bytes: length and time", () => {
@@ -48,7 +53,7 @@ for (const codec of ["mjpeg", "h264"] satisfies Codec[]) {
     const format: VideoFormat = { ...DEFAULT_FORMAT, codec };
     const frames = await encodedFrames(format, TICKS.length);
     const stream = bytes(
-      ivfHeader(format, 20),
+      ivfHeader(format, nearestRate(20)),
       ...frames.flatMap((frame, at) => [ivfFrameHeader(frame.length, TICKS[at]!), frame]),
     );
     const ffprobe = async (entries: string): Promise<string[]> => {

@@ -23,6 +23,7 @@ import {
   reserveFile,
   resolveFolder,
 } from "../lib/recorder.ts";
+import { encodedFrames } from "./encoded.ts";
 import {
   numberedFrame,
   paintNumber,
@@ -399,10 +400,13 @@ test("recorder: odd and smallest sizes, and broken rates, are recorded as they a
   const formats: readonly (readonly [VideoFormat, string])[] = [
     [{ codec: "raw", width: 321, height: 241, fps: 20 }, "20/1"],
     [{ codec: "raw", width: 64, height: 48, fps: 29.97 }, "2997/100"],
+    [{ codec: "raw", width: 64, height: 50, fps: 23.976 }, "2997/125"],
+    [{ codec: "raw", width: 64, height: 52, fps: 59.94 }, "2997/50"],
+    [{ codec: "raw", width: 64, height: 54, fps: 24000 / 1001 }, "24000/1001"],
     [{ codec: "raw", width: 1280, height: 720, fps: 120 }, "120/1"],
   ];
   for (const [format, rate] of formats) {
-    const path = `${folder.path}/${format.width}.avi`;
+    const path = `${folder.path}/${format.width}x${format.height}.avi`;
     const recorder = record(path, format);
     for (const n of numbers(0, 12)) recorder.push(numberedFrame(n, format));
     assertEquals((await recorder.close()).failure, undefined);
@@ -412,6 +416,52 @@ test("recorder: odd and smallest sizes, and broken rates, are recorded as they a
       [found["width"], found["height"], found["avg_frame_rate"]],
       [`${format.width}`, `${format.height}`, rate],
     );
+  }
+});
+
+/** Lets the program's clock stand, to be moved by hand: ten minutes are over when the test says so. */
+function stopClock(): { atMs: number } & Disposable {
+  const { now } = performance;
+  const clock = {
+    atMs: performance.now(),
+    [Symbol.dispose](): void {
+      performance.now = now;
+    },
+  };
+  performance.now = (): number => clock.atMs;
+  return clock;
+}
+
+test("recorder: ten minutes last ten minutes, whatever the rate, raw and encoded", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/video.avi`;
+  for (const codec of ["raw", "mjpeg", "h264"] as const) {
+    const size = { codec, width: 64, height: 48 };
+    const data = codec === "raw"
+      ? [new Uint8Array(rawFrameBytes(size))]
+      : await encodedFrames({ ...size, fps: 25 }, 25);
+    for (const fps of [1.00049, 7.77777, 14.985, 29.12345]) {
+      const format: VideoFormat = { ...size, fps };
+      const count = Math.round(600 * fps);
+      using clock = stopClock();
+      const startMs = clock.atMs;
+      const recorder = record(path, format);
+      for (let sequence = 0; sequence < count; sequence++) {
+        clock.atMs = startMs + sequence * 1000 / fps;
+        const keyframe = codec !== "h264" || sequence % data.length === 0;
+        const captureUs = Math.round(sequence * 1e6 / fps);
+        recorder.push({ data: data[sequence % data.length]!, captureUs, sequence, keyframe });
+        if (sequence % 1000 === 999) { while (recorder.waitingBytes > 0) await pause(1); }
+      }
+      const what = `${codec} at ${fps}`;
+      const { lost, frames, seconds, failure } = await recorder.close();
+      assertEquals([lost, frames, failure], [0, count, undefined], what);
+      const { duration, nb_frames } = await probe(path);
+      assertEquals(nb_frames, `${count}`, what);
+      for (const found of [seconds, Number(duration)]) {
+        assertLess(Math.abs(found / (count / fps) - 1), 1e-5, what);
+      }
+    }
   }
 });
 
