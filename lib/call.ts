@@ -17,6 +17,7 @@ import { Display } from "./display.ts";
 import { Door, StrangerLimit } from "./door.ts";
 import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import { LinkWatch } from "./link_watch.ts";
 import { sayWhose, type Voice } from "./log.ts";
 import {
   describe,
@@ -24,6 +25,7 @@ import {
   installCommand,
   type Messages,
   messagesIn,
+  type NarrowCure,
   type Party,
   type Status,
   TITLES,
@@ -76,6 +78,9 @@ type End =
 
 /** How often the live line is renewed, in milliseconds. */
 const STATUS_MS = 500;
+
+/** How often the link is looked at, in milliseconds. */
+const LINK_MS = 250;
 
 /** How long a silence lasts before the other machine is knocked at, and how often then, in milliseconds. */
 const KNOCK_AFTER_MS = 2000;
@@ -170,8 +175,7 @@ export async function answerCalls(
 
   using _live = everyStatus(log, () => {
     for (const call of calls) call.measureFile();
-    const [only] = calls;
-    return only && calls.size === 1 ? messages.status(only.status()) : "";
+    return messages.statusLine([...calls].map((call) => call.status()), log.columns);
   });
   const answering = (async (): Promise<void> => {
     for await (const caller of callers) {
@@ -328,6 +332,7 @@ class AnsweredCall {
   status(): Status {
     const delayUs = this.#delay.value;
     return {
+      label: this.#options.maxCalls === 1 ? undefined : this.label,
       ...this.#meter.read(this.#received, this.#receiver?.receivedBytes ?? 0),
       delayMs: delayUs === undefined ? undefined : delayUs / 1000,
       dropped: this.#lost(),
@@ -687,11 +692,17 @@ async function send(
 
   const meter = new Meter();
   stack.use(everyStatus(log, () =>
-    messages.status({
+    messages.statusLine([{
       ...meter.read(sender.sent, sender.sentBytes),
       delayMs: sender.delayMs,
       dropped: sender.dropped,
-    })));
+    }], log.columns)));
+
+  const link = new LinkWatch();
+  const watching = setInterval(() => {
+    if (link.look(sender, performance.now())) log.warn(messages.narrowLink(narrowCure(options)));
+  }, LINK_MS);
+  stack.defer(() => clearInterval(watching));
 
   if (mode === "call") {
     // In the other modes the peer would take a knock for another call.
@@ -749,6 +760,13 @@ async function knock(sender: Sender, callee: Callee): Promise<void> {
   } catch {
     // Not reached: the silence goes on until it is a loss.
   }
+}
+
+/** What to send less of: the next codec where there is one, otherwise fewer or smaller pictures. */
+function narrowCure({ format, wire }: ClientOptions): NarrowCure {
+  if (wire === "plain") return "slower";
+  if (wire === "pickle") return "smaller";
+  return format.codec === "raw" ? "mjpeg" : format.codec === "mjpeg" ? "h264" : "smaller";
 }
 
 /** Opens a window where there is to be one; where it cannot be, says so and goes on without. */

@@ -5,6 +5,7 @@
 
 import { within } from "./clock.ts";
 import { Outlet, type WordStream } from "./outlet.ts";
+import { cutText } from "./text_width.ts";
 
 /** How much is said. */
 export interface LogOptions {
@@ -12,6 +13,8 @@ export interface LogOptions {
   readonly quiet: boolean;
   /** What happens inside, too. */
   readonly verbose: boolean;
+  /** True for a terminal that knows no escape codes: the live line is then a line of its own now and then. */
+  readonly plain?: boolean;
   /** The sentence that says that so many lines were not printed. */
   readonly dropped: (lines: number) => string;
 }
@@ -27,10 +30,15 @@ export interface Streams {
 /** How long the last words may take to leave, in milliseconds. */
 const LEAVE_MS = 1000;
 
+/** How often there is a plain line in place of the live one, in milliseconds. */
+const PLAIN_MS = 10_000;
+
 /** Says things, and keeps one live line below them where standard error is a terminal. */
 export class Log {
   readonly #quiet: boolean;
   readonly #verbose: boolean;
+  readonly #plain: boolean;
+  #plainMs = performance.now();
   readonly #stdout: WordStream;
   readonly #stderr: WordStream;
   readonly #sentences: Outlet;
@@ -38,11 +46,12 @@ export class Log {
 
   /** A log of that loudness, on the streams of this program unless told otherwise. */
   constructor(
-    { quiet, verbose, dropped }: LogOptions,
+    { quiet, verbose, plain = false, dropped }: LogOptions,
     { stdout, stderr }: Streams = { stdout: Deno.stdout, stderr: Deno.stderr },
   ) {
     this.#quiet = quiet;
     this.#verbose = verbose;
+    this.#plain = plain;
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.#words = new Outlet(this.#stderr, dropped);
@@ -86,9 +95,19 @@ export class Log {
     return this.#stderr.isTerminal() && !this.#quiet;
   }
 
+  /** The columns that the live line may take. */
+  get columns(): number {
+    return Math.max(columns() - 1, 0);
+  }
+
   /** Shows the live line, in place of the one before; an empty text removes it. */
   status(text: string): void {
-    if (this.live) this.#words.show(text.slice(0, Math.max(columns() - 1, 0)));
+    if (!this.live) return;
+    if (!this.#plain) return this.#words.show(cutText(text, this.columns));
+    const nowMs = performance.now();
+    if (text !== "" && nowMs - this.#plainMs < PLAIN_MS) return;
+    this.#plainMs = nowMs;
+    if (text !== "") this.#words.print(this.#stderr, text);
   }
 
   /** Lets the last words leave, for a second at most. Nothing can be said after it. */
@@ -111,6 +130,9 @@ export function sayWhose(log: Voice, whose: () => string): Voice {
     debug: (part, text): void => log.debug(part, text),
     get live(): boolean {
       return log.live;
+    },
+    get columns(): number {
+      return log.columns;
     },
     status: (text): void => log.status(text),
   };

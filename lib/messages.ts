@@ -15,6 +15,8 @@ import {
   UsageError,
 } from "./errors.ts";
 
+import { type FigureKind, fitLine, type LiveCall } from "./live_line.ts";
+
 /** The languages there are. */
 export type Language = "pt" | "en";
 
@@ -37,8 +39,13 @@ export interface Summary {
   readonly bytes: number;
 }
 
+/** What helps where a link is too narrow: another codec, or less to send. */
+export type NarrowCure = "mjpeg" | "h264" | "smaller" | "slower";
+
 /** What the live line shows; a figure that is not known is left out. */
 export interface Status {
+  /** The name of the call, where there can be several. */
+  readonly label?: string | undefined;
   /** Since the call began. */
   readonly seconds: number;
   /** Frames a second, lately. */
@@ -131,8 +138,12 @@ export interface Messages {
   /** Behind `nonsense`, in the same line. */
   readonly nonsenseCure: string;
 
-  /** During a call, twice a second, in one line of the terminal. */
+  /** During a call, twice a second: the line of the terminal with every figure. */
   status(status: Status): string;
+  /** The same of all calls there are, in so many columns at the most. */
+  statusLine(statuses: readonly Status[], columns: number): string;
+  /** During a call, once, at the client: the link drops more than it carries. */
+  narrowLink(cure: NarrowCure): string;
   /** A call was recorded. */
   summary(summary: Summary): string;
   /** A call was taken and not recorded. */
@@ -296,7 +307,20 @@ const en: Messages = {
   nonsense: (party, detail) => `The ${party} spoke what Chamada does not understand: ${detail}.`,
   nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
 
-  status: (s) => status(s, "en", { delay: "delay", dropped: "dropped", file: "recorded" }),
+  status: (s) => en.statusLine([s], Infinity),
+  statusLine: (statuses, columns) => {
+    const words = { delay: "delay", dropped: "dropped", file: "recorded" };
+    return fitLine(statuses.map((one) => liveCall(one, "en", words)), columns);
+  },
+  narrowLink: (cure) => {
+    const cures: Readonly<Record<NarrowCure, string>> = {
+      mjpeg: "--codec mjpeg",
+      h264: "--codec h264",
+      smaller: "a smaller --size or a lower --fps",
+      slower: "a lower --fps",
+    };
+    return `The network carries less than half of the pictures: try ${cures[cure]}.`;
+  },
   summary: (s) =>
     `Recorded ${duration(s.seconds)}, ${frames(s.frames, "en")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "en")} received)` : ""}, ` +
@@ -470,7 +494,20 @@ const pt: Messages = {
     `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
   nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
 
-  status: (s) => status(s, "pt", { delay: "atraso", dropped: "descartados", file: "gravados" }),
+  status: (s) => pt.statusLine([s], Infinity),
+  statusLine: (statuses, columns) => {
+    const words = { delay: "atraso", dropped: "descartados", file: "gravados" };
+    return fitLine(statuses.map((one) => liveCall(one, "pt", words)), columns);
+  },
+  narrowLink: (cure) => {
+    const cures: Readonly<Record<NarrowCure, string>> = {
+      mjpeg: "--codec mjpeg",
+      h264: "--codec h264",
+      smaller: "um --size menor ou um --fps mais baixo",
+      slower: "um --fps mais baixo",
+    };
+    return `A rede leva menos da metade das imagens: tente ${cures[cure]}.`;
+  },
   summary: (s) =>
     `Gravados ${duration(s.seconds)}, ${frames(s.frames, "pt")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "pt")} recebidos)` : ""}, ` +
@@ -762,21 +799,28 @@ function bytes(amount: number, language: Language): string {
   return `${format.format(value)} ${units[unit]}`;
 }
 
-function status(
+function liveCall(
   s: Status,
   language: Language,
   words: { delay: string; dropped: string; file: string },
-): string {
+): LiveCall {
   const fps = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en", {
     minimumFractionDigits: 1,
     maximumFractionDigits: 1,
   }).format(s.fps);
-  return [
-    duration(Math.floor(s.seconds)),
-    `${fps} fps`,
-    ...(s.delayMs === undefined ? [] : [`${words.delay} ${Math.round(s.delayMs)} ms`]),
-    `${count(s.dropped, language)} ${words.dropped}`,
-    `${bytes(s.bytesPerSecond, language)}/s`,
-    ...(s.fileBytes === undefined ? [] : [`${bytes(s.fileBytes, language)} ${words.file}`]),
-  ].join("  ");
+  const figures: readonly (readonly [FigureKind, string | undefined])[] = [
+    ["time", duration(Math.floor(s.seconds))],
+    ["rate", `${fps} fps`],
+    ["delay", s.delayMs === undefined ? undefined : `${words.delay} ${Math.round(s.delayMs)} ms`],
+    ["dropped", `${count(s.dropped, language)} ${words.dropped}`],
+    ["bytes", `${bytes(s.bytesPerSecond, language)}/s`],
+    [
+      "file",
+      s.fileBytes === undefined ? undefined : `${bytes(s.fileBytes, language)} ${words.file}`,
+    ],
+  ];
+  return {
+    label: s.label,
+    figures: figures.flatMap(([kind, text]) => text === undefined ? [] : [{ kind, text }]),
+  };
 }

@@ -56,8 +56,10 @@ export async function runProgram<Options extends CommonOptions>(
   const { program, args, version, parse } = parts;
   const variable = (name: string): string | undefined => Deno.env.get(name);
   let options: Options;
+  let plain: boolean;
   try {
     options = parse(args, systemLanguage(variable, navigator.language));
+    plain = variable("TERM") === "dumb";
   } catch (error) {
     const messages = messagesIn("en");
     const log = new Log({ quiet: false, verbose: false, dropped: messages.linesDropped });
@@ -67,7 +69,7 @@ export async function runProgram<Options extends CommonOptions>(
   const { instead, language, quiet, verbose, messages } = options;
   const dropped = messages.linesDropped;
   // What was asked for is said, however quiet the rest is to be.
-  const log = new Log({ quiet: quiet && instead === undefined, verbose, dropped });
+  const log = new Log({ quiet: quiet && instead === undefined, verbose, plain, dropped });
   let exit: number = EXIT.ok;
   if (instead === "help") log.say(formatHelp(program, commandOf(program), language));
   else if (instead === "version") log.say(`chamada ${program} ${version}`);

@@ -29,6 +29,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/errors.ts": place("shared", [], []),
   "lib/clock.ts": place("shared", [], []),
   "lib/delay.ts": place("shared", [], []),
+  "lib/link_watch.ts": place("shared", [], []),
   "lib/mailbox.ts": place("shared", [], ["frame"]),
   "lib/timeline.ts": place("shared", [], []),
   "lib/source.ts": place("shared", [], ["frame"]),
@@ -86,7 +87,8 @@ const TABLE: Readonly<Record<string, Place>> = {
     ["child", "clock", "recorder"],
   ),
 
-  "lib/messages.ts": place("user", [], ["errors"]),
+  "lib/live_line.ts": place("user", [], ["text_width"]),
+  "lib/messages.ts": place("user", [], ["errors", "live_line"]),
   "lib/options.ts": place("user", [], [
     ...["command_line", "frame", "messages", "pickle", "receiver"],
   ]),
@@ -97,11 +99,15 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/name.ts": place("user", [], ["text_width"]),
   "lib/local_ip.ts": place("user", [], []),
   "lib/outlet.ts": place("user", ["errors"], ["clock"]),
-  "lib/log.ts": place("user", ["stdout", "stderr", "consoleSize"], ["clock", "outlet"]),
+  "lib/log.ts": place("user", ["stdout", "stderr", "consoleSize"], [
+    "clock",
+    "outlet",
+    "text_width",
+  ]),
   "lib/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
 
   "lib/call.ts": place("whole", ["build", "remove", "stat"], [
-    ...["clock", "delay", "errors", "frame", "sink", "source"],
+    ...["clock", "delay", "errors", "frame", "link_watch", "sink", "source"],
     ...["door", "receiver", "sender", "unfinished", "wire"],
     ...["camera", "display", "recorder"],
     ...["log", "messages", "name", "options"],

@@ -39,12 +39,31 @@ const NO_PROBLEM: readonly string[] = [
     "calling",
     "answered",
   ],
-  ...["hangUpHint", "endedBy", "lostHow", "summary", "notRecorded", "sent", "status", "cameras"],
+  ...[
+    "hangUpHint",
+    "endedBy",
+    "lostHow",
+    "summary",
+    "notRecorded",
+    "sent",
+    "status",
+    "statusLine",
+    "cameras",
+  ],
 ];
 
 /** Of those, the ones that do not come up in the calls that the READMEs show. */
 const NOT_SHOWN: readonly string[] = [
-  ...["onlyHere", "scopeHint", "otherAddresses", "answered", "lostHow", "notRecorded", "cameras"],
+  ...[
+    "onlyHere",
+    "scopeHint",
+    "otherAddresses",
+    "answered",
+    "lostHow",
+    "notRecorded",
+    "cameras",
+    "statusLine",
+  ],
 ];
 
 /** Options that stand in the documents and belong to other commands, each with the file that knows it. */
@@ -107,6 +126,11 @@ function problems(messages: Messages): Map<string, string> {
           key,
           parties(messages.noPictures({ codec: BLANK, width: number, height: number })),
         );
+        break;
+      case "narrowLink":
+        for (const cure of ["mjpeg", "h264", "smaller", "slower"] as const) {
+          found.set(`${key} ${cure}`, messages.narrowLink(cure));
+        }
         break;
       case "camera":
       case "input":

@@ -17,6 +17,7 @@ import {
   type Language,
   type Messages,
   messagesIn,
+  type NarrowCure,
   type Party,
   systemLanguage,
   TITLES,
@@ -38,6 +39,8 @@ const SOURCE_KINDS: readonly SourceError["kind"][] = [
   "none",
   "unreadable",
 ];
+
+const CURES: readonly NarrowCure[] = ["mjpeg", "h264", "smaller", "slower"];
 
 const SUMMARY = {
   seconds: 751,
@@ -79,6 +82,8 @@ const SENTENCES: {
   notRecorded: (m) => [m.notRecorded(SUMMARY)],
   sent: (m) => [m.sent({ seconds: 12, frames: 240, dropped: 3 })],
   status: (m) => [m.status(STATUS)],
+  statusLine: (m) => [m.statusLine([{ ...STATUS, label: "Ana" }, STATUS], 200)],
+  narrowLink: (m) => CURES.map((cure) => m.narrowLink(cure)),
   recordingFailed: (m) => [m.recordingFailed("video.avi", "No space left on device")],
   noPictures: (m) => [m.noPictures({ codec: "mjpeg", width: 320, height: 240 })],
   recordingIncomplete: (m) => [m.recordingIncomplete("video.avi")],
@@ -312,6 +317,32 @@ test("status: time, rate, delay, drops, bytes a second and the size of the file,
     pt.status(status),
     "00:01:01  20,0 fps  atraso 48 ms  1.234 descartados  4,6 MB/s  1,2 MB gravados",
   );
+});
+
+test("status: several calls stand in one line, each under its name", () => {
+  const calls = [{ ...STATUS, label: "Ana" }, { ...STATUS, label: "Bruno", delayMs: 7 }];
+  assertEquals(
+    en.statusLine(calls, 200),
+    "Ana: 00:00:12  20.0 fps  0 dropped  4.6 MB/s | " +
+      "Bruno: 00:00:12  20.0 fps  delay 7 ms  0 dropped  4.6 MB/s",
+  );
+  assertEquals(pt.statusLine([], 80), "");
+});
+
+test("narrow link: the advice is the next codec, and then less of everything", () => {
+  assertEquals(
+    CURES.map((cure) => en.narrowLink(cure).replace(/^.*: try /, "")),
+    [
+      "--codec mjpeg.",
+      "--codec h264.",
+      "a smaller --size or a lower --fps.",
+      "a lower --fps.",
+    ],
+  );
+  for (const cure of CURES) {
+    const options = (text: string): unknown => text.match(/--\w+( mjpeg| h264)?/g);
+    assertEquals(options(pt.narrowLink(cure)), options(en.narrowLink(cure)));
+  }
 });
 
 test("status: what is not known is left out", () => {

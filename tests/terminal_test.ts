@@ -16,6 +16,7 @@ import {
 } from "./harness.ts";
 import { numberedFrame } from "./numbered.ts";
 import { test } from "./strict.ts";
+import { textWidth } from "../lib/text_width.ts";
 import { hasTerminals, Terminal } from "./terminal.ts";
 
 const ignore = !hasTerminals;
@@ -156,3 +157,39 @@ test("a caller that does not compare clocks is shown without a delay", async () 
   assertEquals(delays(terminal), []);
   wire.close();
 }, { ignore });
+
+test("the live line shows every call by its name, in as many columns as there are", async () => {
+  await using terminal = new Terminal("server", [
+    ...[...HERE, "--port", "0", "--no-record", "--max-calls", "2"],
+  ], { columns: 72 });
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  await using _ana = startClient(Number(port), ["--name", "Ana"]);
+  await terminal.shows(/\[KAna: \d.* fps/);
+  await using _lee = startClient(Number(port), ["--name", "李小龍"]);
+  const [, line] = await terminal.shows(
+    /\[K(Ana: delay \d+ ms {2}\d+ dropped \| 李小龍: delay \d+ ms {2}\d+ dropped)\r/,
+  );
+  assert(textWidth(line!) < 72);
+}, { ignore });
+
+test("a narrow terminal is shown whole figures", async () => {
+  await using called = await startServer(["--no-record"]);
+  await using terminal = new Terminal("client", [
+    ...[...HERE, "--port", String(called.port), "--input", "test"],
+  ], { columns: 26 });
+  await terminal.shows(/\[K00:00:0\d {2}delay \d+ ms\r/);
+}, { ignore });
+
+test("TERM=dumb is shown a plain line each ten seconds, and not one escape code", async () => {
+  await using folder = await temporaryFolder();
+  await using terminal = new Terminal("server", [
+    ...[...HERE, "--port", "0", "--record", `${folder.path}/video.avi`],
+  ], { term: "dumb" });
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  await using client = startClient(Number(port), ["--duration", "12"]);
+  await terminal.shows(/^00:00:\d\d {2}.* fps .* recorded\r?$/m);
+  await client.exits(0);
+  const { text } = await terminal.ends();
+  assert(!text.includes("\x1b") && !/\r(?!\r?\n)/.test(text), JSON.stringify(text));
+  assertEquals(text.match(/ fps {2}/g)?.length, 1);
+}, { ignore, slow: true });
