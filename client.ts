@@ -3,10 +3,10 @@
 
 import config from "./deno.json" with { type: "json" };
 import { EXIT, makeCall, type Surroundings } from "./lib/call.ts";
-import { listCameras, systemOf } from "./lib/camera.ts";
-import { type ClientOptions, parseClientOptions } from "./lib/options.ts";
+import { listCameras, systemOf } from "./lib/media/camera.ts";
+import { type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
 import { findOwnAddress, runProgram } from "./lib/program.ts";
-import type { Connection } from "./lib/wire.ts";
+import type { Connection } from "./lib/wire/wire.ts";
 
 /** How long a connection may take to be made, in milliseconds (as SRT's connect time). */
 const CONNECT_MS = 3000;

@@ -4,10 +4,10 @@
 import config from "./deno.json" with { type: "json" };
 import { answerCalls, type Caller, EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
-import { describeListen } from "./lib/messages.ts";
-import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/options.ts";
+import { describeListen } from "./lib/user/messages.ts";
+import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
-import { checkFolder, checkRecorder } from "./lib/recorder.ts";
+import { checkFolder, checkRecorder } from "./lib/media/recorder.ts";
 
 /** As many callers may wait to be accepted. With the report's 5, a few strangers shut the door. */
 const BACKLOG = 128;

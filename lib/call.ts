@@ -10,15 +10,15 @@
  * are its summary and its last sentence printed.
  */
 
-import { openSource, systemOf } from "./camera.ts";
+import { openSource, systemOf } from "./media/camera.ts";
 import { nowUs } from "./clock.ts";
-import { FrameAges, RecentMean } from "./delay.ts";
-import { Display } from "./display.ts";
-import { Door, StrangerLimit } from "./door.ts";
+import { FrameAges, RecentMean } from "./wire/delay.ts";
+import { Display } from "./media/display.ts";
+import { Door, StrangerLimit } from "./wire/door.ts";
 import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
-import type { Frame } from "./frame.ts";
-import { LinkWatch } from "./link_watch.ts";
-import { sayWhose, type Voice } from "./log.ts";
+import type { Frame } from "./frame/frame.ts";
+import { LinkWatch } from "./wire/link_watch.ts";
+import { sayWhose, type Voice } from "./user/log.ts";
 import {
   describe,
   describeConnect,
@@ -29,16 +29,16 @@ import {
   type Party,
   type Status,
   TITLES,
-} from "./messages.ts";
-import { type CallerIdentity, callerLabel, isNamesake, shownName } from "./name.ts";
-import type { ClientOptions, ServerOptions } from "./options.ts";
-import { type Offer, readOffer, type Receiver } from "./receiver.ts";
-import { NO_PICTURES, Recorder, type Recording, reserveFile } from "./recorder.ts";
-import { openSender, type Sender } from "./sender.ts";
-import type { Sink } from "./sink.ts";
-import type { Source } from "./source.ts";
-import { findUnfinished, mend } from "./unfinished.ts";
-import type { Connection } from "./wire.ts";
+} from "./user/messages.ts";
+import { type CallerIdentity, callerLabel, isNamesake, shownName } from "./user/name.ts";
+import type { ClientOptions, ServerOptions } from "./user/options.ts";
+import { type Offer, readOffer, type Receiver } from "./wire/receiver.ts";
+import { NO_PICTURES, Recorder, type Recording, reserveFile } from "./media/recorder.ts";
+import { openSender, type Sender } from "./wire/sender.ts";
+import type { Sink } from "./frame/sink.ts";
+import type { Source } from "./frame/source.ts";
+import { findUnfinished, mend } from "./media/unfinished.ts";
+import type { Connection } from "./wire/wire.ts";
 
 /** What a call has around it. */
 export interface Surroundings {

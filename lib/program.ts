@@ -4,14 +4,14 @@
  */
 
 import { EXIT, type Surroundings } from "./call.ts";
-import { displayDriver } from "./display.ts";
+import { displayDriver } from "./media/display.ts";
 import { UsageError } from "./errors.ts";
-import { watchKeys } from "./keys.ts";
-import { chooseAddress, type Interface, type LocalAddress } from "./local_ip.ts";
-import { Log } from "./log.ts";
-import { describe, type Language, messagesIn, systemLanguage } from "./messages.ts";
-import { shownName } from "./name.ts";
-import { type CommonOptions, formatHelp, type Program } from "./options.ts";
+import { watchKeys } from "./user/keys.ts";
+import { chooseAddress, type Interface, type LocalAddress } from "./wire/local_ip.ts";
+import { Log } from "./user/log.ts";
+import { describe, type Language, messagesIn, systemLanguage } from "./user/messages.ts";
+import { shownName } from "./user/name.ts";
+import { type CommonOptions, formatHelp, type Program } from "./user/options.ts";
 import { readRoutes } from "./routes.ts";
 
 /** What a program is made of. */

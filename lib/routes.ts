@@ -3,7 +3,7 @@
  * programs that may do everything; ffmpeg, which we may run, reads it for us.
  */
 
-import { readCommand } from "./child.ts";
+import { readCommand } from "./media/child.ts";
 
 /** Time for a file of a few lines to be read, in milliseconds. */
 const READ_MS = 2000;

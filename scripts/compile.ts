@@ -9,8 +9,8 @@
 // deno-lint-ignore-file no-console
 
 import config from "../deno.json" with { type: "json" };
-import { type Language, systemLanguage } from "../lib/messages.ts";
-import type { Program } from "../lib/options.ts";
+import { type Language, systemLanguage } from "../lib/user/messages.ts";
+import type { Program } from "../lib/user/options.ts";
 
 /** The systems of `--all`, as Deno calls them. */
 export const TARGETS: readonly string[] = [

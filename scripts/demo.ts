@@ -6,9 +6,9 @@
 
 // deno-lint-ignore-file no-console
 
-import { displayDriver } from "../lib/display.ts";
-import { installCommand, type Language, messagesIn, systemLanguage } from "../lib/messages.ts";
-import type { Program } from "../lib/options.ts";
+import { displayDriver } from "../lib/media/display.ts";
+import { installCommand, type Language, messagesIn, systemLanguage } from "../lib/user/messages.ts";
+import type { Program } from "../lib/user/options.ts";
 import { commandLine } from "./kit/programs.ts";
 import { type Probe, probe } from "./kit/recording.ts";
 import { Running } from "./kit/running.ts";

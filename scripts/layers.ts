@@ -24,50 +24,50 @@ interface Place {
 }
 
 const TABLE: Readonly<Record<string, Place>> = {
-  "lib/frame.ts": place("shared", [], ["pool"]),
-  "lib/pool.ts": place("shared", [], []),
+  "lib/frame/frame.ts": place("shared", [], ["pool"]),
+  "lib/frame/pool.ts": place("shared", [], []),
   "lib/errors.ts": place("shared", [], []),
   "lib/clock.ts": place("shared", [], []),
-  "lib/delay.ts": place("shared", [], []),
-  "lib/link_watch.ts": place("shared", [], []),
-  "lib/mailbox.ts": place("shared", [], ["frame"]),
-  "lib/timeline.ts": place("shared", [], []),
-  "lib/source.ts": place("shared", [], ["frame"]),
-  "lib/sink.ts": place("shared", [], ["frame"]),
-  "lib/text_width.ts": place("shared", [], []),
+  "lib/wire/delay.ts": place("shared", [], []),
+  "lib/wire/link_watch.ts": place("shared", [], []),
+  "lib/frame/mailbox.ts": place("shared", [], ["frame"]),
+  "lib/frame/timeline.ts": place("shared", [], []),
+  "lib/frame/source.ts": place("shared", [], ["frame"]),
+  "lib/frame/sink.ts": place("shared", [], ["frame"]),
+  "lib/user/text_width.ts": place("shared", [], []),
 
-  "lib/wire.ts": place("wire", [], ["clock", "errors"]),
-  "lib/send_window.ts": place("wire", [], ["errors"]),
-  "lib/session.ts": place("wire", [], ["errors", "frame", "@std/bytes/equals"]),
-  "lib/pickle.ts": place("wire", [], ["errors", "frame", "@std/bytes/concat"]),
-  "lib/rate_limit.ts": place("wire", [], ["errors"]),
-  "lib/door.ts": place("wire", [], ["wire"]),
-  "lib/receiver.ts": place("wire", [], [
+  "lib/wire/wire.ts": place("wire", [], ["clock", "errors"]),
+  "lib/wire/send_window.ts": place("wire", [], ["errors"]),
+  "lib/wire/session.ts": place("wire", [], ["errors", "frame", "@std/bytes/equals"]),
+  "lib/wire/pickle.ts": place("wire", [], ["errors", "frame", "@std/bytes/concat"]),
+  "lib/wire/rate_limit.ts": place("wire", [], ["errors"]),
+  "lib/wire/door.ts": place("wire", [], ["wire"]),
+  "lib/wire/receiver.ts": place("wire", [], [
     ...["clock", "errors", "frame", "mailbox"],
     ...["pickle", "pool", "rate_limit", "session", "wire"],
   ]),
-  "lib/sender.ts": place("wire", [], [
+  "lib/wire/sender.ts": place("wire", [], [
     ...["clock", "delay", "errors", "frame", "mailbox", "sink"],
     ...["pickle", "receiver", "send_window", "session", "wire"],
   ]),
 
-  "lib/child.ts": place(
+  "lib/media/child.ts": place(
     "media",
     ["Command", "CommandOptions", "ChildProcess", "Signal", "errors"],
     [
       ...["clock", "errors"],
     ],
   ),
-  "lib/ffmpeg.ts": place("media", [], ["child", "errors"]),
+  "lib/media/ffmpeg.ts": place("media", [], ["child", "errors"]),
   "lib/routes.ts": place("media", [], ["child"]),
-  "lib/avi.ts": place("media", [], []),
-  "lib/h264.ts": place("media", [], []),
-  "lib/ivf.ts": place("media", [], ["frame"]),
-  "lib/camera.ts": place("media", [], [
+  "lib/media/avi.ts": place("media", [], []),
+  "lib/media/h264.ts": place("media", [], []),
+  "lib/media/ivf.ts": place("media", [], ["frame"]),
+  "lib/media/camera.ts": place("media", [], [
     ...["avi", "child", "clock", "errors", "ffmpeg", "frame", "h264", "pool", "source"],
   ]),
-  "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
-  "lib/recorder.ts": place("media", [
+  "lib/media/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
+  "lib/media/recorder.ts": place("media", [
     "build",
     "cwd",
     "errors",
@@ -81,30 +81,30 @@ const TABLE: Readonly<Record<string, Place>> = {
   ], [
     ...["child", "clock", "errors", "ffmpeg", "frame", "ivf", "mailbox", "sink", "timeline"],
   ]),
-  "lib/unfinished.ts": place(
+  "lib/media/unfinished.ts": place(
     "media",
     ["FileInfo", "lstat", "open", "readDir", "remove", "rename", "SeekMode", "stat"],
     ["child", "clock", "recorder"],
   ),
 
-  "lib/live_line.ts": place("user", [], ["text_width"]),
-  "lib/messages.ts": place("user", [], ["errors", "live_line"]),
-  "lib/options.ts": place("user", [], [
+  "lib/user/live_line.ts": place("user", [], ["text_width"]),
+  "lib/user/messages.ts": place("user", [], ["errors", "live_line"]),
+  "lib/user/options.ts": place("user", [], [
     ...["command_line", "frame", "messages", "pickle", "receiver"],
   ]),
-  "lib/command_line.ts": place("user", [], [
+  "lib/user/command_line.ts": place("user", [], [
     ...["address", "errors", "frame", "messages", "name", "@std/cli/parse-args"],
   ]),
-  "lib/address.ts": place("user", [], ["node:net"]),
-  "lib/name.ts": place("user", [], ["text_width"]),
-  "lib/local_ip.ts": place("user", [], []),
-  "lib/outlet.ts": place("user", ["errors"], ["clock"]),
-  "lib/log.ts": place("user", ["stdout", "stderr", "consoleSize"], [
+  "lib/user/address.ts": place("user", [], ["node:net"]),
+  "lib/user/name.ts": place("user", [], ["text_width"]),
+  "lib/wire/local_ip.ts": place("user", [], []),
+  "lib/user/outlet.ts": place("user", ["errors"], ["clock"]),
+  "lib/user/log.ts": place("user", ["stdout", "stderr", "consoleSize"], [
     "clock",
     "outlet",
     "text_width",
   ]),
-  "lib/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
+  "lib/user/keys.ts": place("user", ["build", "stdin"], ["node:tty"]),
 
   "lib/call.ts": place("whole", ["build", "remove", "stat"], [
     ...["clock", "delay", "errors", "frame", "link_watch", "sink", "source"],
@@ -142,7 +142,7 @@ const TABLE: Readonly<Record<string, Place>> = {
 const POWERS: readonly { readonly member: RegExp; readonly places: readonly string[] }[] = [
   {
     member: /^Deno\.(Command|run|spawn\w*|ChildProcess|SubProcess)$/,
-    places: ["lib/child.ts"],
+    places: ["lib/media/child.ts"],
   },
   {
     member: /^Deno\.(listen\w*|connect\w*|serve\w*|startTls)$/,
@@ -153,9 +153,9 @@ const POWERS: readonly { readonly member: RegExp; readonly places: readonly stri
     places: ["lib/program.ts"],
   },
   { member: /^Deno\.args$/, places: ["server.ts", "client.ts"] },
-  { member: /^Deno\.stdin$/, places: ["lib/keys.ts"] },
-  { member: /^Deno\.(stdout|stderr|consoleSize)$/, places: ["lib/log.ts"] },
-  { member: /^console$/, places: ["lib/log.ts"] },
+  { member: /^Deno\.stdin$/, places: ["lib/user/keys.ts"] },
+  { member: /^Deno\.(stdout|stderr|consoleSize)$/, places: ["lib/user/log.ts"] },
+  { member: /^console$/, places: ["lib/user/log.ts"] },
   { member: /^Deno\.exit$/, places: ["lib/program.ts"] },
   { member: /^(process\.(exit|argv|env|on)|prompt|confirm|alert)$/, places: [] },
 ];

@@ -15,7 +15,7 @@ DENO_VERSION=2.9.6
 # Imports all that is used of the std packages, and nothing else.
 ALL_OF_STD=tests/std_contract_test.ts
 
-# The first of these that is set decides, as in lib/messages.ts.
+# The first of these that is set decides, as in lib/user/messages.ts.
 case ${LC_ALL:-${LC_MESSAGES:-${LANG-}}} in
   [Pp][Tt] | [Pp][Tt][!A-Za-z0-9]*) portuguese=yes ;;
   *) portuguese= ;;

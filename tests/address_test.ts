@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { readAddress } from "../lib/address.ts";
+import { readAddress } from "../lib/user/address.ts";
 import { test } from "./strict.ts";
 
 test("readAddress(): takes an address alone, with a port, in brackets and as a browser shows it", () => {

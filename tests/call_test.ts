@@ -10,9 +10,9 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { within } from "../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../lib/frame.ts";
-import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
-import { Wire } from "../lib/wire.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
+import { Wire } from "../lib/wire/wire.ts";
 import {
   commandLine,
   probe,

@@ -21,11 +21,11 @@ import {
   parseCameras,
   type System,
   withoutSecrets,
-} from "../lib/camera.ts";
+} from "../lib/media/camera.ts";
 import { nowUs } from "../lib/clock.ts";
 import { SourceError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, rawFrameBytes, type VideoFormat } from "../lib/frame.ts";
-import type { Source } from "../lib/source.ts";
+import { DEFAULT_FORMAT, type Frame, rawFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import type { Source } from "../lib/frame/source.ts";
 import { readPicture, type Size, writeNumbers } from "./numbered.ts";
 import { canSeeProcesses, childrenWith } from "./harness.ts";
 import { test } from "./strict.ts";

@@ -1,7 +1,7 @@
 /** Child processes: every way of their bytes, every kind of end, and scripts that only start the real program. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { type Child, type ChildOptions, openChild, readCommand } from "../lib/child.ts";
+import { type Child, type ChildOptions, openChild, readCommand } from "../lib/media/child.ts";
 import { within } from "../lib/clock.ts";
 import { NotInstalledError } from "../lib/errors.ts";
 import { endTree, treeOf } from "../scripts/kit/processes.ts";

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
-import { compareClocks, FrameAges, RecentMean } from "../lib/delay.ts";
+import { compareClocks, FrameAges, RecentMean } from "../lib/wire/delay.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 

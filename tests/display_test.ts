@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { ChildEnd } from "../lib/child.ts";
-import { displayArguments, displayDriver, displayEnd } from "../lib/display.ts";
+import type { ChildEnd } from "../lib/media/child.ts";
+import { displayArguments, displayDriver, displayEnd } from "../lib/media/display.ts";
 import { test } from "./strict.ts";
 
 function ended(code: number, lastLines: readonly string[] = [], signalled = false): ChildEnd {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { Door, StrangerLimit } from "../lib/door.ts";
-import type { Connection } from "../lib/wire.ts";
+import { Door, StrangerLimit } from "../lib/wire/door.ts";
+import type { Connection } from "../lib/wire/wire.ts";
 import { test } from "./strict.ts";
 
 /** A connection that only notes that it was closed. */

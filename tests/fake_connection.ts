@@ -5,7 +5,7 @@
  */
 
 import { concat } from "@std/bytes/concat";
-import type { Connection } from "../lib/wire.ts";
+import type { Connection } from "../lib/wire/wire.ts";
 
 /** The habits of one end. They may be changed at any time. */
 export interface Habits {

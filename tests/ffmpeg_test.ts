@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FfmpegError } from "../lib/errors.ts";
-import { findFfmpeg, parseFfmpeg } from "../lib/ffmpeg.ts";
+import { findFfmpeg, parseFfmpeg } from "../lib/media/ffmpeg.ts";
 import { test } from "./strict.ts";
 
 const LIST = [

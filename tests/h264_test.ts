@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame.ts";
-import { hasIdr } from "../lib/h264.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/frame.ts";
+import { hasIdr } from "../lib/media/h264.ts";
 import { bytes } from "./bytes.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
 import { test } from "./strict.ts";

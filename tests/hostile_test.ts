@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { createConnection, type Socket } from "node:net";
-import { DEFAULT_FORMAT } from "../lib/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
 import {
   encodeAck,
   encodeAnswer,
@@ -18,8 +18,8 @@ import {
   encodeVideoHeader,
   KIND,
   MAX_HELLO_BYTES,
-} from "../lib/session.ts";
-import { Wire } from "../lib/wire.ts";
+} from "../lib/wire/session.ts";
+import { Wire } from "../lib/wire/wire.ts";
 import { accept } from "../server.ts";
 import { probe, residentBytes, startClient, startServer, temporaryFolder } from "./harness.ts";
 import { assertAllSent, readNumbers, writeNumbers } from "./numbered.ts";

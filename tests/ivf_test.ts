@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Codec, DEFAULT_FORMAT, nearestRate, type VideoFormat } from "../lib/frame.ts";
-import { ivfFrameHeader, ivfHeader } from "../lib/ivf.ts";
+import { type Codec, DEFAULT_FORMAT, nearestRate, type VideoFormat } from "../lib/frame/frame.ts";
+import { ivfFrameHeader, ivfHeader } from "../lib/media/ivf.ts";
 import { bytes, text } from "./bytes.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
 import { test } from "./strict.ts";

@@ -17,34 +17,34 @@ test("layers: the project itself keeps its rules", async () => {
 
 test("layers: child processes are started in child.ts only", () => {
   assertEquals(
-    breaches({ "lib/recorder.ts": `\n\nnew Deno.Command("ffmpeg").spawn();` }),
-    ["lib/recorder.ts:3: Deno.Command belongs in lib/child.ts"],
+    breaches({ "lib/media/recorder.ts": `\n\nnew Deno.Command("ffmpeg").spawn();` }),
+    ["lib/media/recorder.ts:3: Deno.Command belongs in lib/media/child.ts"],
   );
   assertEquals(
     breaches({ "lib/call.ts": `Deno.spawnAndWait("ffmpeg");` }),
-    ["lib/call.ts:1: Deno.spawnAndWait belongs in lib/child.ts"],
+    ["lib/call.ts:1: Deno.spawnAndWait belongs in lib/media/child.ts"],
   );
   assertEquals(
     breaches({ "client.ts": `let child: Deno.ChildProcess;` }),
-    ["client.ts:1: Deno.ChildProcess belongs in lib/child.ts"],
+    ["client.ts:1: Deno.ChildProcess belongs in lib/media/child.ts"],
   );
-  assertEquals(breaches({ "lib/child.ts": `new Deno.Command("ffmpeg").spawn();` }), []);
+  assertEquals(breaches({ "lib/media/child.ts": `new Deno.Command("ffmpeg").spawn();` }), []);
 });
 
 test("layers: only log.ts prints", () => {
   assertEquals(
     breaches({ "lib/call.ts": `export {};\nconsole.log("hello");` }),
-    ["lib/call.ts:2: console belongs in lib/log.ts"],
+    ["lib/call.ts:2: console belongs in lib/user/log.ts"],
   );
   assertEquals(
     breaches({ "server.ts": `const print = console.error;` }),
-    ["server.ts:1: console belongs in lib/log.ts"],
+    ["server.ts:1: console belongs in lib/user/log.ts"],
   );
   assertEquals(
     breaches({ "lib/call.ts": `Deno.stdout.writeSync(text);` }),
-    ["lib/call.ts:1: Deno.stdout belongs in lib/log.ts"],
+    ["lib/call.ts:1: Deno.stdout belongs in lib/user/log.ts"],
   );
-  assertEquals(breaches({ "lib/log.ts": `console.log("hello");` }), []);
+  assertEquals(breaches({ "lib/user/log.ts": `console.log("hello");` }), []);
 });
 
 test("layers: only the two programs listen and connect", () => {
@@ -87,7 +87,7 @@ test("layers: arguments are read in the two programs, the terminal's keys in key
     breaches({ "lib/program.ts": `parse(Deno.args);`, "lib/call.ts": `Deno.stdin.isTerminal();` }),
     [
       "lib/program.ts:1: Deno.args belongs in server.ts or client.ts",
-      "lib/call.ts:1: Deno.stdin belongs in lib/keys.ts",
+      "lib/call.ts:1: Deno.stdin belongs in lib/user/keys.ts",
     ],
   );
   assertEquals(
@@ -95,14 +95,14 @@ test("layers: arguments are read in the two programs, the terminal's keys in key
     ["lib/call.ts:1: confirm has no place here", "lib/call.ts:1: alert has no place here"],
   );
   assertEquals(
-    breaches({ "server.ts": `Deno.args;`, "lib/keys.ts": `Deno.stdin.isTerminal();` }),
+    breaches({ "server.ts": `Deno.args;`, "lib/user/keys.ts": `Deno.stdin.isTerminal();` }),
     [],
   );
 });
 
 test("layers: only program.ts leaves by Deno.exit, not even scripts and tests", () => {
   assertEquals(breaches({ "lib/program.ts": `Deno.exit();` }), []);
-  for (const path of ["lib/call.ts", "lib/log.ts", "server.ts"]) {
+  for (const path of ["lib/call.ts", "lib/user/log.ts", "server.ts"]) {
     assertEquals(breaches({ [path]: `\nDeno.exit(1);` }), [
       `${path}:2: Deno.exit belongs in lib/program.ts`,
     ]);
@@ -121,8 +121,10 @@ test("layers: only program.ts leaves by Deno.exit, not even scripts and tests", 
 
 test("layers: a file touches of Deno what the table gives it, and types count", () => {
   assertEquals(
-    breaches({ "lib/wire.ts": `import type { Timer } from "./clock.ts";\nlet c: Deno.TcpConn;` }),
-    ["lib/wire.ts:2: Deno.TcpConn is not among what this file may touch"],
+    breaches({
+      "lib/wire/wire.ts": `import type { Timer } from "./clock.ts";\nlet c: Deno.TcpConn;`,
+    }),
+    ["lib/wire/wire.ts:2: Deno.TcpConn is not among what this file may touch"],
   );
   for (const name of ["frame", "errors", "session", "timeline", "send_window", "mailbox"]) {
     const path = `lib/${name}.ts`;
@@ -140,51 +142,51 @@ test("layers: a file touches of Deno what the table gives it, and types count", 
 test("layers: a whole Deno, from which anything could be taken, is a breach", () => {
   const said = "Deno is to be used member by member, so that it can be seen which";
   for (const text of [`const { Command } = Deno;`, `Deno["Command"]`, `f(Deno)`]) {
-    assertEquals(breaches({ "lib/child.ts": text }), [`lib/child.ts:1: ${said}`], text);
+    assertEquals(breaches({ "lib/media/child.ts": text }), [`lib/media/child.ts:1: ${said}`], text);
   }
   assertEquals(
-    breaches({ "lib/child.ts": `globalThis["Deno"].Command` }),
-    [`lib/child.ts:1: ${said.replace("Deno", "globalThis")}`],
+    breaches({ "lib/media/child.ts": `globalThis["Deno"].Command` }),
+    [`lib/media/child.ts:1: ${said.replace("Deno", "globalThis")}`],
   );
 });
 
 test("layers: a file imports what the table gives it, files and packages", () => {
   assertEquals(
-    breaches({ "lib/wire.ts": `import {\n  openSource,\n} from "./camera.ts";` }),
+    breaches({ "lib/wire/wire.ts": `import {\n  openSource,\n} from "./camera.ts";` }),
     [
-      "lib/wire.ts:3: lib/camera.ts is not among what this file may import",
+      "lib/wire/wire.ts:3: lib/media/camera.ts is not among what this file may import",
     ],
   );
   assertEquals(
-    breaches({ "lib/frame.ts": `import { spawn } from 'node:child_process';` }),
-    ["lib/frame.ts:1: node:child_process is not among what this file may import"],
+    breaches({ "lib/frame/frame.ts": `import { spawn } from 'node:child_process';` }),
+    ["lib/frame/frame.ts:1: node:child_process is not among what this file may import"],
   );
   assertEquals(
-    breaches({ "lib/frame.ts": `export * from "./wire.ts";\nimport "./sink.ts";` }),
+    breaches({ "lib/frame/frame.ts": `export * from "./wire.ts";\nimport "./sink.ts";` }),
     [
-      "lib/frame.ts:1: lib/wire.ts is not among what this file may import",
-      "lib/frame.ts:2: lib/sink.ts is not among what this file may import",
+      "lib/frame/frame.ts:1: lib/wire/wire.ts is not among what this file may import",
+      "lib/frame/frame.ts:2: lib/frame/sink.ts is not among what this file may import",
     ],
   );
   assertEquals(
-    breaches({ "lib/frame.ts": `import type { Wire } from "./wire.ts";` }),
-    ["lib/frame.ts:1: lib/wire.ts is not among what this file may import"],
+    breaches({ "lib/frame/frame.ts": `import type { Wire } from "./wire.ts";` }),
+    ["lib/frame/frame.ts:1: lib/wire/wire.ts is not among what this file may import"],
   );
   assertEquals(
-    breaches({ "lib/frame.ts": `await import("../server.ts");\nawait import(name);` }),
+    breaches({ "lib/frame/frame.ts": `await import("../server.ts");\nawait import(name);` }),
     [
-      "lib/frame.ts:2: import() of something that cannot be told from here",
-      "lib/frame.ts:1: server.ts is not among what this file may import",
+      "lib/frame/frame.ts:2: import() of something that cannot be told from here",
+      "lib/frame/frame.ts:1: server.ts is not among what this file may import",
     ],
   );
-  assertEquals(breaches({ "lib/sink.ts": `import type { Frame } from "./frame.ts";` }), []);
+  assertEquals(breaches({ "lib/frame/sink.ts": `import type { Frame } from "./frame.ts";` }), []);
 });
 
 test("layers: only the programs and program.ts import the wiring", () => {
   assertEquals(
-    breaches({ "lib/receiver.ts": `import { EXIT } from "./call.ts";` }),
+    breaches({ "lib/wire/receiver.ts": `import { EXIT } from "./call.ts";` }),
     [
-      "lib/receiver.ts:1: lib/call.ts may be imported by lib/program.ts, server.ts, client.ts only",
+      "lib/wire/receiver.ts:1: lib/call.ts may be imported by lib/program.ts, server.ts, client.ts only",
     ],
   );
   assertEquals(
@@ -199,11 +201,12 @@ test("layers: only the programs and program.ts import the wiring", () => {
 test("layers: the two sides meet in call.ts only", () => {
   assertEquals(
     breaches({
-      "lib/options.ts": `import type { WireMode } from "./receiver.ts";\nimport "./display.ts";`,
+      "lib/user/options.ts":
+        `import type { WireMode } from "./receiver.ts";\nimport "./display.ts";`,
     }),
     [
-      "lib/options.ts:2: lib/display.ts is not among what this file may import",
-      "lib/options.ts:2: lib/display.ts and lib/receiver.ts meet in lib/call.ts only",
+      "lib/user/options.ts:2: lib/media/display.ts is not among what this file may import",
+      "lib/user/options.ts:2: lib/media/display.ts and lib/wire/receiver.ts meet in lib/call.ts only",
     ],
   );
   assertEquals(
@@ -233,12 +236,14 @@ test("layers: a file without a place is a breach, and so is a place without a fi
   const all = checkTable(new Map());
   assertEquals(
     all.map(formatBreach).includes(
-      "lib/frame.ts:1: in the table of scripts/layers.ts, but no such file",
+      "lib/frame/frame.ts:1: in the table of scripts/layers.ts, but no such file",
     ),
     true,
   );
   assertEquals(
-    checkTable(new Map([["lib/frame.ts", ""]])).some(({ path }) => path === "lib/frame.ts"),
+    checkTable(new Map([["lib/frame/frame.ts", ""]])).some(({ path }) =>
+      path === "lib/frame/frame.ts"
+    ),
     false,
   );
 });
@@ -246,7 +251,7 @@ test("layers: a file without a place is a breach, and so is a place without a fi
 test("layers: words in comments, strings and patterns are no breach, code around them is", () => {
   assertEquals(
     breaches({
-      "lib/frame.ts": [
+      "lib/frame/frame.ts": [
         `// Deno.exit(), console.log`,
         `/* import "./wire.ts"; Deno.Command */`,
         `const text = "Deno.args \\" from './wire.ts' " + 'console "';`,
@@ -261,7 +266,7 @@ test("layers: words in comments, strings and patterns are no breach, code around
   );
   assertEquals(
     breaches({
-      "lib/frame.ts": [
+      "lib/frame/frame.ts": [
         `const quote = /"/; console.log(quote);`,
         "const text = `${Deno.args.map((one) => { return `${one}`; })} ${console}`;",
         `const half = (1 + 1) / 2; Deno.stdin; const more = 1 / 2;`,
@@ -269,11 +274,11 @@ test("layers: words in comments, strings and patterns are no breach, code around
       ].join("\n"),
     }),
     [
-      "lib/frame.ts:1: console belongs in lib/log.ts",
-      "lib/frame.ts:2: Deno.args belongs in server.ts or client.ts",
-      "lib/frame.ts:2: console belongs in lib/log.ts",
-      "lib/frame.ts:3: Deno.stdin belongs in lib/keys.ts",
-      "lib/frame.ts:4: Deno.env belongs in lib/program.ts",
+      "lib/frame/frame.ts:1: console belongs in lib/user/log.ts",
+      "lib/frame/frame.ts:2: Deno.args belongs in server.ts or client.ts",
+      "lib/frame/frame.ts:2: console belongs in lib/user/log.ts",
+      "lib/frame/frame.ts:3: Deno.stdin belongs in lib/user/keys.ts",
+      "lib/frame/frame.ts:4: Deno.env belongs in lib/program.ts",
     ],
   );
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { LinkWatch } from "../lib/link_watch.ts";
+import { LinkWatch } from "../lib/wire/link_watch.ts";
 import { test } from "./strict.ts";
 
 /** The moments, in milliseconds, at which a watch speaks; `share` is the part of 20 frames a second that is carried. */

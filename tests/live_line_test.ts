@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { fitLine, type LiveCall } from "../lib/live_line.ts";
-import { messagesIn } from "../lib/messages.ts";
-import { textWidth } from "../lib/text_width.ts";
+import { fitLine, type LiveCall } from "../lib/user/live_line.ts";
+import { messagesIn } from "../lib/user/messages.ts";
+import { textWidth } from "../lib/user/text_width.ts";
 import { test } from "./strict.ts";
 
 const CALL: LiveCall = {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { chooseAddress, type Interface } from "../lib/local_ip.ts";
+import { chooseAddress, type Interface } from "../lib/wire/local_ip.ts";
 import { test } from "./strict.ts";
 
 /** A list of interfaces, each written as `name address`, `name address/24` or `name mac address/24`. */

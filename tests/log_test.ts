@@ -1,8 +1,8 @@
 /** Words on their way out: their order, their bound, and programs whose terminal or pipe has stopped reading. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Log } from "../lib/log.ts";
-import type { WordStream } from "../lib/outlet.ts";
+import { Log } from "../lib/user/log.ts";
+import type { WordStream } from "../lib/user/outlet.ts";
 import { freePort, untilListening } from "../scripts/kit/port.ts";
 import {
   commandLine,

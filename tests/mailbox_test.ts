@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse, assertLess } from "@std/assert";
-import type { Frame } from "../lib/frame.ts";
-import { FrameQueue, NewestFrame, newestOptions } from "../lib/mailbox.ts";
+import type { Frame } from "../lib/frame/frame.ts";
+import { FrameQueue, NewestFrame, newestOptions } from "../lib/frame/mailbox.ts";
 import { test } from "./strict.ts";
 
 /** Whether a promise is settled once everything that could settle it has run. */

@@ -21,7 +21,7 @@ import {
   type Party,
   systemLanguage,
   TITLES,
-} from "../lib/messages.ts";
+} from "../lib/user/messages.ts";
 import { test } from "./strict.ts";
 
 const en = messagesIn("en");

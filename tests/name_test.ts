@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { callerLabel, isNamesake, shownName } from "../lib/name.ts";
-import { textWidth } from "../lib/text_width.ts";
+import { callerLabel, isNamesake, shownName } from "../lib/user/name.ts";
+import { textWidth } from "../lib/user/text_width.ts";
 import { test } from "./strict.ts";
 
 const ANA = { name: "Ana", host: "192.168.1.9", port: 51324 };

@@ -18,7 +18,7 @@
  */
 
 import { assertEquals, assertLessOrEqual } from "@std/assert";
-import type { Frame } from "../lib/frame.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 
 /** Width and height in pixels. */
 export interface Size {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../lib/errors.ts";
-import { type Language, messagesIn } from "../lib/messages.ts";
+import { type Language, messagesIn } from "../lib/user/messages.ts";
 import {
   checkRecordName,
   type ClientOptions,
@@ -9,7 +9,7 @@ import {
   parseServerOptions,
   type Program,
   type ServerOptions,
-} from "../lib/options.ts";
+} from "../lib/user/options.ts";
 import { test } from "./strict.ts";
 
 const LANGUAGES: readonly Language[] = ["en", "pt"];

@@ -13,7 +13,7 @@ import {
   MAX_PICKLE_BYTES,
   PICKLE_START,
   type PickledPicture,
-} from "../lib/pickle.ts";
+} from "../lib/wire/pickle.ts";
 import { bytes, text } from "./bytes.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { FramePool } from "../lib/pool.ts";
+import { FramePool } from "../lib/frame/pool.ts";
 import { test } from "./strict.ts";
 
 test("FramePool gives memory again once nobody holds what was in it", () => {

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
-import { decodePickle, encodePickle } from "../lib/pickle.ts";
-import { readOffer } from "../lib/receiver.ts";
-import { openSender } from "../lib/sender.ts";
+import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import { decodePickle, encodePickle } from "../lib/wire/pickle.ts";
+import { readOffer } from "../lib/wire/receiver.ts";
+import { openSender } from "../lib/wire/sender.ts";
 import {
   decodeAck,
   decodeAnswer,
@@ -15,8 +15,8 @@ import {
   encodeHello,
   encodeVideoHeader,
   isHello,
-} from "../lib/session.ts";
-import { Wire } from "../lib/wire.ts";
+} from "../lib/wire/session.ts";
+import { Wire } from "../lib/wire/wire.ts";
 import { bytes } from "./bytes.ts";
 import { openPair } from "./fake_connection.ts";
 import { test } from "./strict.ts";

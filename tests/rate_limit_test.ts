@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../lib/errors.ts";
-import { RateLimit } from "../lib/rate_limit.ts";
+import { RateLimit } from "../lib/wire/rate_limit.ts";
 import { test } from "./strict.ts";
 
 /** How many frames are let through that come at these times, in milliseconds. */

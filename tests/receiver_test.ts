@@ -10,11 +10,11 @@ import {
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
-import { type Codec, DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
-import { encodePickle } from "../lib/pickle.ts";
-import { type Goodbye, readOffer, type Receiver } from "../lib/receiver.ts";
-import { decodeAnswer, encodeHello, encodeVideoHeader } from "../lib/session.ts";
-import type { WireOptions } from "../lib/wire.ts";
+import { type Codec, DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import { encodePickle } from "../lib/wire/pickle.ts";
+import { type Goodbye, readOffer, type Receiver } from "../lib/wire/receiver.ts";
+import { decodeAnswer, encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
+import type { WireOptions } from "../lib/wire/wire.ts";
 import { bytes, framed, helloWith, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
 import { Random } from "./random.ts";

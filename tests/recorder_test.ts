@@ -11,8 +11,8 @@ import {
 } from "@std/assert";
 import { nowUs, pause } from "../lib/clock.ts";
 import { RecordingError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame.ts";
-import { FramePool } from "../lib/pool.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import { FramePool } from "../lib/frame/pool.ts";
 import {
   checkFolder,
   checkRecorder,
@@ -22,7 +22,7 @@ import {
   recorderArguments,
   reserveFile,
   resolveFolder,
-} from "../lib/recorder.ts";
+} from "../lib/media/recorder.ts";
 import { encodedFrames } from "./encoded.ts";
 import {
   numberedFrame,

@@ -1,9 +1,9 @@
 /** The windows, as a person sees and uses them: titles, pictures, keys, closing, and how old a picture is. */
 
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame.ts";
-import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
-import { Wire } from "../lib/wire.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
+import { Wire } from "../lib/wire/wire.ts";
 import { startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { numberedFrame, writeNumbers } from "./numbered.ts";
 import { Screen } from "./screen.ts";

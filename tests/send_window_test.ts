@@ -8,7 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { ProtocolError } from "../lib/errors.ts";
-import { SendWindow } from "../lib/send_window.ts";
+import { SendWindow } from "../lib/wire/send_window.ts";
 import { test } from "./strict.ts";
 
 /** Bytes a millisecond. */

@@ -12,11 +12,11 @@ import {
 import { concat } from "@std/bytes/concat";
 import { nowUs, pause, within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
-import type { WireMode } from "../lib/receiver.ts";
-import { openSender, type Sender } from "../lib/sender.ts";
-import { decodeVideo } from "../lib/session.ts";
-import { FAREWELL_MS, SILENCE_MS } from "../lib/wire.ts";
+import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import type { WireMode } from "../lib/wire/receiver.ts";
+import { openSender, type Sender } from "../lib/wire/sender.ts";
+import { decodeVideo } from "../lib/wire/session.ts";
+import { FAREWELL_MS, SILENCE_MS } from "../lib/wire/wire.ts";
 import { bytes, framed, helloWith, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
 import { Random } from "./random.ts";

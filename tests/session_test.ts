@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { ProtocolError } from "../lib/errors.ts";
-import type { Codec, Frame, VideoFormat } from "../lib/frame.ts";
+import type { Codec, Frame, VideoFormat } from "../lib/frame/frame.ts";
 import {
   ACK_BYTES,
   type Answer,
@@ -18,7 +18,7 @@ import {
   isHello,
   MAX_HELLO_BYTES,
   VIDEO_HEADER_BYTES,
-} from "../lib/session.ts";
+} from "../lib/wire/session.ts";
 import { bytes, helloWith, text } from "./bytes.ts";
 import { test } from "./strict.ts";
 

@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { nowUs, pause } from "../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../lib/frame.ts";
-import { openSender } from "../lib/sender.ts";
-import { encodeHello, encodeVideoHeader } from "../lib/session.ts";
-import { Wire } from "../lib/wire.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { openSender } from "../lib/wire/sender.ts";
+import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
+import { Wire } from "../lib/wire/wire.ts";
 import {
   probe,
   processesNaming,
@@ -16,7 +16,7 @@ import {
 } from "./harness.ts";
 import { numberedFrame } from "./numbered.ts";
 import { test } from "./strict.ts";
-import { textWidth } from "../lib/text_width.ts";
+import { textWidth } from "../lib/user/text_width.ts";
 import { hasTerminals, Terminal } from "./terminal.ts";
 
 const ignore = !hasTerminals;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { cutText, textWidth } from "../lib/text_width.ts";
+import { cutText, textWidth } from "../lib/user/text_width.ts";
 import { test } from "./strict.ts";
 
 test("text width: columns of letters, marks, East Asian characters and emoji", () => {

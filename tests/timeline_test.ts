@@ -6,7 +6,7 @@ import {
   assertGreaterOrEqual,
   assertLessOrEqual,
 } from "@std/assert";
-import { Timeline } from "../lib/timeline.ts";
+import { Timeline } from "../lib/frame/timeline.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { numberedPath, Recorder } from "../lib/recorder.ts";
-import { findUnfinished, isUnfinished, mend } from "../lib/unfinished.ts";
-import { DEFAULT_FORMAT } from "../lib/frame.ts";
+import { numberedPath, Recorder } from "../lib/media/recorder.ts";
+import { findUnfinished, isUnfinished, mend } from "../lib/media/unfinished.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
 import { temporaryFolder, until } from "./harness.ts";
 import { numberedFrame, readNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";

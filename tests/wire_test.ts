@@ -2,7 +2,7 @@ import { assert, assertEquals, assertFalse, assertGreater, assertRejects } from 
 import { concat } from "@std/bytes/concat";
 import { within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
-import { Wire, type WireOptions } from "../lib/wire.ts";
+import { Wire, type WireOptions } from "../lib/wire/wire.ts";
 import { bytes, framed, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
 import { until } from "./harness.ts";

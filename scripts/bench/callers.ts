@@ -8,8 +8,8 @@
  */
 
 import { nowUs, pause } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame.ts";
-import { openSender, type Sender } from "../../lib/sender.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { openSender, type Sender } from "../../lib/wire/sender.ts";
 import { print } from "../kit/writing.ts";
 import { readTestPictures } from "./pictures.ts";
 

@@ -1,10 +1,10 @@
 /** How old a picture is when a person sees it: from the write at one end to the pixel at the other. */
 
 import { pause, within } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame.ts";
-import { encodePickle } from "../../lib/pickle.ts";
-import { encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/session.ts";
-import { Wire } from "../../lib/wire.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/frame.ts";
+import { encodePickle } from "../../lib/wire/pickle.ts";
+import { encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/wire/session.ts";
+import { Wire } from "../../lib/wire/wire.ts";
 import { numberedFrame, NUMBERS, paintNumber } from "../../tests/numbered.ts";
 import { Screen } from "../../tests/screen.ts";
 import { residentBytes } from "../kit/processes.ts";

@@ -1,9 +1,9 @@
 /** What a recorded call costs: processor time of both ends with all their children, scaled to a call of a minute. */
 
-import { outputArguments } from "../../lib/camera.ts";
-import { displayArguments } from "../../lib/display.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame.ts";
-import { recorderArguments } from "../../lib/recorder.ts";
+import { outputArguments } from "../../lib/media/camera.ts";
+import { displayArguments } from "../../lib/media/display.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { recorderArguments } from "../../lib/media/recorder.ts";
 import { Screen } from "../../tests/screen.ts";
 import { startClient, startServer } from "../kit/programs.ts";
 import { type Command, cpuSeconds, pipeline, timed, timedOn } from "./command.ts";

@@ -4,9 +4,9 @@
  */
 
 import { within } from "../../lib/clock.ts";
-import { outputArguments } from "../../lib/camera.ts";
-import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame.ts";
-import { recorderArguments } from "../../lib/recorder.ts";
+import { outputArguments } from "../../lib/media/camera.ts";
+import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/frame.ts";
+import { recorderArguments } from "../../lib/media/recorder.ts";
 import { startClient, startServer } from "../kit/programs.ts";
 import { type Command, pipeline } from "./command.ts";
 import { type Figure, figureOf } from "./figure.ts";

@@ -9,11 +9,16 @@
  */
 
 import { pause } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame.ts";
-import { readOffer } from "../../lib/receiver.ts";
-import { Recorder } from "../../lib/recorder.ts";
-import { encodeBye, encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/session.ts";
-import { Wire } from "../../lib/wire.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { readOffer } from "../../lib/wire/receiver.ts";
+import { Recorder } from "../../lib/media/recorder.ts";
+import {
+  encodeBye,
+  encodeHello,
+  encodeVideoHeader,
+  MAX_HELLO_BYTES,
+} from "../../lib/wire/session.ts";
+import { Wire } from "../../lib/wire/wire.ts";
 import { print } from "../kit/writing.ts";
 import { ANY_RATE, readTestPictures } from "./pictures.ts";
 

@@ -1,7 +1,7 @@
 /** How many frames a second are received and recorded, none of them lost. */
 
-import { DEFAULT_FORMAT } from "../../lib/frame.ts";
-import { recorderArguments } from "../../lib/recorder.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { recorderArguments } from "../../lib/media/recorder.ts";
 import { FFMPEG } from "./goals.ts";
 import { runFfmpeg, writeTestPictures } from "./pictures.ts";
 import { startWorker } from "./command.ts";

@@ -9,9 +9,9 @@
  */
 
 import { nowUs } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame.ts";
-import { readOffer } from "../../lib/receiver.ts";
-import { openSender } from "../../lib/sender.ts";
+import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame/frame.ts";
+import { readOffer } from "../../lib/wire/receiver.ts";
+import { openSender } from "../../lib/wire/sender.ts";
 import { print, writeAll } from "../kit/writing.ts";
 import { ANY_RATE } from "./pictures.ts";
 

@@ -11,8 +11,8 @@
  * ends whoever reads or writes them.
  */
 
-import { within } from "./clock.ts";
-import { NotInstalledError } from "./errors.ts";
+import { within } from "../clock.ts";
+import { NotInstalledError } from "../errors.ts";
 
 /** How a child ended. */
 export interface ChildEnd {

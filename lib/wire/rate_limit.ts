@@ -11,7 +11,7 @@
  * Pure: the caller hands in the time.
  */
 
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 /** How many times the announced rate may come for good. */
 const MAX_PACE = 4;

@@ -4,7 +4,7 @@
  */
 
 import { type Child, openChild } from "./child.ts";
-import { within } from "./clock.ts";
+import { within } from "../clock.ts";
 import { isHeld, numberOf, reserveFile, resolveFolder, splitPath } from "./recorder.ts";
 
 /** What ffmpeg puts where the size of an AVI will be; an unfinished one still has it. */

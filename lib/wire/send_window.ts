@@ -18,7 +18,7 @@
  * Pure: the caller hands in the time.
  */
 
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 /** How much of the link's time may be under way, in milliseconds. */
 const WINDOW_MS = 100;

@@ -13,7 +13,7 @@ import {
   RefusedError,
   SourceError,
   UsageError,
-} from "./errors.ts";
+} from "../errors.ts";
 
 import { type FigureKind, fitLine, type LiveCall } from "./live_line.ts";
 

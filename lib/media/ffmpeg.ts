@@ -4,7 +4,7 @@
  */
 
 import { readCommand } from "./child.ts";
-import { FfmpegError } from "./errors.ts";
+import { FfmpegError } from "../errors.ts";
 
 /** What an ffmpeg can do. */
 export interface Ffmpeg {

@@ -7,7 +7,7 @@
  */
 
 import { type Child, type ChildEnd, openChild } from "./child.ts";
-import { RecordingError } from "./errors.ts";
+import { RecordingError } from "../errors.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
 import {
   type Frame,
@@ -16,12 +16,12 @@ import {
   nearestRate,
   type Rate,
   type VideoFormat,
-} from "./frame.ts";
+} from "../frame/frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
-import { FrameQueue } from "./mailbox.ts";
-import type { Sink } from "./sink.ts";
-import { type Placed, Timeline } from "./timeline.ts";
-import { nowUs, type Timer, within } from "./clock.ts";
+import { FrameQueue } from "../frame/mailbox.ts";
+import type { Sink } from "../frame/sink.ts";
+import { type Placed, Timeline } from "../frame/timeline.ts";
+import { nowUs, type Timer, within } from "../clock.ts";
 
 /** What recordings are encoded with. */
 const ENCODER = "mpeg4";

@@ -8,7 +8,7 @@
 
 import { AviReader } from "./avi.ts";
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
-import { SourceError, type SourceIdentity } from "./errors.ts";
+import { SourceError, type SourceIdentity } from "../errors.ts";
 import { type Ffmpeg, findFfmpeg } from "./ffmpeg.ts";
 import {
   type Codec,
@@ -17,11 +17,11 @@ import {
   maxFrameBytes,
   rawFrameBytes,
   type VideoFormat,
-} from "./frame.ts";
+} from "../frame/frame.ts";
 import { hasIdr } from "./h264.ts";
-import { nowUs, pause, within } from "./clock.ts";
-import { FramePool } from "./pool.ts";
-import type { Source } from "./source.ts";
+import { nowUs, pause, within } from "../clock.ts";
+import { FramePool } from "../frame/pool.ts";
+import type { Source } from "../frame/source.ts";
 
 /** The systems that cameras are known on, by the names of `Deno.build.os`. */
 export type System = "linux" | "darwin" | "windows";

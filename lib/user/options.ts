@@ -11,10 +11,10 @@ import {
   usageError,
   type Words,
 } from "./command_line.ts";
-import { CODECS, DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "./frame.ts";
+import { CODECS, DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
 import type { Language, Messages } from "./messages.ts";
-import { MAX_PICTURE_BYTES } from "./pickle.ts";
-import type { WireMode } from "./receiver.ts";
+import { MAX_PICTURE_BYTES } from "../wire/pickle.ts";
+import type { WireMode } from "../wire/receiver.ts";
 
 export type { Program };
 

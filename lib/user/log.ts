@@ -3,7 +3,7 @@
  * Nobody waits for either: a terminal or a pipe that stops reading costs words, never the call.
  */
 
-import { within } from "./clock.ts";
+import { within } from "../clock.ts";
 import { Outlet, type WordStream } from "./outlet.ts";
 import { cutText } from "./text_width.ts";
 

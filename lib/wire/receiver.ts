@@ -3,7 +3,7 @@
  * whichever way they came. It knows nothing of windows, files or Deno.
  */
 
-import { PeerLostError, ProtocolError } from "./errors.ts";
+import { PeerLostError, ProtocolError } from "../errors.ts";
 import {
   DEFAULT_FORMAT,
   type Frame,
@@ -11,11 +11,11 @@ import {
   maxFrameBytes,
   rawFrameBytes,
   type VideoFormat,
-} from "./frame.ts";
-import { nowUs, pause } from "./clock.ts";
-import { NewestFrame } from "./mailbox.ts";
+} from "../frame/frame.ts";
+import { nowUs, pause } from "../clock.ts";
+import { NewestFrame } from "../frame/mailbox.ts";
 import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
-import { FramePool } from "./pool.ts";
+import { FramePool } from "../frame/pool.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
 import {
   decodeBye,

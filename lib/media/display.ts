@@ -7,17 +7,17 @@
  */
 
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
-import { pause } from "./clock.ts";
+import { pause } from "../clock.ts";
 import {
   type Frame,
   isInterCoded,
   maxDecodedPixels,
   nearestRate,
   type VideoFormat,
-} from "./frame.ts";
+} from "../frame/frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
-import { NewestFrame, newestOptions } from "./mailbox.ts";
-import type { Sink } from "./sink.ts";
+import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
+import type { Sink } from "../frame/sink.ts";
 
 /** The rate that ffplay is told. Above 100 it shows the first picture up to a second late (measured). */
 const DECLARED_FPS = 60;

@@ -11,8 +11,8 @@
  * It knows nothing of what the messages mean, nor of Deno: a TCP connection of Deno's fits `Connection` as it is.
  */
 
-import type { Timer } from "./clock.ts";
-import { PeerLostError, ProtocolError } from "./errors.ts";
+import type { Timer } from "../clock.ts";
+import { PeerLostError, ProtocolError } from "../errors.ts";
 
 /** What the wire needs of a connection; `Deno.TcpConn` has it. Closing must wake a `read` that waits. */
 export interface Connection {

@@ -5,7 +5,7 @@
  * them is only remembered: the newest one is shown when its turn comes.
  */
 
-import { pause } from "./clock.ts";
+import { pause } from "../clock.ts";
 
 /** A stream that words are written to, such as `Deno.stdout`. */
 export interface WordStream {

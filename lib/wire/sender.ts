@@ -3,10 +3,10 @@
  * finds no room waits in a place for one; the next one takes that place. It knows nothing of cameras, windows or Deno.
  */
 
-import { nowUs, type Timer } from "./clock.ts";
+import { nowUs, type Timer } from "../clock.ts";
 import { compareClocks, RecentMean } from "./delay.ts";
-import { PeerLostError, ProtocolError, REASON, RefusedError } from "./errors.ts";
-import type { Frame, VideoFormat } from "./frame.ts";
+import { PeerLostError, ProtocolError, REASON, RefusedError } from "../errors.ts";
+import type { Frame, VideoFormat } from "../frame/frame.ts";
 import {
   decodeAck,
   decodeAnswer,
@@ -20,9 +20,9 @@ import {
   misplaced,
   VIDEO_HEADER_BYTES,
 } from "./session.ts";
-import { NewestFrame, newestOptions } from "./mailbox.ts";
+import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { encodePickle } from "./pickle.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink } from "../frame/sink.ts";
 import { SendWindow } from "./send_window.ts";
 import { type Connection, FAREWELL_MS, LENGTH_BYTES, SILENCE_MS, Wire } from "./wire.ts";
 import type { Goodbye, WireMode } from "./receiver.ts";

@@ -10,7 +10,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 import {
   type Codec,
   CODECS,
@@ -19,7 +19,7 @@ import {
   isInterCoded,
   maxFrameBytes,
   type VideoFormat,
-} from "./frame.ts";
+} from "../frame/frame.ts";
 
 /** The version of these messages. A peer of another version is refused with both versions named. */
 const PROTOCOL_VERSION = 1;

@@ -16,8 +16,8 @@
  */
 
 import { concat } from "@std/bytes/concat";
-import { ProtocolError } from "./errors.ts";
-import { formatProblem, rawFrameBytes } from "./frame.ts";
+import { ProtocolError } from "../errors.ts";
+import { formatProblem, rawFrameBytes } from "../frame/frame.ts";
 
 /** A picture out of a pickle: bgr24 rows from the top. */
 export interface PickledPicture {
