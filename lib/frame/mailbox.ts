@@ -89,6 +89,12 @@ export class NewestFrame<T> {
     return new Promise((resolve) => this.#waiting = resolve);
   }
 
+  /** Begins anew: what waits is dropped, and everything up to an item that stands alone. */
+  restart(): void {
+    for (const item of this.#items.clear()) this.#drop(item);
+    this.#broken = true;
+  }
+
   /** Ends it: what waits is dropped, whoever waits is given `undefined`. */
   close(): void {
     this.#closed = true;

@@ -5,7 +5,7 @@
 
 import { type Child, openChild } from "./child.ts";
 import { within } from "../clock.ts";
-import { isHeld, numberOf, reserveFile, resolveFolder, splitPath } from "./recorder.ts";
+import { isHeld, numberOf, reserveFile, resolveFolder, splitPath } from "./recording_file.ts";
 
 /** What ffmpeg puts where the size of an AVI will be; an unfinished one still has it. */
 const UNKNOWN_SIZES: readonly number[] = [0xffffffff, 0];

@@ -103,6 +103,17 @@ export class SendWindow {
     this.#rates.push({ atMs: nowMs, bytesPerMs });
   }
 
+  /** How long what is under way needs at the rate of the link, in milliseconds; nothing while no rate is known. */
+  drainMs(nowMs: number): number | undefined {
+    return this.#rates.length === 0 ? undefined : this.#bytes / this.#rate(nowMs);
+  }
+
+  /** Forgets what is under way: the connection was lost. The rate of the link stays known. */
+  restart(): void {
+    this.#underWay = [];
+    this.#bytes = 0;
+  }
+
   /** Forgets the rates that are too old, but for the newest one. */
   #forget(nowMs: number): void {
     const fresh = this.#rates.findIndex(({ atMs }) => nowMs - atMs <= RATE_MEMORY_MS);

@@ -1,12 +1,16 @@
 /**
- * The messages of a call session: their bytes, and nothing of when they are sent. Every number is little-endian.
+ * The messages of a call, version 2: their bytes, and nothing of when they are sent. Every number is little-endian.
  *
  * ```
- *  hello  01 "CHAMADA1" JSON                                   { version, name, video } or { version, accept, reason? }
- *  video  02 flags:u8 00 00  sequence:u32  captureUs:u64 data  flags: 1 = keyframe
- *  ack    03 00 00 00  sequence:u32                            the receiver has taken this frame
- *  bye    04 reason:UTF-8                                      a hang-up
+ *  hello  01 "CHAMADA1" JSON         caller: { version, name, streams, call? }
+ *                                    answer: { version, name, streams, call, accept, reason? }
+ *  frame  02 flags:u8 stream:u8 00   sequence:u32   captureUs:u64   data          flags: 1 = keyframe
+ *  ack    03 00 stream:u8 00         sequence:u32                 the peer has taken this frame
+ *  bye    04 reason:UTF-8                                         a hang-up
+ *  rest   07 flags:u8 stream:u8 00                                flags: 1 = nothing comes until 0
  * ```
+ *
+ * Each side numbers its streams from 0, in the order in which its hello lists them.
  */
 
 import { equals } from "@std/bytes/equals";
@@ -22,67 +26,151 @@ import {
 } from "../frame/frame.ts";
 
 /** The version of these messages. A peer of another version is refused with both versions named. */
-const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 2;
 
-/** The most bytes a hello may take, a bye too. */
+/** The most bytes a hello may take; a bye and whatever is no frame, too. */
 export const MAX_HELLO_BYTES = 65536;
 
-/** Bytes of a video message before its data. */
-export const VIDEO_HEADER_BYTES = 16;
+/** Bytes of a frame message before its data. */
+export const FRAME_HEADER_BYTES = 16;
 
 /** Bytes of an ack. */
 export const ACK_BYTES = 8;
 
+/** Bytes of a rest. */
+export const REST_BYTES = 4;
+
+/** The most streams that a side may announce: the number of a stream is a byte, and few are of use. */
+export const MAX_STREAMS = 16;
+
 /** The first byte of every message. */
-export const KIND = { hello: 1, video: 2, ack: 3, bye: 4 } as const;
+export const KIND = { hello: 1, frame: 2, ack: 3, bye: 4, rest: 7 } as const;
 
 const MAGIC = new TextEncoder().encode("CHAMADA1");
 const KEYFRAME = 1;
+const RESTING = 1;
 
-/** What a caller says first: who it is, in its own words, and what it will send. */
-export interface Hello {
-  /** What the caller calls itself. */
+/** Random bytes that name a call, in hexadecimal. */
+const CALL_ID = /^[0-9a-f]{32}$/;
+
+/** The streams of a side, by their numbers; `undefined` where this version does not know the kind. */
+export type Streams = readonly (VideoFormat | undefined)[];
+
+/** The first words of a side: its name and what it will send. */
+export interface Introduction {
+  /** The name it gives itself; may be empty. */
   readonly name: string;
-  /** What its frames will be. */
-  readonly video: VideoFormat;
-  /** The caller's clock in microseconds: it will tell capture times on the server's, if the answer tells that. */
-  readonly clockUs?: number;
+  /** What it will send. */
+  readonly streams: Streams;
 }
 
-/** What the server answers; without `accept`, why not. */
-export interface Answer {
-  /** Whether the call is taken. */
-  readonly accept: boolean;
-  /** Why not. */
-  readonly reason?: string;
-  /** What the server calls itself. */
-  readonly name?: string;
+/** The first words of a caller. */
+export interface Hello extends Introduction {
+  /** The call that it comes back into, after a loss. */
+  readonly call?: string | undefined;
+  /** Its clock in microseconds: it will tell capture times on the server's, if the answer tells that. */
+  readonly clockUs?: number | undefined;
+}
+
+/** The words of who is called. */
+export type Answer =
+  | Acceptance
+  | { readonly accept: false; readonly reason: string };
+
+/** A yes. */
+export interface Acceptance extends Introduction {
+  /** The call is taken. */
+  readonly accept: true;
+  /** The name of the call, with which the caller can come back into it. */
+  readonly call: string;
   /** The server's clock, in microseconds, when it had heard the hello and when it answers. */
-  readonly clock?: { readonly heardUs: number; readonly answeredUs: number };
+  readonly clock?: { readonly heardUs: number; readonly answeredUs: number } | undefined;
 }
 
-/** Whether a first payload opens a call session: a kind byte and the magic. */
+/** Makes the name of a new call. */
+export function newCallId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** True if a first payload opens a call session: a kind byte and the magic. */
 export function isHello(payload: Uint8Array): boolean {
   return payload[0] === KIND.hello && equals(payload.subarray(1, 1 + MAGIC.length), MAGIC);
 }
 
 /** Bytes of a caller's hello. */
-export function encodeHello(hello: Hello): Uint8Array {
-  const { codec, width, height, fps } = hello.video;
-  return encodeJson({
-    version: PROTOCOL_VERSION,
-    name: hello.name,
-    video: { codec, width, height, fps },
-    clock: hello.clockUs,
-  });
+export function encodeHello({ name, streams, call, clockUs }: Hello): Uint8Array {
+  return encodeJson({ name, streams: encodeStreams(streams), call, clock: clockUs });
 }
 
 /** Reads a caller's hello. Throws `ProtocolError` with what is wrong with it. */
 export function decodeHello(message: Uint8Array): Hello {
-  const { name, video, clock } = decodeJson(message);
+  const value = decodeJson(message);
+  const { call, clock } = value;
+  if (call !== undefined && !isCallId(call)) {
+    throw new ProtocolError("the hello names a call that can be none");
+  }
+  const clockUs = isTime(clock) ? clock : undefined;
+  return {
+    ...decodeIntroduction(value),
+    ...(call === undefined ? {} : { call }),
+    ...(clockUs === undefined ? {} : { clockUs }),
+  };
+}
+
+/** Bytes of the answer to a hello. */
+export function encodeAnswer(answer: Answer): Uint8Array {
+  if (!answer.accept) return encodeJson({ name: "", streams: [], ...answer });
+  const { name, streams, call, accept, clock } = answer;
+  return encodeJson({
+    ...{ name, streams: encodeStreams(streams), call, accept },
+    ...{ heard: clock?.heardUs, clock: clock?.answeredUs },
+  });
+}
+
+/** Reads the answer to a hello. Throws `ProtocolError` with what is wrong with it. */
+export function decodeAnswer(message: Uint8Array): Answer {
+  if (!isHello(message)) throw new ProtocolError("the answer is not one of Chamada's");
+  const { accept, reason } = decodeJson(message, { anyVersion: true });
+  if (typeof accept !== "boolean") throw new ProtocolError("the answer says neither yes nor no");
+  // A refusal is understood whatever its version: it may be the version that it refuses.
+  if (!accept) return { accept, reason: typeof reason === "string" ? printable(reason) : "" };
+  const value = decodeJson(message);
+  const { call, heard, clock } = value;
+  if (!isCallId(call)) throw new ProtocolError("the answer does not name the call");
+  return {
+    ...{ ...decodeIntroduction(value), accept, call },
+    ...(isTime(heard) && isTime(clock) ? { clock: { heardUs: heard, answeredUs: clock } } : {}),
+  };
+}
+
+function isCallId(value: unknown): value is string {
+  return typeof value === "string" && CALL_ID.test(value);
+}
+
+function encodeStreams(streams: Streams): unknown[] {
+  return streams.flatMap((stream) => {
+    if (stream === undefined) return [];
+    const { codec, width, height, fps } = stream;
+    return [{ kind: "video", codec, width, height, fps }];
+  });
+}
+
+function decodeIntroduction({ name, streams }: Record<string, unknown>): Introduction {
   if (typeof name !== "string") throw new ProtocolError("the hello has no name");
-  if (!isRecord(video)) throw new ProtocolError("the hello does not say what video comes");
-  const { codec, width, height, fps } = video;
+  if (!Array.isArray(streams)) throw new ProtocolError("the hello does not list its streams");
+  if (streams.length > MAX_STREAMS) {
+    throw new ProtocolError(`${streams.length} streams are more than ${MAX_STREAMS}`);
+  }
+  return { name: printable(name), streams: streams.map(decodeStream) };
+}
+
+function decodeStream(stream: unknown): VideoFormat | undefined {
+  if (!isRecord(stream) || typeof stream["kind"] !== "string") {
+    throw new ProtocolError("a stream of the hello has no kind");
+  }
+  if (stream["kind"] !== "video") return undefined;
+  const { codec, width, height, fps } = stream;
   const known = CODECS.find((one) => one === codec);
   if (known === undefined) {
     throw new ProtocolError(`the codec ${shown(codec)} is none of ${CODECS.join(", ")}`);
@@ -93,71 +181,64 @@ export function decodeHello(message: Uint8Array): Hello {
   const format: VideoFormat = { codec: known, width, height, fps };
   const problem = formatProblem(format);
   if (problem) throw new ProtocolError(problem);
-  const hello = { name: printable(name), video: format };
-  return isTime(clock) ? { ...hello, clockUs: clock } : hello;
+  return format;
 }
 
-/** Bytes of the server's answer to a hello. */
-export function encodeAnswer(answer: Answer): Uint8Array {
-  const { clock, ...rest } = answer;
-  return encodeJson({
-    version: PROTOCOL_VERSION,
-    ...rest,
-    heard: clock?.heardUs,
-    clock: clock?.answeredUs,
-  });
-}
-
-/** Reads the server's answer. Throws `ProtocolError` with what is wrong with it. */
-export function decodeAnswer(message: Uint8Array): Answer {
-  if (!isHello(message)) throw new ProtocolError("the answer is not one of Chamada's");
-  const { accept, reason, name, heard, clock } = decodeJson(message, { anyVersion: true });
-  if (typeof accept !== "boolean") throw new ProtocolError("the answer says neither yes nor no");
-  // A refusal is understood whatever its version: it may be the version that it refuses.
-  if (accept) decodeJson(message);
-  return {
-    accept,
-    ...(typeof reason === "string" ? { reason: printable(reason) } : {}),
-    ...(typeof name === "string" ? { name: printable(name) } : {}),
-    ...(isTime(heard) && isTime(clock) ? { clock: { heardUs: heard, answeredUs: clock } } : {}),
-  };
-}
-
-/** The 16 bytes before the data of a video message; `aheadUs` is added to its capture time. */
-export function encodeVideoHeader(frame: Frame, aheadUs = 0): Uint8Array {
-  const header = new Uint8Array(VIDEO_HEADER_BYTES);
+/** The 16 bytes before the data of a frame message; `aheadUs` is added to its capture time. */
+export function encodeFrameHeader(frame: Frame, stream: number, aheadUs = 0): Uint8Array {
+  const header = new Uint8Array(FRAME_HEADER_BYTES);
   const view = new DataView(header.buffer);
-  header[0] = KIND.video;
+  header[0] = KIND.frame;
   header[1] = frame.keyframe ? KEYFRAME : 0;
+  header[2] = stream;
   view.setUint32(4, frame.sequence, true);
   view.setBigUint64(8, BigInt(Math.max(Math.round(frame.captureUs + aheadUs), 0)), true);
   return header;
 }
 
-/** Reads a video message; the frame's data is a view of it. Throws `ProtocolError` where it is not of this format. */
-export function decodeVideo(message: Uint8Array, format: VideoFormat): Frame {
-  const bytes = message.length - VIDEO_HEADER_BYTES;
+/**
+ * Reads a frame message of one of these streams; the frame's data is a view of it. Gives `undefined` for a frame of a
+ * stream whose kind is not known. Throws `ProtocolError` where it is not of its stream's format.
+ */
+export function decodeFrame(
+  message: Uint8Array,
+  streams: Streams,
+): { readonly stream: number; readonly frame: Frame } | undefined {
+  if (message.length < FRAME_HEADER_BYTES) {
+    throw new ProtocolError(`a frame message of ${message.length} bytes has no header`);
+  }
+  const stream = message[2]!;
+  checkStream(stream, streams.length);
+  const format = streams[stream];
+  if (format === undefined) return undefined;
+  const bytes = message.length - FRAME_HEADER_BYTES;
   const most = maxFrameBytes(format);
   if (bytes <= 0 || bytes > most || (format.codec === "raw" && bytes !== most)) {
     throw new ProtocolError(
-      `a frame of ${Math.max(bytes, 0)} bytes is not a ${format.codec} picture of ` +
+      `a frame of ${bytes} bytes is not a ${format.codec} picture of ` +
         `${format.width}x${format.height}`,
     );
   }
-  const view = new DataView(message.buffer, message.byteOffset, VIDEO_HEADER_BYTES);
-  const data = message.subarray(VIDEO_HEADER_BYTES);
+  const view = new DataView(message.buffer, message.byteOffset, FRAME_HEADER_BYTES);
+  const data = message.subarray(FRAME_HEADER_BYTES);
   if (!beginsAs(format.codec, data)) {
     throw new ProtocolError(`a frame does not begin as ${format.codec} does`);
   }
-  return {
+  const frame = {
     data,
     captureUs: Number(view.getBigUint64(8, true)),
     sequence: view.getUint32(4, true),
     keyframe: !isInterCoded(format.codec) || (view.getUint8(1) & KEYFRAME) !== 0,
   };
+  return { stream, frame };
 }
 
-/** Whether data begins with a JPEG's marker, or a start code of H.264; raw pictures have no beginning. */
+/** Throws `ProtocolError` for a stream that is not among so many. */
+export function checkStream(stream: number, count: number): void {
+  if (stream >= count) throw new ProtocolError(`stream ${stream} was not announced`);
+}
+
+/** True if data begins with a JPEG's marker, or a start code of H.264; raw pictures have no beginning. */
 function beginsAs(codec: Codec, data: Uint8Array): boolean {
   switch (codec) {
     case "raw":
@@ -169,20 +250,39 @@ function beginsAs(codec: Codec, data: Uint8Array): boolean {
   }
 }
 
-/** Bytes of the receiver's word that it has taken a frame. */
-export function encodeAck(sequence: number): Uint8Array {
+/** Bytes of the word that a frame of this stream has been taken. */
+export function encodeAck(stream: number, sequence: number): Uint8Array {
   const message = new Uint8Array(ACK_BYTES);
   message[0] = KIND.ack;
+  message[2] = stream;
   new DataView(message.buffer).setUint32(4, sequence, true);
   return message;
 }
 
-/** The sequence number of an ack. Throws `ProtocolError`. */
-export function decodeAck(message: Uint8Array): number {
+/** Reads an ack. Throws `ProtocolError`. */
+export function decodeAck(
+  message: Uint8Array,
+): { readonly stream: number; readonly sequence: number } {
   if (message.length !== ACK_BYTES) {
     throw new ProtocolError(`an ack of ${message.length} bytes is not ${ACK_BYTES}`);
   }
-  return new DataView(message.buffer, message.byteOffset).getUint32(4, true);
+  const view = new DataView(message.buffer, message.byteOffset);
+  return { stream: message[2]!, sequence: view.getUint32(4, true) };
+}
+
+/** Bytes of the word that nothing comes on a stream, or that it is taken up again. */
+export function encodeRest(stream: number, resting: boolean): Uint8Array {
+  return new Uint8Array([KIND.rest, resting ? RESTING : 0, stream, 0]);
+}
+
+/** Reads a rest. Throws `ProtocolError`. */
+export function decodeRest(
+  message: Uint8Array,
+): { readonly stream: number; readonly resting: boolean } {
+  if (message.length !== REST_BYTES) {
+    throw new ProtocolError(`a rest of ${message.length} bytes is not ${REST_BYTES}`);
+  }
+  return { stream: message[2]!, resting: (message[1]! & RESTING) !== 0 };
 }
 
 /** Bytes of a goodbye. */
@@ -206,8 +306,10 @@ export function decodeBye(message: Uint8Array): string {
   return printable(new TextDecoder().decode(message.subarray(1)));
 }
 
-function encodeJson(value: unknown): Uint8Array {
-  const text = new TextEncoder().encode(JSON.stringify(value));
+function encodeJson(value: Record<string, unknown>): Uint8Array {
+  const text = new TextEncoder().encode(
+    JSON.stringify({ version: PROTOCOL_VERSION, ...value }),
+  );
   const message = new Uint8Array(1 + MAGIC.length + text.length);
   message[0] = KIND.hello;
   message.set(MAGIC, 1);

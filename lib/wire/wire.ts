@@ -61,7 +61,7 @@ export interface WireOptions {
 /** Messages over a connection: one reader and one writer at a time. Owns the connection and closes it. */
 export class Wire {
   readonly #connection: Connection;
-  readonly #expecting: () => boolean;
+  #expecting: () => boolean;
   #ticksAllowed: number;
   readonly #header = new Uint8Array(LENGTH_BYTES);
   /** How much of it came with the message before. */
@@ -71,7 +71,6 @@ export class Wire {
   #recentBytes = 0;
   #insideMessage = false;
   #silent = false;
-  #reassured = false;
   #closed = false;
   #received = 0;
   #sent = 0;
@@ -157,24 +156,18 @@ export class Wire {
     for (const part of rest) await this.#writeAll(part);
   }
 
-  /** Says that the peer is in a call now: it is waited for a little longer than a stranger. */
-  enterCall(): void {
-    this.#ticksAllowed = Math.ceil(this.#ticksAllowed * IN_CALL);
+  /**
+   * Says that the peer is in a call now. It is waited for a little longer than a stranger. With `expecting`, which says when
+   * something ought to come, its silence no longer closes the connection: whoever gives it looks at `quietMs`.
+   */
+  enterCall(expecting?: () => boolean): void {
+    this.#ticksAllowed = expecting ? Infinity : Math.ceil(this.#ticksAllowed * IN_CALL);
+    if (expecting) this.#expecting = expecting;
   }
 
   /** How long nothing has come that ought to, in milliseconds. */
   get quietMs(): number {
     return this.#quietTicks * TICK_MS;
-  }
-
-  /**
-   * Says that the way to the peer was seen to be open. TCP waits longer from try to try, and after a gap of 5 s it may need
-   * as long again to notice that it is over: the patience with a silence begins anew, once.
-   */
-  reassure(): void {
-    if (this.#reassured) return;
-    this.#reassured = true;
-    this.#quietTicks = 0;
   }
 
   /**
@@ -257,7 +250,6 @@ export class Wire {
     this.#insideMessage = false;
     this.#quietTicks = 0;
     this.#recentBytes = 0;
-    this.#reassured = false;
   }
 
   #tick(): void {

@@ -1,0 +1,126 @@
+/**
+ * Whom we call, and again after a loss. The client's alone; it knows nothing of media.
+ *
+ * After a loss one attempt to connect follows the other before the first is over: a network that is back answers the next
+ * one at once, where one that has begun without it waits for TCP to try again. The first to succeed is taken.
+ */
+
+import { pause } from "./clock.ts";
+import { PeerLostError, REASON, RefusedError } from "./errors.ts";
+import { type BareMode, BareSendingLine } from "./wire/bare.ts";
+import { type Again, CallLine, type Goodbye, type Line } from "./wire/line.ts";
+import { makeOffer } from "./wire/offer.ts";
+import type { Introduction } from "./wire/session.ts";
+import type { Connection, Wire } from "./wire/wire.ts";
+
+/** How far attempts to come back are apart, and how long one may take, in milliseconds. */
+const REDIAL_EVERY_MS = 500;
+const REDIAL_MS = 3000;
+
+/**
+ * How long a connection is sought that the peer ended or reset without a goodbye, in milliseconds. A peer that lives can be
+ * called at once.
+ */
+const CUT_PATIENCE_MS = 5000;
+
+/** Whom to call, and how to reach it. */
+export interface Callee {
+  /** Its address. */
+  readonly host: string;
+  /** Its port. */
+  readonly port: number;
+  /** Makes the connection; rejects with the system's error, or when aborted. */
+  connect(signal: AbortSignal): Promise<Connection>;
+}
+
+/**
+ * Introduces this end on a connection, which is the line's from then on. `patienceMs` is how long a network that is gone is
+ * waited for. Throws `RefusedError` where the peer says no, `ProtocolError` where it is none of ours, `PeerLostError`, or the
+ * signal's reason.
+ */
+export async function dial(
+  connection: Connection,
+  callee: Callee,
+  ours: Introduction,
+  patienceMs: number,
+  signal: AbortSignal,
+): Promise<CallLine> {
+  const { wire, clocks, ...theirs } = await makeOffer(connection, ours, signal);
+  const again = redial(callee, { ...ours, call: theirs.call }, patienceMs);
+  return new CallLine(wire, { ours: ours.streams, theirs, again, clocks });
+}
+
+/** Sends to a server that has no words: nothing is asked, and no answer comes. */
+export function dialBare(connection: Connection, mode: BareMode, ours: Introduction): Line {
+  return new BareSendingLine(connection, mode, ours.streams[0]!);
+}
+
+/** Calls again, until the peer answers, nobody listens any more, or the patience is over. */
+function redial(
+  callee: Callee,
+  hello: Introduction & { readonly call: string },
+  patienceMs: number,
+): Again {
+  return async (lost, stop): Promise<Wire | Goodbye | undefined> => {
+    const waitMs = lost.how === "silence" ? patienceMs : Math.min(patienceMs, CUT_PATIENCE_MS);
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), waitMs);
+    const signal = AbortSignal.any([stop, over.signal]);
+    try {
+      while (!signal.aborted) {
+        const connection = await connectAgain(callee, signal);
+        if (connection === undefined) return undefined;
+        const patience = AbortSignal.any([signal, AbortSignal.timeout(REDIAL_MS)]);
+        try {
+          return (await makeOffer(connection, hello, patience)).wire;
+        } catch (error) {
+          // Either the peer has hung up since, or it has given us up.
+          if (error instanceof RefusedError) {
+            return isUsual(error.message) ? { reason: error.message } : undefined;
+          }
+          if (!(error instanceof PeerLostError) && !patience.aborted) throw error;
+          await pause(REDIAL_EVERY_MS);
+        }
+      }
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+/** The first connection that can be made; nothing where nobody listens any more, or when aborted. */
+async function connectAgain(callee: Callee, signal: AbortSignal): Promise<Connection | undefined> {
+  const first = Promise.withResolvers<Connection | undefined>();
+  const others = new AbortController();
+  const attempts: Promise<void>[] = [];
+  const attempt = async (): Promise<void> => {
+    const patience = [signal, others.signal, AbortSignal.timeout(REDIAL_MS)];
+    try {
+      const connection = await callee.connect(AbortSignal.any(patience));
+      if (others.signal.aborted) return connection.close();
+      others.abort();
+      first.resolve(connection);
+    } catch (error) {
+      // The machine itself says no; one that cannot be reached says nothing.
+      if (error instanceof Error && error.name === "ConnectionRefused") first.resolve(undefined);
+    }
+  };
+  const timer = setInterval(() => attempts.push(attempt()), REDIAL_EVERY_MS);
+  const onAbort = (): void => first.resolve(undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    attempts.push(attempt());
+    return await first.promise;
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener("abort", onAbort);
+    others.abort();
+    await Promise.all(attempts);
+  }
+}
+
+/** True for the reasons with which a call is ended in order. */
+function isUsual(reason: string): boolean {
+  return Object.values<string>(REASON).includes(reason);
+}

@@ -1,0 +1,150 @@
+/**
+ * The recording of a call: one file, and another one where ffmpeg fails in the middle of it. It begins with the first frame: a
+ * peer that sends none leaves no file behind.
+ */
+
+import { type Frame, isInterCoded, type VideoFormat } from "../frame/frame.ts";
+import type { Sink } from "../frame/sink.ts";
+import { nowUs } from "../clock.ts";
+import { isSystemFailure, NO_PICTURES, type RecordedFile, Recorder } from "./recorder.ts";
+import { reserveFile } from "./recording_file.ts";
+
+/**
+ * An ffmpeg that fails sooner than this after its start would fail again, in microseconds: what it is given, or this machine,
+ * is to blame.
+ */
+const LEAST_LIFE_US = 2_000_000;
+
+/** What to record, and whom to tell of it. */
+export interface RecordingOptions {
+  /** The file that the user wants; one that is there is kept, and the next name is taken. */
+  readonly wanted: string;
+  /** What the frames are. */
+  readonly format: VideoFormat;
+  /** Whether the frames' times are those of their capture, or of their arrival only. */
+  readonly stamps: "capture" | "arrival";
+  /** Is told of each file that is begun. */
+  readonly onBegun: (path: string) => void;
+  /** Is told that nothing can be recorded, and why. */
+  readonly onRefused: (error: unknown) => void;
+  /** Is told that a file ends before the call does, and why; another one is begun where there is hope for it. */
+  readonly onBroken: (path: string, detail: string) => void;
+}
+
+/** A file of a recording, and what is in it. */
+export interface FinishedFile extends RecordedFile {
+  /** The file. */
+  readonly path: string;
+}
+
+/** Records a call. */
+export class Recording implements Sink {
+  readonly #options: RecordingOptions;
+  readonly #finished: Promise<FinishedFile>[] = [];
+  #recorder: Recorder | undefined;
+  #opening: Promise<void> | undefined;
+  #waiting: Frame[] = [];
+  #startUs = 0;
+  #over = false;
+  #lostBetween = 0;
+
+  /** Begins with the first frame. */
+  constructor(options: RecordingOptions) {
+    this.#options = options;
+  }
+
+  /** The file that is being recorded to. */
+  get path(): string | undefined {
+    return this.#recorder?.path;
+  }
+
+  /** Frames that came and found no place. */
+  get lost(): number {
+    return this.#lostBetween + (this.#recorder?.lost ?? 0);
+  }
+
+  /** True if frames came and ffmpeg has made nothing of them until now. */
+  async isEmpty(): Promise<boolean> {
+    return await this.#recorder?.isEmpty() ?? false;
+  }
+
+  /** Takes a frame for the file, or counts it as lost. */
+  push(frame: Frame): void {
+    if (this.#recorder) return this.#recorder.push(frame);
+    if (this.#over) return void this.#lostBetween++;
+    const first = this.#opening === undefined;
+    if (first && !frame.keyframe && isInterCoded(this.#options.format.codec)) {
+      this.#lostBetween++;
+      return;
+    }
+    // The file is made in a moment.
+    frame.lease?.hold();
+    this.#waiting.push(frame);
+    if (first) this.#opening = this.#open();
+  }
+
+  /**
+   * Finishes what is open. `untilNow` makes it last until this moment where the peer paused at the end. Resolves to all files
+   * of the call, in order. Safe twice.
+   */
+  async close({ untilNow = false } = {}): Promise<readonly FinishedFile[]> {
+    this.#over = true;
+    await this.#opening;
+    const recorder = this.#recorder;
+    if (recorder) this.#finish(recorder, untilNow);
+    return await Promise.all(this.#finished);
+  }
+
+  /** Finishes what is open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #open(): Promise<void> {
+    const recorder = await this.#begin();
+    this.#opening = undefined;
+    this.#recorder = recorder;
+    for (const frame of this.#waiting.splice(0)) {
+      if (recorder) recorder.push(frame);
+      else this.#lostBetween++;
+      frame.lease?.letGo();
+    }
+  }
+
+  /** Starts a recorder on a file of its own; nothing where that cannot be. */
+  async #begin(): Promise<Recorder | undefined> {
+    const { wanted, format, stamps, onBegun, onRefused } = this.#options;
+    let reserved: string | undefined;
+    try {
+      const path = reserved = await reserveFile(wanted);
+      const recorder = new Recorder({ path, format, fps: format.fps, stamps });
+      this.#startUs = nowUs();
+      recorder.failed.then((detail) => this.#goOn(recorder, detail));
+      onBegun(path);
+      return recorder;
+    } catch (error) {
+      // No file, no ffmpeg, no room for another process: the call goes on without.
+      if (reserved !== undefined) await Deno.remove(reserved).catch(() => {});
+      this.#over = true;
+      onRefused(error);
+      return undefined;
+    }
+  }
+
+  /** Goes on in another file, where there is hope for that. */
+  #goOn(broken: Recorder, detail: string): void {
+    const hopeless = this.#over || isSystemFailure(detail) || detail === NO_PICTURES ||
+      nowUs() - this.#startUs < LEAST_LIFE_US;
+    this.#options.onBroken(broken.path, detail);
+    if (hopeless) return;
+    // The next frame begins the next file.
+    this.#recorder = undefined;
+    this.#lostBetween += broken.lost;
+    this.#finish(broken, false);
+  }
+
+  #finish(recorder: Recorder, untilNow: boolean): void {
+    const { path } = recorder;
+    this.#finished.push(recorder.close({ untilNow }).then((file) => ({ ...file, path })));
+  }
+}

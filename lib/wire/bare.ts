@@ -1,0 +1,238 @@
+/**
+ * Lines without a language: the report's pickled pictures and bare frames. They have one stream in one direction, no
+ * hello, no ack and no goodbye but the end of the connection, and nobody comes back into them.
+ */
+
+import { nowUs, within } from "../clock.ts";
+import { ProtocolError, RefusedError } from "../errors.ts";
+import { type Frame, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
+import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
+import { FramePool } from "../frame/pool.ts";
+import type { Goodbye, Line, LineFigures, Peer } from "./line.ts";
+import { decodePickle, encodePickle, MAX_PICKLE_BYTES } from "./pickle.ts";
+import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
+import { decodeAnswer, isHello, MAX_HELLO_BYTES } from "./session.ts";
+import { type Connection, LENGTH_BYTES, Wire } from "./wire.ts";
+
+/** How long the last frame may take to leave when the input has ended, in milliseconds. */
+const FLUSH_MS = 10_000;
+
+const NOTHING = new Uint8Array(0);
+
+/** What bare lines speak. */
+export type BareMode = "plain" | "pickle";
+
+/** A picture and when it came, in microseconds: all that there is without headers. */
+export type Picture = Pick<Frame, "data" | "captureUs" | "lease">;
+
+/** The next picture of a peer, or `null` at the end of the stream. Throws `PeerLostError` or `ProtocolError`. */
+export type NextPicture = () => Promise<Picture | null>;
+
+/** Reads frames of bgr24 and nothing else. */
+export function plainReader(wire: Wire, format: VideoFormat): NextPicture {
+  const bytes = rawFrameBytes(format);
+  const pool = new FramePool(bytes + LENGTH_BYTES);
+  return async (): Promise<Picture | null> => {
+    const length = await wire.readLength();
+    if (length === null) return null;
+    if (length !== bytes) {
+      throw new ProtocolError(`a message of ${length} bytes is not a frame of ${bytes}`);
+    }
+    const memory = pool.take();
+    const data = await wire.readPayload(length, memory);
+    return { data, captureUs: nowUs(), lease: pool.lease(memory) };
+  };
+}
+
+/** Reads pickled arrays, as the report's client sends them, all of one size. */
+export function pickleReader(wire: Wire, format: VideoFormat): NextPicture {
+  return async (): Promise<Picture | null> => {
+    const message = await wire.readMessage(MAX_PICKLE_BYTES);
+    if (message === null) return null;
+    const { width, height, data } = decodePickle(message);
+    if (width !== format.width || height !== format.height) {
+      throw new ProtocolError(
+        `the size changed from ${format.width}x${format.height} to ${width}x${height}`,
+      );
+    }
+    return { data, captureUs: nowUs() };
+  };
+}
+
+/** What both directions share: a connection that ends when either side closes it. */
+abstract class BareLine implements Line {
+  readonly peer: Peer;
+  protected readonly wire: Wire;
+  protected readonly end = Promise.withResolvers<Goodbye>();
+  protected hangingUp: Promise<void> | undefined;
+
+  constructor(wire: Wire, peer: Peer) {
+    this.wire = wire;
+    this.peer = peer;
+    // The end may come while nobody waits for it any more.
+    this.end.promise.catch(() => {});
+  }
+
+  get ended(): Promise<Goodbye> {
+    return this.end.promise;
+  }
+
+  get figures(): LineFigures {
+    return {
+      ...{ sent: 0, dropped: 0, received: 0, lost: 0, delayMs: undefined, waitingMs: undefined },
+      sentBytes: this.wire.sentBytes,
+      receivedBytes: this.wire.receivedBytes,
+    };
+  }
+
+  abstract push(frame: Frame): void;
+  abstract frames(): AsyncGenerator<Frame, void, undefined>;
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  hangUp(_reason: string): Promise<void> {
+    return this.hangingUp ??= this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.hangUp("");
+  }
+
+  protected close(): Promise<void> {
+    return this.wire.finish();
+  }
+
+  protected fail(error: unknown): void {
+    if (!this.hangingUp) this.end.reject(error);
+  }
+
+  protected settle(): void {
+    if (!this.hangingUp) this.end.resolve({ reason: "" });
+  }
+}
+
+/** A peer that sends pictures and hears nothing. */
+export class BareReceivingLine extends BareLine {
+  readonly #next: NextPicture;
+  readonly #limit: RateLimit;
+  #first: Picture | undefined;
+  #received = 0;
+
+  /** A peer whose first picture has come already. */
+  constructor(
+    wire: Wire,
+    format: VideoFormat,
+    first: Picture,
+    next: NextPicture,
+    limitFps: number = UNANNOUNCED_FPS,
+  ) {
+    super(wire, { name: "", format, stamps: "arrival" });
+    this.#first = first;
+    this.#next = next;
+    this.#limit = new RateLimit(limitFps, performance.now());
+    wire.enterCall();
+  }
+
+  override get figures(): LineFigures {
+    return { ...super.figures, received: this.#received };
+  }
+
+  override push(_frame: Frame): void {}
+
+  override async *frames(): AsyncGenerator<Frame, void, undefined> {
+    try {
+      while (true) {
+        const picture = this.#first ?? await this.#next();
+        this.#first = undefined;
+        if (picture === null) return this.settle();
+        if (this.hangingUp) return;
+        this.#limit.count(performance.now());
+        yield { ...picture, sequence: this.#received++, keyframe: true };
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}
+
+/** A server that is sent pictures and says nothing. Without acks, the one measure of the link is that it takes them. */
+export class BareSendingLine extends BareLine {
+  readonly #mode: BareMode;
+  readonly #pickle: ReturnType<typeof encodePickle>;
+  readonly #waiting: NewestFrame<Frame>;
+  #writing: Promise<void> | undefined;
+  #sent = 0;
+
+  /** A server that is sent frames of this format over a connection, which is the line's from then on. */
+  constructor(connection: Connection, mode: BareMode, format: VideoFormat) {
+    const wire: Wire = new Wire(connection, { expecting: () => this.#writing !== undefined });
+    super(wire, { name: "", format: undefined, stamps: "arrival" });
+    this.#mode = mode;
+    this.#pickle = encodePickle(format);
+    this.#waiting = new NewestFrame(newestOptions(format, 0));
+    wire.enterCall();
+  }
+
+  override get figures(): LineFigures {
+    return { ...super.figures, sent: this.#sent, dropped: this.#waiting.dropped };
+  }
+
+  override push(frame: Frame): void {
+    if (this.hangingUp) return;
+    frame.lease?.hold();
+    this.#waiting.push(frame);
+    this.#writing ??= this.#write();
+  }
+
+  /** Gives nothing: notes how the server ends the call. */
+  // deno-lint-ignore require-yield
+  override async *frames(): AsyncGenerator<Frame, void, undefined> {
+    try {
+      const message = await this.wire.readMessage(MAX_HELLO_BYTES);
+      if (message !== null) throw unasked(message);
+      this.settle();
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.#waiting.close();
+    }
+  }
+
+  override async flush(): Promise<void> {
+    if (this.#writing) await within(this.#writing, FLUSH_MS);
+  }
+
+  protected override async close(): Promise<void> {
+    this.#waiting.close();
+    await this.#writing;
+    await super.close();
+  }
+
+  /** Writes what waits, one frame after the other. */
+  async #write(): Promise<void> {
+    try {
+      for (let frame = this.#waiting.poll(); frame; frame = this.#waiting.poll()) {
+        this.#sent++;
+        const { data, lease } = frame;
+        const { before, after } = this.#pickle;
+        const parts = this.#mode === "plain" ? [NOTHING, data] : [before, data, after];
+        await this.wire.writeMessage(...(parts as [Uint8Array, ...Uint8Array[]]));
+        lease?.letGo();
+      }
+    } catch {
+      // The same loss reaches `frames`.
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+}
+
+/** A server that speaks where none does: one of ours says why it turns us away. */
+function unasked(message: Uint8Array): Error {
+  const answer = isHello(message) ? decodeAnswer(message) : undefined;
+  return answer?.accept === false
+    ? new RefusedError(answer.reason)
+    : new ProtocolError("a server that only listens has spoken");
+}

@@ -1,0 +1,227 @@
+/**
+ * The first words of a call, at both ends: who calls makes an offer, who is called reads it and answers. What the caller
+ * speaks is told by its first payload. Whoever is none of ours is told why it is turned away.
+ */
+
+import { nowUs, type Timer } from "../clock.ts";
+import { PeerLostError, ProtocolError, REASON, RefusedError } from "../errors.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
+import { compareClocks } from "./delay.ts";
+import {
+  type BareMode,
+  BareReceivingLine,
+  pickleReader,
+  type Picture,
+  plainReader,
+} from "./bare.ts";
+import { type Again, CallLine, type Line, type Peer, peerOf } from "./line.ts";
+import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
+import {
+  type Acceptance,
+  decodeAnswer,
+  decodeHello,
+  encodeAnswer,
+  encodeBye,
+  encodeHello,
+  type Hello,
+  type Introduction,
+  isHello,
+  KIND,
+  MAX_HELLO_BYTES,
+} from "./session.ts";
+import { type Connection, FAREWELL_MS, Wire, type WireOptions } from "./wire.ts";
+
+/** What a peer speaks: the language of calls, or pictures without one. */
+export type WireMode = "call" | BareMode;
+
+/** A caller that has said what it wants and waits for an answer. */
+export interface Offer {
+  /** What it speaks. */
+  readonly mode: WireMode;
+  /** The caller. One that announces no rate has the one that was handed in. */
+  readonly peer: Peer;
+  /** The call that it wants to come back into, if it does. */
+  readonly call: string | undefined;
+  /** Takes the call, under a new name. A bare line sends nothing and never comes back. */
+  accept(ours: Introduction, call: string, again: Again): Promise<Line>;
+  /** Takes the caller back into its call: gives the connection to go on with. */
+  resume(ours: Introduction): Promise<Wire>;
+  /** Says no and why, then lets go. */
+  refuse(reason: string): Promise<void>;
+}
+
+/** How the clocks of two ends compare; nothing where the peer has told nothing of its own. */
+export type Clocks = ReturnType<typeof compareClocks> | undefined;
+
+/** The terms on which a caller is listened to. */
+export interface OfferOptions extends WireOptions {
+  /** The rate that its frames are held to, in place of the one it announces. */
+  readonly limitFps?: number;
+}
+
+/**
+ * Introduces us on a connection and hears the answer. When aborted, the answer is still heard and the peer told that we hang
+ * up. Throws `RefusedError` where the peer says no, `ProtocolError` where it is none of ours, `PeerLostError`, or the
+ * signal's reason.
+ */
+export async function makeOffer(
+  connection: Connection,
+  hello: Hello,
+  signal: AbortSignal,
+): Promise<Acceptance & { readonly wire: Wire; readonly clocks: Clocks }> {
+  const wire = new Wire(connection);
+  let introduced = false;
+  let leaving: Timer | undefined;
+  const abort = (): void => {
+    if (introduced) leaving = setTimeout(() => wire.close(), FAREWELL_MS);
+    else wire.close();
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    const askedUs = nowUs();
+    await wire.writeMessage(encodeHello({ ...hello, clockUs: askedUs }));
+    introduced = true;
+    const message = await wire.readMessage(MAX_HELLO_BYTES);
+    if (message === null) throw new PeerLostError("no-bye");
+    const gotUs = nowUs();
+    const answer = decodeAnswer(message);
+    if (!answer.accept) throw new RefusedError(answer.reason);
+    if (signal.aborted) {
+      await wire.writeMessage(encodeBye(REASON.hungUp));
+      await wire.finish();
+    }
+    signal.throwIfAborted();
+    const clocks = answer.clock && compareClocks({ askedUs, ...answer.clock, gotUs });
+    return { ...answer, wire, clocks };
+  } catch (error) {
+    wire.close();
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearTimeout(leaving);
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * Waits for the first words of a caller. Resolves to `null` when it leaves without any. `fps` is the rate assumed of a
+ * caller that announces none. Throws `PeerLostError`; `ProtocolError` after the caller was told, where it can be.
+ */
+export async function readOffer(
+  connection: Connection,
+  fps: number,
+  options: OfferOptions = {},
+): Promise<Offer | null> {
+  const wire = new Wire(connection, options);
+  try {
+    return await readFirst(wire, fps, options.limitFps);
+  } catch (error) {
+    if (error instanceof ProtocolError) await refuse(wire, error.message);
+    wire.close();
+    throw error;
+  }
+}
+
+async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Offer | null> {
+  const plain = { ...DEFAULT_FORMAT, fps };
+  const plainBytes = rawFrameBytes(plain);
+  const length = await wire.readLength();
+  if (length === null) {
+    wire.close();
+    return null;
+  }
+  if (length === plainBytes) {
+    const data = new Uint8Array(plainBytes);
+    await wire.read(data);
+    return bareOffer(wire, "plain", plain, { data, captureUs: nowUs() }, limitFps);
+  }
+  if (length === 0 || length > MAX_PICKLE_BYTES) {
+    throw new ProtocolError(
+      `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
+    );
+  }
+  // The first byte tells a hello from a pickle, and so how long the message may be, before there is room made for it.
+  const kind = new Uint8Array(1);
+  await wire.read(kind);
+  if (kind[0] === PICKLE_START) {
+    const { width, height, data } = decodePickle(await readRest(wire, kind, length));
+    const format: VideoFormat = { codec: "raw", width, height, fps };
+    return bareOffer(wire, "pickle", format, { data, captureUs: nowUs() }, limitFps);
+  }
+  if (kind[0] !== KIND.hello || length > MAX_HELLO_BYTES) {
+    throw new ProtocolError(
+      kind[0] === KIND.hello
+        ? `a hello of ${length} bytes is too long: at most ${MAX_HELLO_BYTES}`
+        : `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
+    );
+  }
+  const message = await readRest(wire, kind, length);
+  const heardUs = nowUs();
+  if (!isHello(message)) {
+    throw new ProtocolError(`the first ${length} bytes are no hello of Chamada's`);
+  }
+  return callOffer(wire, decodeHello(message), heardUs, limitFps);
+}
+
+/** A caller that sends pictures without words, of which the first has come. */
+function bareOffer(
+  wire: Wire,
+  mode: BareMode,
+  format: VideoFormat,
+  first: Picture,
+  limitFps?: number,
+): Offer {
+  const next = mode === "plain" ? plainReader(wire, format) : pickleReader(wire, format);
+  const line = new BareReceivingLine(wire, format, first, next, limitFps);
+  return {
+    mode,
+    peer: line.peer,
+    call: undefined,
+    accept: (): Promise<Line> => Promise.resolve(line),
+    resume: (): Promise<Wire> => Promise.reject(new Error("Cannot come back without a call")),
+    refuse: (): Promise<void> => wire.finish(),
+  };
+}
+
+/** A caller that has said hello. */
+function callOffer(wire: Wire, theirs: Hello, heardUs: number, limitFps?: number): Offer {
+  // A caller that has told its clock will tell its capture times by ours.
+  const clocks = theirs.clockUs === undefined ? undefined : { aheadUs: 0 };
+  const answer = async (ours: Introduction, call: string): Promise<void> => {
+    const clock = clocks && { heardUs, answeredUs: nowUs() };
+    try {
+      await wire.writeMessage(encodeAnswer({ ...ours, accept: true, call, clock }));
+    } catch (error) {
+      wire.close();
+      throw error;
+    }
+  };
+  return {
+    mode: "call",
+    peer: peerOf(theirs),
+    call: theirs.call,
+    async accept(ours: Introduction, call: string, again: Again): Promise<Line> {
+      await answer(ours, call);
+      return new CallLine(wire, { ours: ours.streams, theirs, again, clocks, limitFps });
+    },
+    async resume(ours: Introduction): Promise<Wire> {
+      await answer(ours, theirs.call!);
+      return wire;
+    },
+    refuse: (reason: string): Promise<void> => refuse(wire, reason),
+  };
+}
+
+async function refuse(wire: Wire, reason: string): Promise<void> {
+  await wire.writeMessage(encodeAnswer({ accept: false, reason })).catch(() => {});
+  await wire.finish();
+}
+
+/** The whole of a message of which the first byte was read. */
+async function readRest(wire: Wire, first: Uint8Array, length: number): Promise<Uint8Array> {
+  const message = new Uint8Array(length);
+  message.set(first);
+  if (length > first.length) await wire.read(message.subarray(first.length));
+  return message;
+}
