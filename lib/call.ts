@@ -13,7 +13,7 @@
 import { openSource, systemOf } from "./camera.ts";
 import { nowUs } from "./clock.ts";
 import { FrameAges, RecentMean } from "./delay.ts";
-import { Display } from "./display.ts";
+import { Display, type DisplayOptions } from "./display.ts";
 import { Door, StrangerLimit } from "./door.ts";
 import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame.ts";
@@ -149,6 +149,7 @@ export async function answerCalls(
         return await offer.refuse(BUSY);
       }
       call = new AnsweredCall(offer, caller, options, around, () => announce(call.voice));
+      call.slot = lowestFree([...calls].map(({ slot }) => slot));
     } catch (error) {
       return cameToNothing(strangerSentence(host, error, messages));
     } finally {
@@ -215,6 +216,13 @@ export async function answerCalls(
   return exit;
 }
 
+/** The lowest number from 0 that is not among these. */
+function lowestFree(taken: readonly number[]): number {
+  let number = 0;
+  while (taken.includes(number)) number++;
+  return number;
+}
+
 /** The sentence for somebody who was let go before a call began. */
 function strangerSentence(host: string, error: unknown, messages: Messages): string {
   const detail = error instanceof PeerLostError
@@ -265,6 +273,9 @@ class AnsweredCall {
   readonly #ages = new FrameAges();
   readonly #delay = new RecentMean();
   #fileBytes: number | undefined;
+
+  /** Its number among the calls at the same time, which is the place of its window. */
+  slot = 0;
 
   /** `onBegin` is told when the first frame is there: until then, the caller may be anybody. */
   constructor(
@@ -425,8 +436,13 @@ class AnsweredCall {
       ? TITLES.receiving
       : `${TITLES.receiving} ${this.label}`;
     const warn = (sentence: string): void => this.#warn(sentence);
+    const inGrid = this.#options.maxCalls > 1;
+    // The first place is that of the caller's own window.
+    const place = inGrid || isHere(this.#caller.connection)
+      ? { slot: this.slot + 1, inGrid }
+      : undefined;
     const display = openDisplay(
-      { format, title },
+      { format, title, place },
       { ...this.#around, warn },
       end(REASON.windowClosed),
     );
@@ -682,12 +698,14 @@ async function send(
   log.say(messages.answered(callee.host, callee.port));
   if (sender.peerName) log.debug("client", `it calls itself ${shownName(sender.peerName)}`);
   if (around.keys) log.say(messages.hangUpHint);
+  const place = isHere(connection) ? { slot: 0, inGrid: false } : undefined;
   const display = openDisplay(
-    { format, title: TITLES.sending },
+    { format, title: TITLES.sending, place },
     { ...around, warn: (sentence) => log.warn(sentence) },
     end(REASON.windowClosed),
   );
   if (display) stack.use(display);
+  if (display && around.keys) log.say(messages.windowKeys);
   const sinks: Sink[] = [sender, ...(display ? [display] : [])];
 
   const meter = new Meter();
@@ -769,9 +787,14 @@ function narrowCure({ format, wire }: ClientOptions): NarrowCure {
   return format.codec === "raw" ? "mjpeg" : format.codec === "mjpeg" ? "h264" : "smaller";
 }
 
+/** True if both ends of a connection are on this machine, and their windows on one screen. */
+function isHere({ localAddr, remoteAddr }: Connection): boolean {
+  return localAddr !== undefined && localAddr.hostname === remoteAddr?.hostname;
+}
+
 /** Opens a window where there is to be one; where it cannot be, says so and goes on without. */
 function openDisplay(
-  options: { readonly format: Offer["format"]; readonly title: string },
+  options: Pick<DisplayOptions, "format" | "title" | "place">,
   { messages, system, screen, warn }: Omit<Surroundings, "log"> & {
     readonly warn: (sentence: string) => void;
   },
@@ -783,7 +806,8 @@ function openDisplay(
     return undefined;
   }
   try {
-    const display = new Display({ ...options, driver: screen });
+    const onStill = (): void => warn(messages.displayStill);
+    const display = new Display({ ...options, driver: screen, onStill });
     display.ended.then((end) => {
       if (end.kind === "closed") onClosed();
       else warn(messages.displayFailed(end.detail));

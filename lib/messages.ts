@@ -123,6 +123,8 @@ export interface Messages {
   answered(host: string, port: number): string;
   /** The terminal's keys are watched: at a server that can be called, at a client in a call. */
   readonly hangUpHint: string;
+  /** Behind `hangUpHint`, where there is a screen: the keys of a window. */
+  readonly windowKeys: string;
   /** A call, or the wait for one, is over as somebody wanted: the last thing that is said. */
   endedBy(party: Party): string;
   /** Before `endedBy`, where the other end hung up for a reason of its own: what it said, in its words. */
@@ -180,6 +182,8 @@ export interface Messages {
   readonly noScreen: string;
   /** A call begins on a machine that has ffmpeg, and not its player. */
   noFfplay(install: string): string;
+  /** During a call, once: the window takes no more pictures, as when the user has paused it. */
+  readonly displayStill: string;
   /** During a call: the window is gone, and nobody closed it. */
   displayFailed(detail: string): string;
 
@@ -289,6 +293,8 @@ const en: Messages = {
 
   answered: (host, port) => `IN A CALL WITH: ('${host}', ${port})`,
   hangUpHint: "Press q to hang up.",
+  windowKeys:
+    "In a window: q or Esc hangs up, f is full screen and back, space pauses the picture.",
   endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
   complaint: (party, reason) => `The ${party} said why: ${reason}.`,
   lost: (party, how) => `The ${party} was lost: ${en.lostHow[how]}.`,
@@ -352,6 +358,8 @@ const en: Messages = {
   noScreen: "There is no screen here: the call goes on without a window (--no-display says so).",
   noFfplay: (install) =>
     `ffplay is not installed: the call goes on without a window. To have one: ${install}`,
+  displayStill:
+    "The window stands still: space, p and s in it pause the picture, and space starts it again. The call goes on.",
   displayFailed: (detail) =>
     `The window failed (${detail}). The call goes on without it; --no-display avoids it.`,
 
@@ -472,6 +480,7 @@ const pt: Messages = {
 
   answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
   hangUpHint: "Tecle q para desligar.",
+  windowKeys: "Na janela: q ou Esc desliga, f é tela cheia e volta, espaço pausa a imagem.",
   endedBy: (party) =>
     party === "CLIENT"
       ? "Video Chamada encerrada pelo CLIENTE"
@@ -543,6 +552,8 @@ const pt: Messages = {
   noScreen: "Não há tela aqui: a chamada continua sem janela (--no-display diz isso).",
   noFfplay: (install) =>
     `O ffplay não está instalado: a chamada continua sem janela. Para tê-la: ${install}`,
+  displayStill:
+    "A janela está parada: espaço, p e s nela pausam a imagem, e espaço a solta de novo. A chamada continua.",
   displayFailed: (detail) =>
     `A janela falhou (${detail}). A chamada continua sem ela; --no-display a evita.`,
 

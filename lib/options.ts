@@ -361,6 +361,7 @@ const HELP = {
     examples: "Examples",
     exits: "Exit status",
     ending: "q in the window or in the terminal, closing the window, or Ctrl-C hangs up.",
+    keys: "In a window, Esc hangs up as well, f is full screen and back, space pauses the picture.",
     exit: [
       "0  either side hung up, --duration was reached, or the input ended",
       "1  it could not be done, or not whole: no camera, port taken, refused, recording failed",
@@ -390,6 +391,7 @@ const HELP = {
     examples: "Exemplos",
     exits: "Código de saída",
     ending: "q na janela ou no terminal, fechar a janela, ou Ctrl-C desliga.",
+    keys: "Na janela, Esc também desliga, f é tela cheia e volta, espaço pausa a imagem.",
     exit: [
       "0  um dos lados desligou, --duration foi atingido, ou a entrada acabou",
       "1  não foi possível, ou não por inteiro: sem câmera, porta em uso, recusa, falha ao gravar",
@@ -433,6 +435,7 @@ export function formatHelp(program: Program, command: string, language: Language
     ...options.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}`),
     "",
     text.ending,
+    text.keys,
     "",
     `${text.examples}:`,
     ...examples.map(({ left, right }) => `  ${left.padEnd(exampleWidth)}  ${right}`),

@@ -24,6 +24,10 @@ export interface Connection {
   closeWrite(): Promise<void>;
   /** Lets go of everything. */
   close(): void;
+  /** The address at this end, where there is one. */
+  readonly localAddr?: { readonly hostname: string };
+  /** The address at the other end, where there is one. */
+  readonly remoteAddr?: { readonly hostname: string };
 }
 
 /** Bytes of the length in front of every message. */

@@ -41,6 +41,7 @@ const NO_PROBLEM: readonly string[] = [
   ],
   ...[
     "hangUpHint",
+    "windowKeys",
     "endedBy",
     "lostHow",
     "summary",
@@ -57,6 +58,7 @@ const NOT_SHOWN: readonly string[] = [
   ...[
     "onlyHere",
     "scopeHint",
+    "windowKeys",
     "otherAddresses",
     "answered",
     "lostHow",
