@@ -3,12 +3,12 @@
  * user is made from it in one place, by `describe` in messages.ts.
  */
 
-/** The peer is gone without a goodbye: reset, cut inside a message, or silent for too long. */
+/** The peer is gone without a goodbye: reset, cut inside a message, silent for too long, or far too slow. */
 export class PeerLostError extends Error {
   /** The name of the class. */
   override readonly name = "PeerLostError";
   /** How it was noticed. */
-  readonly how: "reset" | "cut" | "silence" | "no-bye";
+  readonly how: "reset" | "cut" | "silence" | "slow" | "no-bye";
 
   /** An error of the connection, with its cause. */
   constructor(how: PeerLostError["how"], options?: ErrorOptions) {

@@ -302,6 +302,7 @@ const en: Messages = {
     reset: "the connection was cut",
     cut: "the connection ended in the middle of a frame",
     silence: "nothing came for more than 5 s",
+    slow: "a message took far too long",
     "no-bye": "the connection ended without a goodbye",
   },
   refused: (reason) =>
@@ -491,6 +492,7 @@ const pt: Messages = {
     reset: "ela foi cortada",
     cut: "ela terminou no meio de um quadro",
     silence: "nada chegou por mais de 5 s",
+    slow: "uma mensagem demorou demais",
     "no-bye": "ela terminou sem despedida",
   },
   refused: (reason) =>

@@ -35,6 +35,12 @@ import { type Connection, FAREWELL_MS, LENGTH_BYTES, Wire, type WireOptions } fr
 /** How far acks are apart, in milliseconds, where frames come faster: half of what 240 a second leave. */
 const ACKS_APART_MS = 2;
 
+/**
+ * How long frames may come that need one that did not, in milliseconds. Encoders make a keyframe
+ * each second, some each 12 s. Without a bound, a line is held by pictures that nobody can see.
+ */
+const KEYFRAME_MS = 30_000;
+
 /** What a peer speaks. */
 export type WireMode = "plain" | "pickle" | "call";
 
@@ -305,6 +311,7 @@ class CallReceiver extends WireReceiver {
   readonly #acking: Promise<void>;
   #nextSequence: number | undefined;
   #broken: boolean;
+  #brokenMs = performance.now();
   #missing = 0;
   #torn = 0;
   #hangingUp: Promise<void> | undefined;
@@ -358,9 +365,16 @@ class CallReceiver extends WireReceiver {
     const most = this.limit.most(performance.now());
     this.#missing = Math.min(this.#missing + Math.max(ahead, 0), most);
     const torn = this.#broken || (ahead !== 0 && isInterCoded(this.format.codec));
-    this.#broken = torn && !frame.keyframe;
-    if (this.#broken) this.#torn++;
-    return !this.#broken;
+    const broken = torn && !frame.keyframe;
+    const nowMs = performance.now();
+    if (broken && !this.#broken) this.#brokenMs = nowMs;
+    this.#broken = broken;
+    if (!broken) return true;
+    this.#torn++;
+    if (nowMs - this.#brokenMs >= KEYFRAME_MS) {
+      throw new ProtocolError(`no keyframe came for ${KEYFRAME_MS / 1000} s`);
+    }
+    return false;
   }
 
   override hangUp(reason: string): Promise<void> {

@@ -30,6 +30,9 @@ import type { Goodbye, WireMode } from "./receiver.ts";
 /** How long the last frames may take to leave when the input has ended, in milliseconds: longer than a loss goes unnoticed. */
 const FLUSH_MS = 10_000;
 
+/** How long a hang-up may take whatever moves, in milliseconds: a peer may read a byte a second. */
+const HANG_UP_MS = 15_000;
+
 /** How often a hang-up looks whether anything moves, in milliseconds. */
 const LOOK_MS = 250;
 
@@ -237,11 +240,12 @@ class WireSender implements Sender {
         : Math.max(SILENCE_MS - this.#wire.quietMs, FAREWELL_MS);
       this.#over = true;
       this.#waiting.close();
-      let [before, stillMs] = [this.#wire.sentBytes, 0];
+      let [before, stillMs, tookMs] = [this.#wire.sentBytes, 0, 0];
       const watching = setInterval(() => {
         stillMs = this.#wire.sentBytes === before ? stillMs + LOOK_MS : 0;
+        tookMs += LOOK_MS;
         before = this.#wire.sentBytes;
-        if (stillMs >= patienceMs) this.#wire.close();
+        if (stillMs >= patienceMs || tookMs >= HANG_UP_MS) this.#wire.close();
       }, LOOK_MS);
       // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
       await this.#writing;

@@ -29,7 +29,7 @@ const pt = messagesIn("pt");
 
 const LANGUAGES: readonly Language[] = ["en", "pt"];
 const PARTIES: readonly Party[] = ["CLIENT", "HOST"];
-const LOSSES: readonly PeerLostError["how"][] = ["reset", "cut", "silence", "no-bye"];
+const LOSSES: readonly PeerLostError["how"][] = ["reset", "cut", "silence", "slow", "no-bye"];
 const SOURCE_KINDS: readonly SourceError["kind"][] = [
   "missing",
   "busy",
