@@ -15,13 +15,14 @@ import { nowUs } from "./clock.ts";
 import { FrameAges, RecentMean } from "./delay.ts";
 import { Display, type DisplayOptions } from "./display.ts";
 import { Door, StrangerLimit } from "./door.ts";
-import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
+import { BUSY, NoCameraError, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { LinkWatch } from "./link_watch.ts";
 import { sayWhose, type Voice } from "./log.ts";
 import {
   describe,
   describeConnect,
+  describeNoCamera,
   installCommand,
   type Messages,
   messagesIn,
@@ -575,6 +576,8 @@ export interface Callee {
   readonly host: string;
   /** Its port. */
   readonly port: number;
+  /** The command line that calls it, to be typed again with more. */
+  readonly command: string;
   /** Makes the connection; rejects with the system's error, or when aborted. */
   connect(signal: AbortSignal): Promise<Connection>;
 }
@@ -601,6 +604,8 @@ export async function makeCall(
     log.error(
       side === "connection"
         ? describeConnect(error, messages, host, port)
+        : error instanceof NoCameraError
+        ? describeNoCamera(error, messages, callee.command)
         : describe(error, messages, system, "HOST"),
     );
     return EXIT.failed;
@@ -635,11 +640,14 @@ type Opened =
 async function openBoth(
   callee: Callee,
   { from, format, mirror }: ClientOptions,
-  { system, hangUp }: Surroundings,
+  { log, messages, system, hangUp }: Surroundings,
 ): Promise<Opened> {
   let source: Source;
   try {
-    source = await openSource({ from, format, mirror, system: systemOf(system) }, hangUp);
+    source = await openSource({
+      ...{ from, format, mirror, system: systemOf(system) },
+      onWaiting: (name) => log.say(messages.waitingFor(name)),
+    }, hangUp);
   } catch (error) {
     return { problem: { side: "source", error } };
   }

@@ -260,7 +260,7 @@ export interface ServerOptions extends CommonOptions {
 /** What the client is told. */
 export interface ClientOptions extends CommonOptions {
   /** What to send. */
-  readonly from: { readonly camera: string } | { readonly input: string };
+  readonly from: { readonly camera: string | undefined } | { readonly input: string };
   /** What the frames are to be. */
   readonly format: VideoFormat;
   /** Whether left and right are exchanged. */
@@ -301,10 +301,10 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   if (wire !== "call" && codec !== "raw") {
     throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);
   }
-  const input = words.file("input");
+  const input = words.input("input");
   return {
     ...common(words, { minPort: 1, alone: true }),
-    from: input === undefined ? { camera: words.value("camera") ?? "0" } : { input },
+    from: input === undefined ? { camera: words.value("camera") } : { input },
     format: {
       codec,
       width: size.width,

@@ -63,8 +63,9 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/avi.ts": place("media", [], []),
   "lib/h264.ts": place("media", [], []),
   "lib/ivf.ts": place("media", [], ["frame"]),
+  "lib/input.ts": place("media", [], ["errors"]),
   "lib/camera.ts": place("media", [], [
-    ...["avi", "child", "clock", "errors", "ffmpeg", "frame", "h264", "pool", "source"],
+    ...["avi", "child", "clock", "errors", "ffmpeg", "frame", "h264", "input", "pool", "source"],
   ]),
   "lib/display.ts": place("media", [], ["child", "clock", "frame", "ivf", "mailbox", "sink"]),
   "lib/recorder.ts": place("media", [
@@ -134,7 +135,7 @@ const TABLE: Readonly<Record<string, Place>> = {
     ...["call", "clock", "messages", "options", "program", "recorder", "deno.json"],
   ]),
   "client.ts": place("entry", ["args", "connect"], [
-    ...["call", "camera", "options", "program", "wire", "deno.json"],
+    ...["call", "camera", "command_line", "options", "program", "wire", "deno.json"],
   ]),
 };
 

@@ -138,7 +138,16 @@ function problems(messages: Messages): Map<string, string> {
       case "input":
         for (
           const kind of [
-            ...["missing", "busy", "forbidden", "silent", "stopped", "none", "unreadable"] as const,
+            ...[
+              "missing",
+              "busy",
+              "forbidden",
+              "silent",
+              "stopped",
+              "none",
+              "list",
+              "unreadable",
+            ] as const,
           ]
         ) found.set(`${key} ${kind}`, messages[key](kind, BLANK, BLANK));
         break;
