@@ -129,7 +129,7 @@ export class Screen implements AsyncDisposable {
 
   /** Waits for a window whose title is exactly this, and gives its id. */
   async window(title: string): Promise<string> {
-    const escaped = title.replace(/[()]/g, "\\$&");
+    const escaped = title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
     return await until(`a window "${title}"`, async () => {
       const ids = (await this.do("search", "--name", `^${escaped}$`)).trim();
       return ids === "" ? undefined : ids.split("\n").at(-1);

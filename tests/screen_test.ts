@@ -101,6 +101,21 @@ onScreen(
   },
 );
 
+onScreen("where several calls are possible, each window has the name of its caller", async () => {
+  await using screen = await Screen.open({ width: 800, height: 600 });
+  await using called = await startServer(["--no-record", "--max-calls", "2"], {
+    env: { DISPLAY: screen.display },
+  });
+  await using ana = startClient(called.port, ["--no-display", "--name", "Ana\u001b[2J"]);
+  await screen.window(`${RECEIVING} Ana [2J`);
+  await using bruno = startClient(called.port, ["--no-display", "--name", "-Bruno"]);
+  await screen.window(`${RECEIVING} -Bruno`);
+  called.server.signal("SIGTERM");
+  await ana.exits(0);
+  await bruno.exits(0);
+  await called.server.exits(0);
+});
+
 onScreen("a DISPLAY that nothing answers at is a warning, and the call goes on", async () => {
   await using called = await startServer(["--no-record"], { env: { DISPLAY: ":987" } });
   await using client = startClient(called.port, ["--no-display"]);
