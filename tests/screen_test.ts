@@ -108,7 +108,7 @@ onScreen("where several calls are possible, each window has the name of its call
   });
   await using ana = startClient(called.port, ["--no-display", "--name", "Ana\u001b[2J"]);
   await screen.window(`${RECEIVING} Ana [2J`);
-  await using bruno = startClient(called.port, ["--no-display", "--name", "-Bruno"]);
+  await using bruno = startClient(called.port, ["--no-display", "--name=-Bruno"]);
   await screen.window(`${RECEIVING} -Bruno`);
   called.server.signal("SIGTERM");
   await ana.exits(0);
