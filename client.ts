@@ -4,8 +4,9 @@
 import config from "./deno.json" with { type: "json" };
 import { EXIT, makeCall, type Surroundings } from "./lib/call.ts";
 import { listCameras, systemOf } from "./lib/media/camera.ts";
+import { quoted } from "./lib/user/command_line.ts";
 import { type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
-import { findOwnAddress, runProgram } from "./lib/program.ts";
+import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import type { Connection } from "./lib/wire/wire.ts";
 
 /** How long a connection may take to be made, in milliseconds (as SRT's connect time). */
@@ -26,7 +27,8 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     connection.setNoDelay(true);
     return connection;
   };
-  return await makeCall({ host, port, connect }, options, around);
+  const command = [commandOf("client"), ...Deno.args.map(quoted)].join(" ");
+  return await makeCall({ host, port, command, connect }, options, around);
 }
 
 async function showCameras({ log, messages, system }: Surroundings): Promise<number> {

@@ -57,7 +57,10 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   if (dialled?.includes("%")) log.say(messages.scopeHint);
   const others = own?.others ?? [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
-  if (around.keys) log.say(messages.hangUpHint);
+  if (around.keys) {
+    log.say(messages.hangUpHint);
+    if (around.screen !== undefined && around.screen !== "none") log.say(messages.windowKeys);
+  }
   return await answerCalls(merge(listeners.map(accept)), options, around);
 }
 

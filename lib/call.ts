@@ -13,15 +13,16 @@
 import { openSource, systemOf } from "./media/camera.ts";
 import { nowUs } from "./clock.ts";
 import { FrameAges, RecentMean } from "./wire/delay.ts";
-import { Display } from "./media/display.ts";
+import { Display, type DisplayOptions } from "./media/display.ts";
 import { Door, StrangerLimit } from "./wire/door.ts";
-import { BUSY, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
+import { BUSY, NoCameraError, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame } from "./frame/frame.ts";
 import { LinkWatch } from "./wire/link_watch.ts";
 import { sayWhose, type Voice } from "./user/log.ts";
 import {
   describe,
   describeConnect,
+  describeNoCamera,
   installCommand,
   type Messages,
   messagesIn,
@@ -32,9 +33,9 @@ import {
 } from "./user/messages.ts";
 import { type CallerIdentity, callerLabel, isNamesake, shownName } from "./user/name.ts";
 import type { ClientOptions, ServerOptions } from "./user/options.ts";
-import { type Offer, readOffer, type Receiver } from "./wire/receiver.ts";
+import { type Offer, readOffer, type Receiver } from "./receiver.ts";
 import { NO_PICTURES, Recorder, type Recording, reserveFile } from "./media/recorder.ts";
-import { openSender, type Sender } from "./wire/sender.ts";
+import { openSender, type Sender } from "./sender.ts";
 import type { Sink } from "./frame/sink.ts";
 import type { Source } from "./frame/source.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
@@ -149,6 +150,7 @@ export async function answerCalls(
         return await offer.refuse(BUSY);
       }
       call = new AnsweredCall(offer, caller, options, around, () => announce(call.voice));
+      call.slot = lowestFree([...calls].map(({ slot }) => slot));
     } catch (error) {
       return cameToNothing(strangerSentence(host, error, messages));
     } finally {
@@ -215,6 +217,13 @@ export async function answerCalls(
   return exit;
 }
 
+/** The lowest number from 0 that is not among these. */
+function lowestFree(taken: readonly number[]): number {
+  let number = 0;
+  while (taken.includes(number)) number++;
+  return number;
+}
+
 /** The sentence for somebody who was let go before a call began. */
 function strangerSentence(host: string, error: unknown, messages: Messages): string {
   const detail = error instanceof PeerLostError
@@ -265,6 +274,9 @@ class AnsweredCall {
   readonly #ages = new FrameAges();
   readonly #delay = new RecentMean();
   #fileBytes: number | undefined;
+
+  /** Its number among the calls at the same time, which is the place of its window. */
+  slot = 0;
 
   /** `onBegin` is told when the first frame is there: until then, the caller may be anybody. */
   constructor(
@@ -425,8 +437,13 @@ class AnsweredCall {
       ? TITLES.receiving
       : `${TITLES.receiving} ${this.label}`;
     const warn = (sentence: string): void => this.#warn(sentence);
+    const inGrid = this.#options.maxCalls > 1;
+    // The first place is that of the caller's own window.
+    const place = inGrid || isHere(this.#caller.connection)
+      ? { slot: this.slot + 1, inGrid }
+      : undefined;
     const display = openDisplay(
-      { format, title },
+      { format, title, place },
       { ...this.#around, warn },
       end(REASON.windowClosed),
     );
@@ -559,6 +576,8 @@ export interface Callee {
   readonly host: string;
   /** Its port. */
   readonly port: number;
+  /** The command line that calls it, to be typed again with more. */
+  readonly command: string;
   /** Makes the connection; rejects with the system's error, or when aborted. */
   connect(signal: AbortSignal): Promise<Connection>;
 }
@@ -585,6 +604,8 @@ export async function makeCall(
     log.error(
       side === "connection"
         ? describeConnect(error, messages, host, port)
+        : error instanceof NoCameraError
+        ? describeNoCamera(error, messages, callee.command)
         : describe(error, messages, system, "HOST"),
     );
     return EXIT.failed;
@@ -619,11 +640,14 @@ type Opened =
 async function openBoth(
   callee: Callee,
   { from, format, mirror }: ClientOptions,
-  { system, hangUp }: Surroundings,
+  { log, messages, system, hangUp }: Surroundings,
 ): Promise<Opened> {
   let source: Source;
   try {
-    source = await openSource({ from, format, mirror, system: systemOf(system) }, hangUp);
+    source = await openSource({
+      ...{ from, format, mirror, system: systemOf(system) },
+      onWaiting: (name) => log.say(messages.waitingFor(name)),
+    }, hangUp);
   } catch (error) {
     return { problem: { side: "source", error } };
   }
@@ -682,12 +706,14 @@ async function send(
   log.say(messages.answered(callee.host, callee.port));
   if (sender.peerName) log.debug("client", `it calls itself ${shownName(sender.peerName)}`);
   if (around.keys) log.say(messages.hangUpHint);
+  const place = isHere(connection) ? { slot: 0, inGrid: false } : undefined;
   const display = openDisplay(
-    { format, title: TITLES.sending },
+    { format, title: TITLES.sending, place },
     { ...around, warn: (sentence) => log.warn(sentence) },
     end(REASON.windowClosed),
   );
   if (display) stack.use(display);
+  if (display && around.keys) log.say(messages.windowKeys);
   const sinks: Sink[] = [sender, ...(display ? [display] : [])];
 
   const meter = new Meter();
@@ -769,9 +795,14 @@ function narrowCure({ format, wire }: ClientOptions): NarrowCure {
   return format.codec === "raw" ? "mjpeg" : format.codec === "mjpeg" ? "h264" : "smaller";
 }
 
+/** True if both ends of a connection are on this machine, and their windows on one screen. */
+function isHere({ localAddr, remoteAddr }: Connection): boolean {
+  return localAddr !== undefined && localAddr.hostname === remoteAddr?.hostname;
+}
+
 /** Opens a window where there is to be one; where it cannot be, says so and goes on without. */
 function openDisplay(
-  options: { readonly format: Offer["format"]; readonly title: string },
+  options: Pick<DisplayOptions, "format" | "title" | "place">,
   { messages, system, screen, warn }: Omit<Surroundings, "log"> & {
     readonly warn: (sentence: string) => void;
   },
@@ -783,7 +814,8 @@ function openDisplay(
     return undefined;
   }
   try {
-    const display = new Display({ ...options, driver: screen });
+    const onStill = (): void => warn(messages.displayStill);
+    const display = new Display({ ...options, driver: screen, onStill });
     display.ended.then((end) => {
       if (end.kind === "closed") onClosed();
       else warn(messages.displayFailed(end.detail));

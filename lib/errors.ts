@@ -3,12 +3,12 @@
  * user is made from it in one place, by `describe` in messages.ts.
  */
 
-/** The peer is gone without a goodbye: reset, cut inside a message, or silent for too long. */
+/** The peer is gone without a goodbye: reset, cut inside a message, silent for too long, or far too slow. */
 export class PeerLostError extends Error {
   /** The name of the class. */
   override readonly name = "PeerLostError";
   /** How it was noticed. */
-  readonly how: "reset" | "cut" | "silence" | "no-bye";
+  readonly how: "reset" | "cut" | "silence" | "slow" | "no-bye";
 
   /** An error of the connection, with its cause. */
   constructor(how: PeerLostError["how"], options?: ErrorOptions) {
@@ -84,7 +84,15 @@ export class SourceError extends Error {
   /** The name of the class. */
   override readonly name = "SourceError";
   /** What is the matter with it. */
-  readonly kind: "missing" | "busy" | "forbidden" | "silent" | "stopped" | "none" | "unreadable";
+  readonly kind:
+    | "missing"
+    | "busy"
+    | "forbidden"
+    | "silent"
+    | "stopped"
+    | "none"
+    | "list"
+    | "unreadable";
   /** What it is. */
   readonly source: SourceIdentity;
   /** The last words of ffmpeg, or nothing. */
@@ -96,6 +104,20 @@ export class SourceError extends Error {
     this.kind = kind;
     this.source = source;
     this.detail = detail;
+  }
+}
+
+/** No camera was asked for, and the first one is not there. */
+export class NoCameraError extends Error {
+  /** The name of the class. */
+  override readonly name = "NoCameraError";
+  /** The cameras that there are. */
+  readonly cameras: readonly { readonly index: number; readonly name: string }[];
+
+  /** What there is in place of the first camera. */
+  constructor(cameras: NoCameraError["cameras"], options?: ErrorOptions) {
+    super("Cannot capture: there is no first camera", options);
+    this.cameras = cameras;
   }
 }
 

@@ -41,8 +41,12 @@ export async function findOwnAddress(
   const interfaces = Deno.networkInterfaces()
     .filter((one) => family === undefined || one.family === family);
   const own = chooseAddress(interfaces);
-  // Reading the routes takes a tenth of a second, and most machines have nothing to choose.
-  if (own?.others.length === 0) return own;
+  const offered = own === undefined ? [] : [own.address, ...own.others];
+  const cards = new Set(
+    interfaces.filter(({ address }) => offered.includes(address)).map(({ name }) => name),
+  );
+  // Reading the routes takes a quarter of a second, and most machines have one card only.
+  if (cards.size === 1) return own;
   return chooseAddress(interfaces, await readRoutes(Deno.build.os));
 }
 

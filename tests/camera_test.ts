@@ -11,10 +11,7 @@ import {
 import {
   type Camera,
   cameraArguments,
-  diagnose,
   findCamera,
-  inputArguments,
-  isLiveInput,
   listArguments,
   openSource,
   outputArguments,
@@ -25,6 +22,7 @@ import {
 import { nowUs } from "../lib/clock.ts";
 import { SourceError } from "../lib/errors.ts";
 import { DEFAULT_FORMAT, type Frame, rawFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import { diagnose } from "../lib/input.ts";
 import type { Source } from "../lib/frame/source.ts";
 import { readPicture, type Size, writeNumbers } from "./numbered.ts";
 import { canSeeProcesses, childrenWith } from "./harness.ts";
@@ -185,9 +183,8 @@ test("camera arguments: no two ways are the same, and none speaks of the output"
 test("output arguments: raw bgr24 on stdout, no sound, one thread so that no frame is held back", () => {
   const args = outputArguments(HD, { mirror: false, live: false });
   assertEquals(valueOf(args, "-f"), "rawvideo");
-  assertEquals(valueOf(args, "-pix_fmt"), "bgr24");
+  assertMatch(valueOf(args, "-vf"), /,format=bgr24$/);
   assertEquals(valueOf(args, "-threads"), "1");
-  assertEquals(valueOf(args, "-map"), "0:v:0");
   assert(args.includes("-an"));
   assertEquals(args.at(-1), "pipe:1");
   assertEquals(args.includes("-i"), false);
@@ -198,8 +195,8 @@ test("output arguments: cropped to shape, never stretched, and mirrored where it
     valueOf(outputArguments(HD, { mirror, live: false }), "-vf");
   const shape = "scale='max(1280,round(720*dar))':'max(720,round(1280/dar))',setsar=1," +
     "crop=1280:720:exact=1";
-  assertEquals(filters(false), `fps=25,${shape}`);
-  assertEquals(filters(true), `fps=25,${shape},hflip`);
+  assertEquals(filters(false), `fps=25,${shape},format=bgr24`);
+  assertEquals(filters(true), `fps=25,${shape},hflip,format=bgr24`);
 });
 
 test("output arguments: a picture whose pixels are not square has the shape in which it is meant to be seen", async () => {
@@ -238,10 +235,10 @@ test("output arguments: of live frames none is repeated or held back, and those 
   await using folder = await Folder.make();
   const numbersAt = async (fps: number): Promise<number[]> => {
     const path = `${folder.path}/${fps}.mkv`;
-    await writeNumbers(path, Array(fps).keys(), { ...DEFAULT_FORMAT, fps });
+    await writeNumbers(path, Array(2 * fps).keys(), { ...DEFAULT_FORMAT, fps });
     const { stdout } = await new Deno.Command("ffmpeg", {
       args: [
-        ...["-loglevel", "error", "-nostdin", "-i", path],
+        ...["-loglevel", "error", "-nostdin", "-re", "-i", path],
         ...outputArguments(DEFAULT_FORMAT, { mirror: false, live: true }),
       ],
       stdin: "null",
@@ -253,18 +250,16 @@ test("output arguments: of live frames none is repeated or held back, and those 
         readPicture(stdout.subarray(index * bytes, (index + 1) * bytes), DEFAULT_FORMAT).number,
     );
   };
-  assertEquals(await numbersAt(10), [...Array(10).keys()]);
-  assertEquals(await numbersAt(20), [...Array(20).keys()]);
-  const thinned = await numbersAt(60);
-  assert(thinned.length >= 20 && thinned.length <= 21, `${thinned}`);
-  thinned.forEach((number, index) => {
-    assert(Math.abs(number - index * 3) <= 3, `${number} in place ${index} of ${thinned}`);
-  });
-  assert(
-    !valueOf(outputArguments(DEFAULT_FORMAT, { mirror: false, live: true }), "-vf").includes(
-      "fps=",
-    ),
-  );
+  const [slow, same, fast] = await Promise.all([10, 20, 60].map(numbersAt));
+  assertEquals(slow, [...Array(20).keys()]);
+  // On a busy machine frames come in jams, and of a long one not all are wanted.
+  assertGreaterOrEqual(same!.length, 37);
+  assert(fast!.length >= 37 && fast!.length <= 42, `${fast}`);
+  for (const numbers of [same!, fast!]) {
+    assertEquals(numbers, [...new Set(numbers)].sort((a, b) => a - b));
+  }
+  const filters = valueOf(outputArguments(DEFAULT_FORMAT, { mirror: false, live: true }), "-vf");
+  assert(!filters.includes("fps="), filters);
 });
 
 test("output arguments: no frame is made up, by the word that this ffmpeg has for it", () => {
@@ -273,43 +268,6 @@ test("output arguments: no frame is made up, by the word that this ffmpeg has fo
   const old = outputArguments(HD, { ...options, passthrough: "-vsync" });
   assertEquals(valueOf(old, "-vsync"), "passthrough");
   assertEquals(old.includes("-fps_mode"), false);
-});
-
-test("input arguments: a file or URL as it is given, and a moving picture of the right size for test", () => {
-  assertEquals(inputArguments("a file.mp4", HD), ["-i", "a file.mp4"]);
-  assertEquals(inputArguments("test", HD), [
-    ...["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25"],
-  ]);
-});
-
-test("live inputs are streams that are sent to us, not files, wherever they lie", () => {
-  for (
-    const input of [
-      "rtsp://192.168.1.9/stream",
-      "RTSPS://x",
-      "rtmp://x/y",
-      "udp://@:5000",
-      "srt://x:9",
-      "tcp://127.0.0.1:9?listen",
-      "rtp://x:1",
-      "/dev/video2",
-      "http://192.168.1.9:8080/video",
-      "https://192.168.1.9/axis-cgi/mjpg/video.cgi?fps=30",
-    ]
-  ) assert(isLiveInput(input), input);
-  for (
-    const input of [
-      "test",
-      "video.mp4",
-      "http://x/video.mp4",
-      "https://x/video.mp4",
-      "https://x/video.mp4?token=1",
-      "http://x/live.m3u8",
-      "file:a.mp4",
-      "C:\\udp.avi",
-      "/tmp/udp:x.avi",
-    ]
-  ) assertEquals(isLiveInput(input), false, input);
 });
 
 test("list arguments: each system is asked through its own device layer", () => {

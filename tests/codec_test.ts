@@ -17,8 +17,8 @@ for (const codec of ["mjpeg", "h264"]) {
       await using folder = await temporaryFolder();
       const file = `${folder.path}/video.avi`;
       await writeNumbers(`${folder.path}/numbers.avi`, NUMBERS, DEFAULT_FORMAT);
-      await using there = await Screen.open(DEFAULT_FORMAT);
-      await using here = await Screen.open(DEFAULT_FORMAT);
+      await using there = await Screen.forTwo(DEFAULT_FORMAT);
+      await using here = await Screen.forTwo(DEFAULT_FORMAT);
       await using called = await startServer(["--record", file], {
         env: { DISPLAY: there.display },
       });

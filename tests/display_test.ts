@@ -1,6 +1,12 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { ChildEnd } from "../lib/media/child.ts";
-import { displayArguments, displayDriver, displayEnd } from "../lib/media/display.ts";
+import {
+  displayArguments,
+  displayDriver,
+  displayEnd,
+  windowCorner,
+  windowSize,
+} from "../lib/media/display.ts";
 import { test } from "./strict.ts";
 
 function ended(code: number, lastLines: readonly string[] = [], signalled = false): ChildEnd {
@@ -96,4 +102,71 @@ test("displayEnd(): a crash failed, whatever was said before it", () => {
 
 test("displayEnd(): an ffplay that was told to end by somebody else (status 123) failed", () => {
   assertEquals(displayEnd(ended(123)), { kind: "failed", detail: "status 123" });
+});
+
+test("windowSize() is that of the picture, or as large as a common screen in the same shape", () => {
+  const sizes: readonly (readonly [string, string])[] = [
+    ["16x16", "16x16"],
+    ["320x240", "320x240"],
+    ["1200x675", "1200x675"],
+    ["1280x720", "1200x675"],
+    ["1920x1080", "1200x675"],
+    ["3840x2160", "1200x675"],
+    ["640x2160", "200x675"],
+    ["3840x240", "1200x75"],
+    ["1024x768", "900x675"],
+  ];
+  for (const [picture, window] of sizes) {
+    const [width, height] = picture.split("x").map(Number);
+    const size = windowSize({ width: width!, height: height! });
+    assertEquals(`${size.width}x${size.height}`, window, picture);
+  }
+});
+
+test("displayArguments() bound a window, and leave one alone that fits", () => {
+  const format = { codec: "raw", width: 3840, height: 2160, fps: 20 } as const;
+  const large = displayArguments({ format, title: "T" });
+  assertEquals([valueOf(large, "-x"), valueOf(large, "-y")], ["1200", "675"]);
+  const fits = displayArguments({ format: { ...format, width: 320, height: 240 }, title: "T" });
+  for (const option of ["-x", "-y", "-left", "-top"]) assertEquals(fits.includes(option), false);
+});
+
+test("displayArguments() place a window where it is told", () => {
+  const format = { codec: "raw", width: 320, height: 240, fps: 20 } as const;
+  const beside = displayArguments({ format, title: "T", place: { slot: 1, inGrid: false } });
+  assertEquals(valueOf(beside, "-left"), "320");
+  assertEquals(beside.includes("-top"), false);
+  const inGrid = displayArguments({ format, title: "T", place: { slot: 5, inGrid: true } });
+  assertEquals([valueOf(inGrid, "-left"), valueOf(inGrid, "-top")], ["320", "320"]);
+});
+
+test("windowCorner() puts two windows side by side, as far as a common screen is wide", () => {
+  for (const width of [16, 320, 640, 683]) {
+    const size = { width, height: 240 };
+    assertEquals(windowCorner(size, { slot: 0, inGrid: false }), { left: 0 });
+    assertEquals(windowCorner(size, { slot: 1, inGrid: false }), { left: width });
+  }
+  const large = { width: 1200, height: 675 };
+  assertEquals(windowCorner(large, { slot: 1, inGrid: false }), { left: 166 });
+});
+
+test("windowCorner() lays many windows out in a grid, all of them on a common screen", () => {
+  for (const [width, height] of [[320, 240], [640, 480], [1200, 675], [200, 675], [16, 16]]) {
+    const size = { width: width!, height: height! };
+    const corners = Array.from(
+      { length: 64 },
+      (_, slot) => windowCorner(size, { slot, inGrid: true }),
+    );
+    for (const { left, top } of corners) {
+      assert(left >= 0 && top! >= 40, `${width}x${height} at ${left},${top}`);
+      assertLessOrEqual(left + width!, 1366);
+      assertLessOrEqual(top! + height!, 728);
+    }
+    // As many as the screen has room for lie apart.
+    const room = Math.floor(1366 / width!) * Math.floor(728 / (height! + 40));
+    const first = corners.slice(0, room).map(({ left, top }) => `${left},${top}`);
+    assertEquals(new Set(first).size, first.length);
+  }
+  const { left, top } = windowCorner({ width: 640, height: 480 }, { slot: 2, inGrid: true });
+  assertEquals([left, top], [40, 80]);
 });

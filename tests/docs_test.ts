@@ -41,6 +41,7 @@ const NO_PROBLEM: readonly string[] = [
   ],
   ...[
     "hangUpHint",
+    "windowKeys",
     "endedBy",
     "lostHow",
     "summary",
@@ -57,6 +58,7 @@ const NOT_SHOWN: readonly string[] = [
   ...[
     "onlyHere",
     "scopeHint",
+    "windowKeys",
     "otherAddresses",
     "answered",
     "lostHow",
@@ -136,7 +138,16 @@ function problems(messages: Messages): Map<string, string> {
       case "input":
         for (
           const kind of [
-            ...["missing", "busy", "forbidden", "silent", "stopped", "none", "unreadable"] as const,
+            ...[
+              "missing",
+              "busy",
+              "forbidden",
+              "silent",
+              "stopped",
+              "none",
+              "list",
+              "unreadable",
+            ] as const,
           ]
         ) found.set(`${key} ${kind}`, messages[key](kind, BLANK, BLANK));
         break;

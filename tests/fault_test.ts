@@ -196,7 +196,7 @@ test("a pipe that bears the name of a recording holds nobody up", async () => {
 test("a server that is killed leaves no process behind, and the client says so", async () => {
   await using folder = await temporaryFolder();
   const file = `${folder.path}/video.avi`;
-  await using screen = await Screen.open(DEFAULT_FORMAT);
+  await using screen = await Screen.forTwo(DEFAULT_FORMAT);
   await using called = await startServer(["--record", file], { env: { DISPLAY: screen.display } });
   await using client = startClient(called.port, ["--duration", "20"]);
   await grown(file);
@@ -272,7 +272,7 @@ test(
     await using folder = await temporaryFolder();
     const file = `${folder.path}/video.avi`;
     const input = await numberedInput(folder.path, 160);
-    await using screen = await Screen.open(DEFAULT_FORMAT);
+    await using screen = await Screen.forTwo(DEFAULT_FORMAT);
     await using called = await startServer(["--record", file], {
       env: { DISPLAY: screen.display },
     });
@@ -363,7 +363,7 @@ test("without ffmpeg neither program starts, without ffplay the call goes on uns
   assertStringIncludes((await client.exits(1)).stderr, "ffmpeg is not installed: sudo apt install");
 
   await Deno.symlink(await pathOf("ffmpeg"), `${folder.path}/ffmpeg`);
-  await using screen = await Screen.open(DEFAULT_FORMAT);
+  await using screen = await Screen.forTwo(DEFAULT_FORMAT);
   await using called = await startServer(["--record", `${folder.path}/video.avi`], {
     env: { PATH: folder.path, DISPLAY: screen.display },
   });
@@ -429,7 +429,7 @@ test("a window that cannot be started is a warning, and the call goes on", async
   await using folder = await temporaryFolder();
   await Deno.mkdir(`${folder.path}/ffplay`);
   await Deno.symlink(await pathOf("ffmpeg"), `${folder.path}/ffmpeg`);
-  await using screen = await Screen.open(DEFAULT_FORMAT);
+  await using screen = await Screen.forTwo(DEFAULT_FORMAT);
   await using called = await startServer(["--record", `${folder.path}/video.avi`], {
     env: { DISPLAY: screen.display, PATH: folder.path },
   });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import {
   BUSY,
+  NoCameraError,
   NotInstalledError,
   PeerLostError,
   ProtocolError,
@@ -29,7 +30,7 @@ const pt = messagesIn("pt");
 
 const LANGUAGES: readonly Language[] = ["en", "pt"];
 const PARTIES: readonly Party[] = ["CLIENT", "HOST"];
-const LOSSES: readonly PeerLostError["how"][] = ["reset", "cut", "silence", "no-bye"];
+const LOSSES: readonly PeerLostError["how"][] = ["reset", "cut", "silence", "slow", "no-bye"];
 const SOURCE_KINDS: readonly SourceError["kind"][] = [
   "missing",
   "busy",
@@ -37,6 +38,7 @@ const SOURCE_KINDS: readonly SourceError["kind"][] = [
   "silent",
   "stopped",
   "none",
+  "list",
   "unreadable",
 ];
 
@@ -67,6 +69,7 @@ const SENTENCES: {
   calling: (m) => [m.calling("192.168.1.7", 8080)],
   answered: (m) => [m.answered("192.168.1.7", 8080)],
   hangUpHint: (m) => [m.hangUpHint],
+  windowKeys: (m) => [m.windowKeys],
   endedBy: (m) => PARTIES.map((party) => m.endedBy(party)),
   complaint: (m) => PARTIES.map((party) => m.complaint(party, "what it was")),
   lostHow: (m) => LOSSES.map((how) => m.lostHow[how]),
@@ -90,11 +93,15 @@ const SENTENCES: {
   mended: (m) => [m.mended("video.avi")],
   notMended: (m) => [m.notMended("video.avi")],
   recorderSlow: (m) => [m.recorderSlow],
+  displayStill: (m) => [m.displayStill],
   displayFailed: (m) => [m.displayFailed("status 139")],
   noScreen: (m) => [m.noScreen],
   noFfplay: (m) => [m.noFfplay("sudo apt install ffmpeg")],
   cameras: (m) => [m.cameras],
   noCameras: (m) => [m.noCameras],
+  noCameraHere: (m) => [m.noCameraHere("deno task send --input test")],
+  otherCamera: (m) => [m.otherCamera("2: C920", "deno task send --camera 2")],
+  waitingFor: (m) => [m.waitingFor("rtsp://host/door")],
   noAddress: (m) => [m.noAddress],
   portTaken: (m) => [m.portTaken("192.168.1.7", 8080)],
   portForbidden: (m) => [m.portForbidden(80)],
@@ -139,6 +146,7 @@ const USAGE: {
   size: (usage) => usage.size,
   seconds: (usage) => usage.seconds,
   oneOf: (usage) => usage.oneOf("call, plain"),
+  noStandardInput: (usage) => usage.noStandardInput,
   address: (usage) => usage.address,
   home: (usage) => usage.home("--record ~/a.avi"),
   recording: (usage) => usage.recording("--record a.avi"),
@@ -446,6 +454,21 @@ const ERRORS: readonly (readonly [Error, readonly RegExp[], readonly RegExp[]])[
     new SourceError("none", camera("Logitech"), "0: FaceTime HD Camera"),
     [/no camera "Logitech"/, /0: FaceTime HD Camera/, /--list-cameras.*--input test/],
     [/Não há câmera "Logitech"/, /0: FaceTime HD Camera/, /--list-cameras.*--input test/],
+  ],
+  [
+    new NoCameraError([]),
+    [/no camera here/, /plug one in.*--input test$/],
+    [/Não há câmera aqui/, /conecte uma.*--input test$/],
+  ],
+  [
+    new NoCameraError([{ index: 2, name: "C920" }, { index: 4, name: "Infrared" }]),
+    [/no camera 0; there is 2: C920, 4: Infrared/, /--camera 2$/],
+    [/Não há câmera 0; há 2: C920, 4: Infrared/, /--camera 2$/],
+  ],
+  [
+    new SourceError("list", film("film.mp4")),
+    [/film\.mp4 is a list of other files/, /\.m3u8/],
+    [/film\.mp4 é uma lista de outros arquivos/, /\.m3u8/],
   ],
   [
     new SourceError("busy", camera("0"), "Device or resource busy"),

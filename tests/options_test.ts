@@ -103,7 +103,7 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     verbose: false,
     instead: undefined,
     language: "en",
-    from: { camera: "0" },
+    from: { camera: undefined },
     format: { codec: "raw", width: 320, height: 240, fps: 20 },
     mirror: true,
     durationSeconds: undefined,

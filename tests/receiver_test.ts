@@ -17,6 +17,7 @@ import { decodeAnswer, encodeHello, encodeVideoHeader } from "../lib/wire/sessio
 import type { WireOptions } from "../lib/wire/wire.ts";
 import { bytes, framed, helloWith, length, text } from "./bytes.ts";
 import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
+import { until } from "./harness.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 
@@ -100,6 +101,20 @@ async function openSmallCall(
   const call = await openCall(HELLO, options);
   assertEquals(await call.far.readMessage(), YES);
   return call;
+}
+
+/** A clock that is set forward by hand. */
+class FakeTime implements Disposable {
+  readonly #real = performance.now;
+  forwardMs = 0;
+
+  constructor() {
+    performance.now = () => this.#real.call(performance) + this.forwardMs;
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#real;
+  }
 }
 
 async function readFrame(receiver: Receiver): Promise<Frame> {
@@ -652,6 +667,62 @@ test("a caller that says nothing, or half of what it wants, is let go", async ()
   );
   assertEquals(await Promise.all(lost), ["silence", "silence"]);
   assert(nothing.near.closed && half.near.closed);
+});
+
+test("a caller that drips its first message is let go: a hello, a frame, a pickle", async () => {
+  const firsts = [
+    [length(65_536), HELLO.subarray(8)], // the text of the hello goes on and on
+    [length(PLAIN_BYTES)],
+    [length(300_000), bytes("80 04 95")], // a pickle begins
+  ];
+  const ends = firsts.map(async (first) => {
+    using pair = openPair();
+    for (const part of first) pair.far.put(part);
+    const dripping = setInterval(() => pair.far.put(new Uint8Array(1500).fill(0x20)), 50);
+    try {
+      return await loss(() => readOffer(pair.near, 20, { silenceMs: 500 }));
+    } finally {
+      clearInterval(dripping);
+    }
+  });
+  assertEquals(await Promise.all(ends), ["slow", "slow", "slow"]);
+});
+
+test("call: a caller that drips a frame is let go, and one that sends it slowly is not", async () => {
+  const large: VideoFormat = { ...SMALL, width: 400, height: 400 };
+  const first = framed(encodeHello({ name: "ana", video: large }));
+  const run = async (pieceBytes: number): Promise<string> => {
+    await using call = await openCall(first, { options: { silenceMs: 500 } });
+    const header = framed("02 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00", picture(0, 480_000));
+    let at = 0;
+    const dripping = setInterval(() => {
+      call.far.put(header.subarray(at, at += pieceBytes));
+    }, 100);
+    try {
+      return await call.receiver.read().then(() => "whole", (error) => error.how);
+    } finally {
+      clearInterval(dripping);
+    }
+  };
+  // Two seconds, and 3.8 s at 1 Mbit/s: they would take 2 s, and 24 s.
+  assertEquals(await Promise.all([run(24_000), run(2000)]), ["whole", "slow"]);
+});
+
+test("call: frames that need one that never comes end the call after 30 s", async () => {
+  const video: VideoFormat = { ...SMALL, codec: "h264" };
+  await using call = await openCall(framed(encodeHello({ name: "ana", video })));
+  using time = new FakeTime();
+  call.far.put(concat([accessUnit(0, true), accessUnit(2, false)]));
+  assertEquals((await readFrame(call.receiver)).sequence, 0);
+  const reading = call.receiver.read();
+  reading.catch(() => {}); // Its failure is seen below.
+  await until("the first of them", () => call.receiver.lost > 0 ? true : undefined);
+  time.forwardMs += 29_999;
+  call.far.put(accessUnit(3, false));
+  await until("the second", () => call.receiver.lost > 2 ? true : undefined);
+  time.forwardMs += 1;
+  call.far.put(accessUnit(4, false));
+  await assertRejects(() => reading, ProtocolError, "no keyframe came for 30 s");
 });
 
 test("a caller that is gone before it is answered leaves nothing open", async () => {

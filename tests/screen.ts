@@ -15,11 +15,12 @@ export interface Part extends Size {
   readonly top: number;
 }
 
-/** A screen. Windows of its size fill it. */
+/** A screen. Pictures are looked for in columns of their size. */
 export class Screen implements AsyncDisposable {
   /** What `DISPLAY` is to be for a program that shall show itself here. */
   readonly display: string;
   readonly #size: Size;
+  readonly #picture: Size;
   readonly #server: Deno.ChildProcess;
   readonly #folder: string;
   readonly #file: Deno.FsFile;
@@ -29,12 +30,14 @@ export class Screen implements AsyncDisposable {
   private constructor(
     display: string,
     size: Size,
+    picture: Size,
     server: Deno.ChildProcess,
     folder: string,
     file: Deno.FsFile,
   ) {
     this.display = display;
     this.#size = size;
+    this.#picture = picture;
     this.#server = server;
     this.#folder = folder;
     this.#file = file;
@@ -46,8 +49,13 @@ export class Screen implements AsyncDisposable {
     this.#raw = new Uint8Array(size.width * size.height * PIXEL_BYTES);
   }
 
-  /** Opens a screen of that size, on a number that is free. */
-  static async open(size: Size): Promise<Screen> {
+  /** Opens a screen with room for two windows of that size, side by side. */
+  static async forTwo(picture: Size): Promise<Screen> {
+    return await Screen.open({ ...picture, width: 2 * picture.width }, picture);
+  }
+
+  /** Opens a screen of that size, on a number that is free. Pictures fill it if not told otherwise. */
+  static async open(size: Size, picture: Size = size): Promise<Screen> {
     const folder = await Deno.makeTempDir({ prefix: "chamada-screen-" });
     const server = new Deno.Command("Xvfb", {
       args: [
@@ -69,7 +77,7 @@ export class Screen implements AsyncDisposable {
     }
     await reader.cancel();
     const file = await Deno.open(`${folder}/Xvfb_screen0`);
-    return new Screen(`:${number.trim()}`, size, server, folder, file);
+    return new Screen(`:${number.trim()}`, size, picture, server, folder, file);
   }
 
   /** What is on it now, or on a part of it, as bgr24. */
@@ -94,29 +102,34 @@ export class Screen implements AsyncDisposable {
     return pixels;
   }
 
-  /** The number that the picture on it shows, or nothing while it shows none, or two halves. */
-  number(): number | undefined {
-    try {
-      return readPicture(this.pixels(), this.#size).number;
-    } catch {
-      return undefined;
+  /** The pictures on it now, from left to right, without those that are two halves. */
+  pictures(): { left: number; number: number; mirrored: boolean }[] {
+    const { width, height } = this.#picture;
+    const found: { left: number; number: number; mirrored: boolean }[] = [];
+    for (let left = 0; left + width <= this.#size.width; left += width) {
+      try {
+        const pixels = this.pixels({ left, top: 0, width, height });
+        found.push({ left, ...readPicture(pixels, this.#picture) });
+      } catch {
+        // There is no window there, or none with a whole picture.
+      }
     }
+    return found;
+  }
+
+  /** The number that the first picture on it shows, or nothing while there is none. */
+  number(): number | undefined {
+    return this.pictures()[0]?.number;
   }
 
   /** Waits until a numbered picture is on it, and gives what it says. */
   async picture(): Promise<{ number: number; mirrored: boolean }> {
-    return await until("a numbered picture", () => {
-      try {
-        return readPicture(this.pixels(), this.#size);
-      } catch {
-        return undefined;
-      }
-    });
+    return await until("a numbered picture", () => this.pictures()[0]);
   }
 
   /** Waits for a window whose title is exactly this, and gives its id. */
   async window(title: string): Promise<string> {
-    const escaped = title.replace(/[()]/g, "\\$&");
+    const escaped = title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
     return await until(`a window "${title}"`, async () => {
       const ids = (await this.do("search", "--name", `^${escaped}$`)).trim();
       return ids === "" ? undefined : ids.split("\n").at(-1);

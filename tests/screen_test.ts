@@ -1,6 +1,6 @@
 /** The windows, as a person sees and uses them: titles, pictures, keys, closing, and how old a picture is. */
 
-import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
 import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
@@ -23,8 +23,8 @@ onScreen(
     await using folder = await temporaryFolder();
     const input = `${folder.path}/numbers.avi`;
     await writeNumbers(input, Array.from({ length: 400 }, (_, n) => n), DEFAULT_FORMAT);
-    await using there = await Screen.open(DEFAULT_FORMAT);
-    await using here = await Screen.open(DEFAULT_FORMAT);
+    await using there = await Screen.forTwo(DEFAULT_FORMAT);
+    await using here = await Screen.forTwo(DEFAULT_FORMAT);
     await using called = await startServer(["--no-record"], { env: { DISPLAY: there.display } });
     await using client = startClient(called.port, ["--input", input], {
       env: { DISPLAY: here.display },
@@ -86,7 +86,7 @@ onScreen(
   "a window that is killed leaves the call and the recording alone, with a warning",
   async () => {
     await using folder = await temporaryFolder();
-    await using screen = await Screen.open(DEFAULT_FORMAT);
+    await using screen = await Screen.forTwo(DEFAULT_FORMAT);
     await using called = await startServer(["--record", `${folder.path}/video.avi`], {
       env: { DISPLAY: screen.display },
     });
@@ -101,6 +101,21 @@ onScreen(
   },
 );
 
+onScreen("where several calls are possible, each window has the name of its caller", async () => {
+  await using screen = await Screen.open({ width: 800, height: 600 });
+  await using called = await startServer(["--no-record", "--max-calls", "2"], {
+    env: { DISPLAY: screen.display },
+  });
+  await using ana = startClient(called.port, ["--no-display", "--name", "Ana\u001b[2J"]);
+  await screen.window(`${RECEIVING} Ana [2J`);
+  await using bruno = startClient(called.port, ["--no-display", "--name=-Bruno"]);
+  await screen.window(`${RECEIVING} -Bruno`);
+  called.server.signal("SIGTERM");
+  await ana.exits(0);
+  await bruno.exits(0);
+  await called.server.exits(0);
+});
+
 onScreen("a DISPLAY that nothing answers at is a warning, and the call goes on", async () => {
   await using called = await startServer(["--no-record"], { env: { DISPLAY: ":987" } });
   await using client = startClient(called.port, ["--no-display"]);
@@ -112,7 +127,7 @@ onScreen("a DISPLAY that nothing answers at is a warning, and the call goes on",
 
 onScreen("a screen that goes away is a warning, and the call goes on", async () => {
   await using stack = new AsyncDisposableStack();
-  const screen = stack.use(await Screen.open(DEFAULT_FORMAT));
+  const screen = stack.use(await Screen.forTwo(DEFAULT_FORMAT));
   const env = { DISPLAY: screen.display };
   await using called = await startServer(["--no-record", "--verbose"], { env });
   await using client = startClient(called.port, ["--no-display"]);
@@ -132,7 +147,7 @@ onScreen("a screen that goes away is a warning, and the call goes on", async () 
 onScreen(
   "a picture is on the screen within 150 ms, though the rate announced is a third of the real one",
   async () => {
-    await using screen = await Screen.open(DEFAULT_FORMAT);
+    await using screen = await Screen.forTwo(DEFAULT_FORMAT);
     await using called = await startServer(["--no-record"], { env: { DISPLAY: screen.display } });
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
     connection.setNoDelay(true);
@@ -175,3 +190,88 @@ onScreen(
   },
   { quiet: true },
 );
+
+/** The corner and the size of a window, as `left,top widthxheight`. */
+async function geometry(screen: Screen, window: string): Promise<string> {
+  const text = await screen.do("getwindowgeometry", window);
+  const [, corner, size] = /Position: (\S+) [^]*Geometry: (\S+)/.exec(text)!;
+  return `${corner} ${size}`;
+}
+
+onScreen("two windows on one screen stand side by side", async () => {
+  await using folder = await temporaryFolder();
+  const input = `${folder.path}/numbers.avi`;
+  await writeNumbers(input, Array.from({ length: 400 }, (_, n) => n), DEFAULT_FORMAT);
+  await using screen = await Screen.forTwo(DEFAULT_FORMAT);
+  const env = { env: { DISPLAY: screen.display } };
+  await using called = await startServer(["--no-record"], env);
+  await using client = startClient(called.port, ["--input", input], env);
+  await until("both pictures", () => screen.pictures().length === 2 ? true : undefined);
+  assertEquals(await geometry(screen, await screen.window(SENDING)), "0,0 320x240");
+  assertEquals(await geometry(screen, await screen.window(RECEIVING)), "320,0 320x240");
+  client.signal("SIGTERM");
+  await client.exits(0);
+  await called.server.exits(0);
+});
+
+onScreen("the windows of several calls lie apart", async () => {
+  await using screen = await Screen.open({ width: 1366, height: 768 });
+  const env = { env: { DISPLAY: screen.display } };
+  await using called = await startServer(["--no-record", "--max-calls", "3"], env);
+  await using clients = new AsyncDisposableStack();
+  for (const name of ["Ana", "Bia", "Caio"]) {
+    const call = startClient(called.port, ["--no-display", "--name", name]);
+    clients.use(call);
+    await call.says(/IN A CALL WITH/);
+  }
+  const places = await until("three windows", async () => {
+    const found = (await screen.do("search", "--name", "RECEBENDO VIDEO")).trim().split("\n");
+    return found.length === 3
+      ? await Promise.all(found.map((window) => geometry(screen, window)))
+      : undefined;
+  });
+  assertEquals(places.sort(), ["320,40 320x240", "640,40 320x240", "960,40 320x240"]);
+  called.server.signal("SIGTERM");
+  await called.server.exits(0);
+});
+
+onScreen("a picture larger than a common screen is shown whole, in its shape", async () => {
+  await using screen = await Screen.open({ width: 1366, height: 768 });
+  const env = { env: { DISPLAY: screen.display } };
+  await using called = await startServer(["--no-record"], env);
+  const size = ["--size", "1920x1080", "--codec", "mjpeg", "--fps", "5"];
+  await using client = startClient(called.port, [...size, "--no-display"]);
+  const window = await screen.window(RECEIVING);
+  assertMatch(await geometry(screen, window), / 1200x675$/);
+  client.signal("SIGTERM");
+  await client.exits(0);
+  await called.server.exits(0);
+});
+
+onScreen("a window that is paused is told of once, and ends as quickly as any other", async () => {
+  await using folder = await temporaryFolder();
+  await using screen = await Screen.forTwo(DEFAULT_FORMAT);
+  const record = ["--record", `${folder.path}/video.avi`];
+  await using called = await startServer(record, { env: { DISPLAY: screen.display } });
+  await using client = startClient(called.port, ["--no-display", "--fps", "60"]);
+  const window = await screen.window(RECEIVING);
+  const player = Number(await screen.do("getwindowpid", window));
+  // A window takes keys a moment after it is there; a second press would let the picture go again.
+  await until("a picture", () => screen.pixels().some((byte) => byte !== 0) ? true : undefined);
+  await screen.do("key", "--window", window, "space");
+  await called.server.says(/The window stands still: space/);
+  const startMs = performance.now();
+  called.server.signal("SIGTERM");
+  await until("the end of the player", () => {
+    try {
+      Deno.kill(player, "SIGCONT");
+      return undefined;
+    } catch {
+      return performance.now();
+    }
+  });
+  assertLess(performance.now() - startMs, 1900);
+  const { stderr } = await called.server.exits(0);
+  assertEquals(stderr.match(/The window stands still/g)?.length, 1, stderr);
+  await client.exits(0);
+});

@@ -7,6 +7,7 @@ import {
   assertInstanceOf,
   assertLess,
   assertLessOrEqual,
+  assertMatch,
   assertRejects,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
@@ -465,6 +466,44 @@ test("plain: a server that takes nothing is lost; where nothing is written silen
   assertFalse(idle.near.closed);
   await idle.far.closeWrite();
   assertEquals(await idle.sender.ended, { reason: "" });
+});
+
+test("call: a server that drips its answer is lost, as one that drips an ack", async () => {
+  using _clock = quickened(50);
+  using slow = openPair();
+  slow.far.put(length(60_000));
+  const dripping = setInterval(() => slow.far.put(new Uint8Array(600)), 250);
+  assertEquals(await within(loss(() => open(slow)), 3000), "slow");
+  clearInterval(dripping);
+
+  // What is written keeps a connection from being silent; an ack has to end all the same.
+  await using call = await openCall();
+  call.far.put(ack(0).subarray(0, 12));
+  const writing = setInterval(() => {
+    call.sender.push(frame(0));
+    call.far.put(new Uint8Array(0));
+  }, 5);
+  assertMatch(await within(loss(() => call.sender.ended), 3000) ?? "late", /silence|slow/);
+  clearInterval(writing);
+});
+
+test("plain: a server that takes a frame byte by byte is lost", async () => {
+  using _clock = quickened(50);
+  await using call = await openCall({ mode: "plain", habits: { room: 10 } });
+  const big = new Uint8Array(1_000_000);
+  call.sender.push(frame(0, { data: big }));
+  const taking = setInterval(() => void call.far.read(new Uint8Array(10)), 250);
+  assertMatch(await within(loss(() => call.sender.ended), 5000) ?? "late", /silence|slow/);
+  clearInterval(taking);
+});
+
+test("call: hanging up takes 15 s at most, whatever a peer still takes", async () => {
+  using _clock = quickened(50);
+  await using call = await openCall({ habits: { room: 4000 } });
+  call.sender.push(frame(0, { data: new Uint8Array(10_000_000) }));
+  const taking = setInterval(() => void call.far.read(new Uint8Array(4000)), 250);
+  assertEquals(await within(call.sender.hangUp("enough").then(() => "done"), 5000), "done");
+  clearInterval(taking);
 });
 
 test("call: hanging up says why between two messages, then ends the stream", async () => {

@@ -255,6 +255,52 @@ test("a byte at a time is silence; a slow link is not", async () => {
   assertEquals((await reading)?.length, 100_000);
 });
 
+test("a message that drips for too long is lost, though never silent; in a call it may last longer", async () => {
+  const message = new Uint8Array(150_000);
+  const ends: string[] = [];
+  const run = async (name: string, pieceBytes: number, inCall = false): Promise<void> => {
+    using open = openWire(SOON);
+    if (inCall) open.wire.enterCall();
+    using _dripping = drip(open, new Uint8Array(pieceBytes), 100);
+    open.far.put(length(message.length));
+    const reading = open.wire.readMessage(message.length);
+    ends.push(`${name}: ${await reading.then(() => "whole", (error) => error.how)}`);
+  };
+  // A second at the door, two in a call, and 1.2 s for its bytes. They would take 0.5 s, or 5 s.
+  await Promise.all([run("link", 30_000), run("call", 3000, true), run("door", 3000)]);
+  assertEquals(ends, ["link: whole", "door: slow", "call: slow"]);
+});
+
+test("a message that is read in parts is bounded as a whole", async () => {
+  using open = openWire(SOON);
+  using _dripping = drip(open, new Uint8Array(1000), 50);
+  open.far.put(length(100_000));
+  await open.wire.readLength();
+  const parts = async (): Promise<void> => {
+    for (let part = 0; part < 100; part++) await open.wire.read(new Uint8Array(1000));
+  };
+  assertEquals(await loss(parts), "slow");
+});
+
+test("a peer that takes a message slowly is lost, unless it speaks", async () => {
+  const message = new Uint8Array(100_000);
+  const run = async (speaks: boolean): Promise<string> => {
+    using open = openWire(SOON, { room: 4000 });
+    // 40,000 bytes a second: 2.5 s, where 1.8 s are allowed.
+    const taking = setInterval(() => void open.far.read(new Uint8Array(4000)), 100);
+    using _speaking = speaks ? drip(open, framed(text("a")), 100) : undefined;
+    const reading = (async (): Promise<void> => {
+      while (await open.wire.readMessage(1) !== null);
+    })().catch(() => {});
+    const written = await open.wire.writeMessage(message).then(() => "whole", (e) => e.how);
+    clearInterval(taking);
+    open.wire.close();
+    await reading;
+    return written;
+  };
+  assertEquals(await Promise.all([run(false), run(true)]), ["slow", "whole"]);
+});
+
 test("a link that takes what is written, slowly, is not silent", async () => {
   using open = openWire(SOON, { room: 2000 });
   using silent = openWire(SOON);

@@ -7,8 +7,8 @@
  */
 
 import { AviReader } from "./avi.ts";
-import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
-import { SourceError, type SourceIdentity } from "../errors.ts";
+import { type Child, openChild, readCommand } from "./child.ts";
+import { NoCameraError, SourceError, type SourceIdentity } from "../errors.ts";
 import { type Ffmpeg, findFfmpeg } from "./ffmpeg.ts";
 import {
   type Codec,
@@ -19,6 +19,17 @@ import {
   type VideoFormat,
 } from "../frame/frame.ts";
 import { hasIdr } from "./h264.ts";
+import {
+  causeOf,
+  diagnose,
+  guardArguments,
+  inputWays,
+  InputWords,
+  type Pace,
+  paceOf,
+  refusedFormat,
+  type Way,
+} from "../input.ts";
 import { nowUs, pause, within } from "../clock.ts";
 import { FramePool } from "../frame/pool.ts";
 import type { Source } from "../frame/source.ts";
@@ -43,22 +54,34 @@ export interface Camera {
 
 /** What to capture. */
 export interface SourceOptions {
-  /** A camera by index, name or device file; or any input of ffmpeg's; or `test`. */
-  readonly from: { readonly camera: string } | { readonly input: string };
+  /** A camera by index, name or device file, or the first one; or any input of ffmpeg's; or `test`. */
+  readonly from: { readonly camera: string | undefined } | { readonly input: string };
   /** What the frames are to be. */
   readonly format: VideoFormat;
   /** Whether left and right are exchanged. */
   readonly mirror: boolean;
   /** The system it runs on. */
   readonly system: System;
+  /** Hears the name of an input that is there and has not given a picture yet, once. */
+  readonly onWaiting?: (name: string) => void;
 }
 
 /** How long a listing may take, in milliseconds. */
 const LIST_TIMEOUT_MS = 5000;
 
-/** How long a source may take to give its first frame, and how long each one after that, in milliseconds. */
+/**
+ * How long a source may take to give its first frame, and how long each one after that, in milliseconds. The first picture of
+ * a stream that can be shown may be long in coming; ffmpeg itself gives up after 5 s what does not answer.
+ */
 const OPEN_MS = 10_000;
+const STREAM_MS = 30_000;
 const SILENCE_MS = 5000;
+
+/** After how long the user is told that an input is waited for, in milliseconds. */
+const NOTICE_MS = 5000;
+
+/** How often a stream is looked at whose nature is not clear yet, in milliseconds. */
+const LOOK_MS = 100;
 
 /** How long an ffmpeg that gives no more may take to end, in milliseconds. */
 const ENDING_MS = 1000;
@@ -82,43 +105,99 @@ const ENCODERS: Readonly<Record<Codec, string>> = {
   h264: "libx264",
 };
 
-const BEFORE_INPUT = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning"];
+const BEFORE_INPUT = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"];
+
+/** How an input is turned into frames. */
+export interface OutputOptions {
+  /** True if left and right are exchanged. */
+  readonly mirror: boolean;
+  /** True if frames pass as they come; otherwise their rate is made constant. */
+  readonly live: boolean;
+  /** True if the first picture stands for ever. */
+  readonly still?: boolean;
+  /** True if ffmpeg says what `InputWords` listens for. */
+  readonly observed?: boolean;
+  /** The option that keeps ffmpeg from making up frames. */
+  readonly passthrough?: Ffmpeg["passthrough"];
+}
 
 /**
  * Arguments that make of any input what the wire carries: cropped to shape rather than stretched, mirrored if wanted, bgr24
- * rows or encoded frames on stdout. With `live`, frames pass as they come, those beyond the rate left out; without, the rate
- * is made constant.
+ * rows or encoded frames on stdout. Of several streams ffmpeg takes the one with the largest pictures, and a cover last.
  */
-export function outputArguments(
-  format: VideoFormat,
-  { mirror, live, passthrough = "-fps_mode" }: {
-    readonly mirror: boolean;
-    readonly live: boolean;
-    readonly passthrough?: Ffmpeg["passthrough"];
-  },
-): string[] {
-  const { width, height, fps } = format;
+export function outputArguments(format: VideoFormat, options: OutputOptions): string[] {
+  const { width, height } = format;
+  const { mirror, live, passthrough = "-fps_mode" } = options;
+  const { scaling, pixels } = COLOURS[format.codec];
+  // 4:2:0 halves both sides: an odd one needs 4:4:4, which is not for every JPEG decoder.
+  const odd = format.codec === "h264" && (width % 2 !== 0 || height % 2 !== 0);
   const filters = [
-    live ? thinningFilter(fps) : `fps=${fps}`,
+    ...(live ? liveFilters(format, options) : fileFilters(format, options)),
     // As large as it takes to fill the picture, in the shape in which it is meant to be seen: pixels need not be square.
-    `scale='max(${width},round(${height}*dar))':'max(${height},round(${width}/dar))',setsar=1`,
+    `scale='max(${width},round(${height}*dar))':'max(${height},round(${width}/dar))'${scaling}`,
+    "setsar=1",
     // Pictures with halved colour are cropped to even sizes, unless told.
     `crop=${width}:${height}:exact=1`,
     ...(mirror ? ["hflip"] : []),
+    ...(odd ? pixels.map((filter) => filter.replace("yuv420p", "yuv444p")) : pixels),
   ];
   return [
-    ...["-an", "-sn", "-dn", "-map", "0:v:0", "-vf", filters.join(",")],
-    ...[passthrough, "passthrough", ...encoderArguments(format), "pipe:1"],
+    ...["-an", "-sn", "-dn", "-vf", filters.join(","), passthrough, "passthrough"],
+    ...(live && format.codec !== "raw" ? ["-enc_time_base", slotOf(format)] : []),
+    ...[...encoderArguments(format), "pipe:1"],
   ];
 }
 
 /**
- * A filter that leaves out the frames beyond a rate and holds none back, as `fps` does by one. A frame counts if it is not
- * more than one slot of 1/fps seconds ahead of the frames that were let through; register 0 counts these.
+ * The colours of each codec. Films are BT.709 for the most part, and what they become cannot say so: a JPEG is BT.601 in full
+ * range, bgr24 has neither. H.264 is made BT.601 as well, in the range of television, and says it.
  */
-function thinningFilter(fps: number): string {
-  const slot = `t*${fps}`;
-  return `select='if(gte(${slot},ld(0)-1),1+0*st(0,max(ld(0)+1,floor(${slot}))),0)'`;
+const COLOURS: Readonly<Record<Codec, { scaling: string; pixels: readonly string[] }>> = {
+  raw: { scaling: "", pixels: ["format=bgr24"] },
+  mjpeg: {
+    scaling: ":out_color_matrix=bt601:out_range=pc",
+    pixels: ["format=yuvj420p", "setparams=range=pc:colorspace=bt470bg"],
+  },
+  h264: {
+    scaling: ":out_color_matrix=bt601:out_range=tv",
+    pixels: ["format=yuv420p", "setparams=range=tv:colorspace=smpte170m"],
+  },
+};
+
+/** The duration of a frame in seconds, as a fraction. */
+function slotOf({ fps }: VideoFormat): string {
+  return `1000/${Math.round(fps * 1000)}`;
+}
+
+/** Filters that make the rate of a file constant, by the times of its pictures. */
+function fileFilters({ fps }: VideoFormat, { still, observed }: OutputOptions): string[] {
+  return [
+    ...(observed ? ["select='if(eq(n,1),print(n,32));1'"] : []),
+    ...(still ? ["loop=-1:1", `setpts=N/(${fps}*TB)`] : []),
+    `fps=${fps}`,
+  ];
+}
+
+/**
+ * Filters that leave out the frames beyond a rate and hold none back, as `fps` does by one. They look at the time at which a
+ * picture comes: the times that a stream itself gives may be made up, as the 25 a second of JPEGs over http are.
+ *
+ * Time is counted in slots of 1/fps seconds, register 2, and so are the frames that were let through, register 0. A frame
+ * counts if it is not more than one slot ahead of these. After a jam the frames of the last quarter of a second may catch up.
+ * The count begins anew where the system's clock was set back. What is left is numbered, for the encoder.
+ */
+function liveFilters(format: VideoFormat, { observed }: OutputOptions): string[] {
+  const { fps } = format;
+  const expression = [
+    "st(1,if(n,ld(1),time(0)))",
+    `st(2,(time(0)-ld(1))*${fps})`,
+    ...(observed
+      ? ["st(3,if(n,ld(3),t))", `if(n*lt(ld(2),${4 * fps}),print(t-ld(3)-ld(2)/${fps},32))`]
+      : []),
+    "if(lt(ld(2),ld(0)-3),st(0,ld(2)))",
+    `if(gte(ld(2),ld(0)-1),1+0*st(0,max(ld(0)+1,ld(2)-${Math.max(fps / 4, 1)})),0)`,
+  ];
+  return [`select='${expression.join(";")}'`, `settb=${slotOf(format)}`, "setpts=N"];
 }
 
 /**
@@ -133,23 +212,21 @@ function encoderArguments(format: VideoFormat): string[] {
   const { codec, width, height, fps } = format;
   switch (codec) {
     case "raw":
-      return ["-threads", "1", "-f", "rawvideo", "-pix_fmt", "bgr24"];
+      return ["-threads", "1", "-f", "rawvideo"];
     case "mjpeg":
       return [
-        ...["-threads", "1", "-c:v", ENCODERS[codec], "-q:v", "3", "-pix_fmt", "yuvj420p"],
+        ...["-threads", "1", "-c:v", ENCODERS[codec], "-q:v", "3"],
         ...["-flush_packets", "1", "-f", "avi"],
       ];
     case "h264": {
       const large = width * height > RAW_FIRST_PIXELS;
       const rate = Math.round(width * height * fps * 0.4);
-      // 4:2:0 halves both sides: an odd one needs 4:4:4.
-      const pixels = width % 2 === 0 && height % 2 === 0 ? "yuv420p" : "yuv444p";
       return [
         ...["-threads", large ? "0" : "1", "-c:v", ENCODERS[codec], "-tune", "zerolatency"],
         ...["-preset", large ? "ultrafast" : "veryfast", "-crf", "23", "-bf", "0"],
         ...["-maxrate", `${rate}`, "-bufsize", `${Math.round(rate / 4)}`],
-        ...["-g", `${Math.max(Math.round(fps), 1)}`, "-pix_fmt", pixels],
-        ...["-flush_packets", "1", "-f", "avi"],
+        ...["-g", `${Math.max(Math.round(fps), 1)}`, "-colorspace", "smpte170m"],
+        ...["-color_range", "tv", "-flush_packets", "1", "-f", "avi"],
       ];
     }
   }
@@ -196,28 +273,10 @@ export function cameraArguments(
   }
 }
 
-/** Arguments that open an input that is no camera. `test` is a moving test picture. */
-export function inputArguments(input: string, format: VideoFormat): string[] {
-  if (input !== "test") return ["-i", input];
-  return [
-    "-f",
-    "lavfi",
-    "-i",
-    `testsrc2=size=${format.width}x${format.height}:rate=${format.fps}`,
-  ];
-}
-
-/** Streams that are sent to us as their pictures are made. */
-const LIVE = /^(rtsps?|rtmps?|rtmpt|rtp|srtp?|udp|udplite|tcp|tls|unix|mms[ht]?):|^\/dev\//i;
-
-/** What is found behind http is a file by its name, such as `…/film.mp4?x=1`, or the stream of a camera. */
-const WEB = /^https?:/i;
-const WEB_FILE =
-  /\.(mp4|m4v|mov|mkv|webm|avi|ogv|ogg|flv|m?2?ts|mpe?g|vob|mxf|wmv|asf|3gp|3g2|gif|m3u8|mpd)($|[?#])/i;
-
-/** Whether an input brings its own clock: a camera or a stream that is sent to us, not a file that we read. */
-export function isLiveInput(input: string): boolean {
-  return LIVE.test(input) || WEB.test(input) && !WEB_FILE.test(input);
+/** The way to a moving test picture. */
+function testWay({ width, height, fps }: VideoFormat): Way {
+  const picture = `testsrc2=size=${width}x${height}:rate=${fps}`;
+  return { args: ["-f", "lavfi", "-i", picture], pace: "file", alone: false };
 }
 
 /** Arguments that make ffmpeg list the cameras. */
@@ -318,26 +377,6 @@ export async function findCamera(
   throw new SourceError("none", { isCamera: true, name: wanted }, names);
 }
 
-/** What ffmpeg's last words say is the matter with a camera or an input. */
-export function diagnose(lastLines: readonly string[]): SourceError["kind"] {
-  const text = lastLines.join("\n");
-  if (/Device or resource busy|already in use|Could not run graph/i.test(text)) {
-    return "busy";
-  }
-  if (/Permission denied|Operation not permitted|not authorized/i.test(text)) return "forbidden";
-  if (
-    /No such (file|device)|Could not find video device|Cannot open video device|Invalid device index|Video device not found/i
-      .test(text)
-  ) return "missing";
-  return "unreadable";
-}
-
-/** The line among ffmpeg's last ones that says why: that there is no picture in what it read, or else the last one. */
-function causeOf(lastLines: readonly string[]): string {
-  return lastLines.find((line) => /matches no streams|does not contain any stream/.test(line)) ??
-    lastLines.at(-1) ?? "";
-}
-
 /** A URL, or a text with URLs in it, without the passwords that stand in them: it is going to be shown. */
 export function withoutSecrets(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, "$1…@")
@@ -346,58 +385,149 @@ export function withoutSecrets(text: string): string {
 
 /**
  * Opens a camera or another input; resolves when its first frame is there. The frames are of `format`.
- * Throws `SourceError`, `NotInstalledError`, `FfmpegError`, or the signal's reason when aborted before.
+ * Throws `SourceError`, `NoCameraError`, `NotInstalledError`, `FfmpegError`, or the signal's reason when aborted before.
  */
-export async function openSource(options: SourceOptions, signal: AbortSignal): Promise<Source> {
-  const { from, format, mirror, system } = options;
-  const isCamera = "camera" in from;
-  const paced = !isCamera && !isLiveInput(from.input);
-  const device = isCamera ? await findCamera(from.camera, system) : from.input;
-  const inputs = isCamera
-    ? cameraArguments(system, device, format)
-    : [inputArguments(device, format)];
+export async function openSource(
+  options: SourceOptions,
+  signal: AbortSignal,
+  list: (system: System) => Promise<Camera[]> = listCameras,
+): Promise<Source> {
+  const { from } = options;
+  if ("input" in from) return await openInput(from.input, options, signal);
+  try {
+    return await openCamera(from.camera ?? "0", options, signal, list);
+  } catch (error) {
+    const absent = error instanceof SourceError && /^(missing|none)$/.test(error.kind);
+    if (from.camera !== undefined || !absent) throw error;
+    throw new NoCameraError(await list(options.system), { cause: error });
+  }
+}
+
+async function openCamera(
+  wanted: string,
+  options: SourceOptions,
+  signal: AbortSignal,
+  list: (system: System) => Promise<Camera[]>,
+): Promise<Source> {
+  const { format, system } = options;
+  const device = await findCamera(wanted, system, list);
+  const ways = cameraArguments(system, device, format).map((args): Way => ({
+    ...{ args, pace: "live", alone: false },
+  }));
   // A bare number says nothing to a user; where ffmpeg opens it by another name, that one does.
-  const name = withoutSecrets(isCamera && !/^\d+$/.test(from.camera) ? from.camera : device);
-  const what: SourceIdentity = { isCamera, name };
+  const name = /^\d+$/.test(wanted) ? device : wanted;
+  return await openWays(ways, { isCamera: true, name }, options, signal);
+}
+
+async function openInput(
+  input: string,
+  options: SourceOptions,
+  signal: AbortSignal,
+): Promise<Source> {
+  const ways = input === "test" ? [testWay(options.format)] : inputWays(input, options.system);
+  return await openWays(ways, { isCamera: false, name: withoutSecrets(input) }, options, signal);
+}
+
+/** Opens a source in the first way that works. */
+async function openWays(
+  ways: Way[],
+  what: SourceIdentity,
+  { format, mirror, onWaiting }: SourceOptions,
+  signal: AbortSignal,
+): Promise<Source> {
+  const { isCamera, name } = what;
+  const isStream = !isCamera && ways.some(({ pace }) => pace !== "file");
+  let notice = isStream ? onWaiting : undefined;
   let passthrough: Ffmpeg["passthrough"] = "-fps_mode";
   let asked = false;
+  let also: string | undefined;
   let failure: SourceError | undefined;
-  for (let way = inputs.shift(); way; way = inputs.shift()) {
+  for (let way = ways.shift(); way; way = ways.shift()) {
     signal.throwIfAborted();
-    const output = outputArguments(format, { mirror, live: !paced, passthrough });
-    const child = openChild({
-      command: "ffmpeg",
-      args: [...BEFORE_INPUT, ...way, ...output],
-      flow: "feeding",
-    });
+    const { pace, args } = way;
+    const before = [...BEFORE_INPUT, ...guardArguments(way, also), ...args];
+    const output = { mirror, live: pace !== "file", passthrough };
+    const observed = outputArguments(format, { ...output, observed: !isCamera });
+    const opening = new Opening([...before, ...observed], format);
+    const { child, words } = opening;
     const abort = (): void => void child.stop();
     signal.addEventListener("abort", abort, { once: true });
-    const next = pictureReader(child, format);
-    const first = await within(next(), OPEN_MS);
+    const slow = setTimeout(() => {
+      notice?.(name);
+      notice = undefined;
+    }, NOTICE_MS);
+    const first = await within(opening.next(), isStream ? STREAM_MS : OPEN_MS);
+    clearTimeout(slow);
+    if (first) opening.putBack(first);
+    const comes = first && pace === "unknown" ? await judge(opening) : pace;
     signal.removeEventListener("abort", abort);
-    if (first) {
-      return new ChildSource(child, first, next, { format, what, paced });
+    if (first && (comes === pace || comes === "live")) {
+      const still = outputArguments(format, { ...output, still: true });
+      const hold = isCamera || comes === "live"
+        ? undefined
+        : (): Opening => new Opening([...before, ...still], format);
+      return new ChildSource(opening, { format, what, paced: comes === "file", hold });
     }
-    const { lastLines } = await child.stop();
+    await child.stop();
     signal.throwIfAborted();
     if (first === undefined) throw new SourceError("silent", what);
+    if (first !== null) {
+      // It comes as fast as a file does: once more from its beginning, by our clock.
+      ways.unshift({ ...way, pace: "file" });
+      continue;
+    }
+    const kind = diagnose(words.problems);
+    const refused = refusedFormat(words.problems);
+    if (refused !== undefined && kind !== "list" && also !== refused) {
+      also = refused;
+      ways.unshift(way);
+      continue;
+    }
     if (!asked) {
       // Only now: to ask takes as long as a camera takes to open, and an ffmpeg that works need not be asked.
       asked = true;
       const ffmpeg = await findFfmpeg(ENCODERS[format.codec]);
       if (ffmpeg.passthrough !== passthrough) {
         passthrough = ffmpeg.passthrough;
-        inputs.unshift(way);
+        ways.unshift(way);
         continue;
       }
     }
-    const kind = diagnose(lastLines);
-    // The first failure is that of the way that was wanted; the ones after it tell of the ways that were not.
-    const detail = withoutSecrets(causeOf(lastLines).replace(`${device}: `, ""));
-    failure ??= new SourceError(kind, what, detail);
-    if (kind !== "unreadable") break;
+    const cause = causeOf(words.problems).replace(`${args.at(-1)}: `, "");
+    // A camera's first failure is that of the way that was wanted; an input's last one, where ffmpeg knew the protocol.
+    if (!failure || !isCamera && !/^Protocol not found/.test(cause)) {
+      failure = new SourceError(kind, what, withoutSecrets(cause));
+    }
+    if (isCamera ? kind !== "unreadable" : kind !== "missing") break;
   }
   throw failure ?? new SourceError("unreadable", what);
+}
+
+/**
+ * How the pictures behind a URL come. Where ffmpeg's description does not tell, they are read until it is clear, the newest
+ * being kept: a stream gives at once what its server holds, and then no more than time brings; a film goes on. One that ends
+ * while it is looked at is a film, or a picture.
+ */
+async function judge(opening: Opening): Promise<Pace> {
+  const startMs = performance.now();
+  const description = await within(opening.words.described, ENDING_MS);
+  const told = description ? paceOf(description) : "unknown";
+  if (told !== "unknown") return told;
+  let newest: Picture | undefined;
+  while (true) {
+    const reading = opening.next();
+    const read = await within(reading, LOOK_MS);
+    if (read === null) return "file";
+    if (read === undefined) opening.putBack(reading);
+    else {
+      newest?.lease?.letGo();
+      newest = read;
+    }
+    const verdict = opening.words.verdict(startMs, performance.now());
+    if (verdict === undefined) continue;
+    if (newest) opening.putBack(newest);
+    return verdict;
+  }
 }
 
 /** A picture, and who counts its holders. */
@@ -405,6 +535,36 @@ type Picture = Pick<Frame, "data" | "lease">;
 
 /** What gives the next frame out of an ffmpeg of ours, or `null` at its end. */
 type NextPicture = () => Promise<Picture | null>;
+
+/** An ffmpeg that opens an input, what it says, and the pictures that it gives. */
+class Opening {
+  /** The ffmpeg. */
+  readonly child: Child;
+  /** What it says. */
+  readonly words = new InputWords();
+  readonly #read: NextPicture;
+  readonly #ahead: (Picture | Promise<Picture | null>)[] = [];
+
+  constructor(args: readonly string[], format: VideoFormat) {
+    this.child = openChild({
+      command: "ffmpeg",
+      args,
+      flow: "feeding",
+      onLine: (line) => this.words.hear(line),
+    });
+    this.#read = pictureReader(this.child, format);
+  }
+
+  /** The next picture, or `null` at the end. */
+  async next(): Promise<Picture | null> {
+    return await (this.#ahead.shift() ?? this.#read());
+  }
+
+  /** Gives back what was read, before whatever was given back earlier. */
+  putBack(picture: Picture | Promise<Picture | null>): void {
+    this.#ahead.unshift(picture);
+  }
+}
 
 function pictureReader(child: Child, format: VideoFormat): NextPicture {
   if (format.codec === "raw") {
@@ -421,28 +581,31 @@ function pictureReader(child: Child, format: VideoFormat): NextPicture {
   };
 }
 
+/** What a source is told of its ffmpeg. */
+interface ChildSourceOptions {
+  readonly format: VideoFormat;
+  readonly what: SourceIdentity;
+  /** True if our clock says when a frame is due. */
+  readonly paced: boolean;
+  /** Starts an ffmpeg that repeats the only picture of an input; nothing where an end is an end. */
+  readonly hold: (() => Opening) | undefined;
+}
+
 /** Frames out of an ffmpeg that has given its first one. */
 class ChildSource implements Source {
-  readonly #child: Child;
-  readonly #nextPicture: NextPicture;
   readonly #format: VideoFormat;
   readonly #what: SourceIdentity;
   readonly #paced: boolean;
-  #first: Picture | undefined;
+  #hold: ChildSourceOptions["hold"];
+  #opening: Opening;
   #stopped = false;
 
-  constructor(
-    child: Child,
-    first: Picture,
-    next: NextPicture,
-    options: { format: VideoFormat; what: SourceIdentity; paced: boolean },
-  ) {
-    this.#child = child;
-    this.#nextPicture = next;
-    this.#first = first;
-    this.#format = options.format;
-    this.#what = options.what;
-    this.#paced = options.paced;
+  constructor(opening: Opening, { format, what, paced, hold }: ChildSourceOptions) {
+    this.#opening = opening;
+    this.#format = format;
+    this.#what = what;
+    this.#paced = paced;
+    this.#hold = hold;
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
@@ -468,27 +631,26 @@ class ChildSource implements Source {
 
   /** The next picture, or `null` after the last one. Throws `SourceError` where the end was not to be expected. */
   async #next(): Promise<Picture | null> {
-    if (this.#first) {
-      const first = this.#first;
-      this.#first = undefined;
-      return first;
-    }
-    const picture = await within(this.#nextPicture(), SILENCE_MS);
+    const { child, words } = this.#opening;
+    const picture = await within(this.#opening.next(), SILENCE_MS);
     if (this.#stopped) return null;
     if (picture === undefined) throw new SourceError("silent", this.#what);
     if (picture !== null) return picture;
-    const end = await within(this.#child.ended, ENDING_MS) ?? await this.#child.stop();
+    const end = await within(child.ended, ENDING_MS) ?? await child.stop();
     if (this.#stopped) return null;
-    if (this.#what.isCamera || end.code !== 0) throw this.#stoppedUnasked(end);
-    return null;
-  }
-
-  #stoppedUnasked({ lastLines }: ChildEnd): SourceError {
-    return new SourceError("stopped", this.#what, withoutSecrets(lastLines.at(-1) ?? ""));
+    if (this.#what.isCamera || end.code !== 0) {
+      const said = words.problems.length > 0 ? causeOf(words.problems.slice(-2)) : "";
+      throw new SourceError("stopped", this.#what, withoutSecrets(said));
+    }
+    if (words.several || !this.#hold) return null;
+    // An input of one picture is held until somebody hangs up.
+    this.#opening = this.#hold();
+    this.#hold = undefined;
+    return await this.#next();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
-    await this.#child.stop();
+    await this.#opening.child.stop();
   }
 }

@@ -34,6 +34,8 @@ export interface ChildOptions {
   readonly flow: "fed" | "feeding" | "none";
   /** Variables added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The time that a fed child has to finish by itself when it is stopped, in milliseconds. */
+  readonly finishMs?: number;
   /** Hears each line that it writes on stderr, when it comes. */
   readonly onLine?: (line: string) => void;
 }
@@ -77,7 +79,7 @@ export interface Child extends AsyncDisposable {
 
 /** Starts a child. Throws `NotInstalledError` where there is no such program. */
 export function openChild(options: ChildOptions): Child {
-  const { command, args, flow, env, onLine } = options;
+  const { command, args, flow, env, finishMs = RUNG_MS, onLine } = options;
   const process = spawn(command, args, {
     stdin: flow === "fed" ? "piped" : "null",
     stdout: flow === "feeding" ? "piped" : "null",
@@ -119,7 +121,7 @@ export function openChild(options: ChildOptions): Child {
   const stop = (): Promise<ChildEnd> =>
     stopping ??= (async (): Promise<ChildEnd> => {
       if (flow === "fed") {
-        const end = await finish(RUNG_MS);
+        const end = await finish(finishMs);
         if (end) return end;
       }
       kill(process, "SIGTERM");

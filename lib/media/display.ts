@@ -7,7 +7,7 @@
  */
 
 import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
-import { pause } from "../clock.ts";
+import { pause, within } from "../clock.ts";
 import {
   type Frame,
   isInterCoded,
@@ -28,14 +28,44 @@ const WAITING_SECONDS = 0.4;
 /** How long an ffplay may take to find out whether there is a screen, in milliseconds. */
 const SCREEN_MS = 5000;
 
+/** A window that takes no picture for that long stands still, in milliseconds. */
+const STILL_MS = 3000;
+
+/** The first frames, which may wait for the window to be opened. */
+const OPENING_FRAMES = 10;
+
+/**
+ * The screen that every window shall fit on, in pixels: a common small one, less its bar at the
+ * bottom. ffplay does not tell the size of the real one.
+ */
+const SCREEN = { width: 1366, height: 728 } as const;
+
+/** The height of a window's title, in pixels, and the step from a window to one that lies on it. */
+const TITLE = 40;
+
+/** Room for the picture of one window, beside a title and a frame. */
+const LARGEST = { width: 1200, height: 675 } as const;
+
+/** The place of a window beside others. */
+export interface WindowPlace {
+  /** Its number among them, from 0 at the left. */
+  readonly slot: number;
+  /** True if there may be more than fit into one row. */
+  readonly inGrid: boolean;
+}
+
 /** What to show and in which window. */
 export interface DisplayOptions {
   /** What the frames are. */
   readonly format: VideoFormat;
   /** The title of the window. */
   readonly title: string;
+  /** The place beside other windows; the middle of the screen if not given. */
+  readonly place?: WindowPlace | undefined;
   /** The video driver of the window system, for SDL; its own choice if not given. */
   readonly driver?: string;
+  /** Told once if the window stands still, as one does that the user has paused. */
+  readonly onStill?: () => void;
 }
 
 /** How a window ended that we did not close: the user closed it or pressed `q`, or it broke. */
@@ -43,8 +73,35 @@ export type DisplayEnd =
   | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly detail: string };
 
+/** The size of a window: that of the picture, or smaller in the same shape where that is too large. */
+export function windowSize({ width, height }: Pick<VideoFormat, "width" | "height">): {
+  readonly width: number;
+  readonly height: number;
+} {
+  const scale = Math.min(1, LARGEST.width / width, LARGEST.height / height);
+  return { width: Math.round(width * scale), height: Math.round(height * scale) };
+}
+
+/**
+ * The left upper corner of a window beside others: next to the one before it, in the middle of the
+ * screen's height; or in a grid, and where that is full, a step aside. All of it is on the screen.
+ */
+export function windowCorner(
+  { width, height }: { readonly width: number; readonly height: number },
+  { slot, inGrid }: WindowPlace,
+): { readonly left: number; readonly top?: number } {
+  const most = { left: SCREEN.width - width, top: SCREEN.height - height };
+  if (!inGrid) return { left: Math.min(slot * width, most.left) };
+  const columns = Math.floor(SCREEN.width / width);
+  const rows = Math.floor(SCREEN.height / (height + TITLE));
+  const step = TITLE * Math.floor(slot / (columns * rows));
+  const left = slot % columns * width + step;
+  const top = TITLE + Math.floor(slot / columns) % rows * (height + TITLE) + step;
+  return { left: Math.min(left, most.left), top: Math.min(top, most.top) };
+}
+
 /** Arguments of ffplay for these pictures. */
-export function displayArguments({ format, title }: DisplayOptions): string[] {
+export function displayArguments({ format, title, place }: DisplayOptions): string[] {
   const { codec, width, height } = format;
   const raw = [
     ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
@@ -55,11 +112,16 @@ export function displayArguments({ format, title }: DisplayOptions): string[] {
     ...["-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay"],
     ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "ivf"],
   ];
+  const size = windowSize(format);
+  const { left, top } = place === undefined ? {} : windowCorner(size, place);
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning"],
     ...(codec === "raw" ? raw : encoded),
     ...["-i", "pipe:0"],
     ...["-vf", "setpts=0", "-autoexit", "-window_title", title],
+    ...(size.width < width ? ["-x", `${size.width}`, "-y", `${size.height}`] : []),
+    ...(left === undefined ? [] : ["-left", `${left}`]),
+    ...(top === undefined ? [] : ["-top", `${top}`]),
   ];
 }
 
@@ -121,6 +183,7 @@ export class Display implements Sink {
   readonly #format: VideoFormat;
   readonly #newest: NewestFrame<Frame>;
   readonly #feeding: Promise<void>;
+  #onStill: (() => void) | undefined;
   #closing = false;
   /** Resolves when the window ends by itself, and never if we close it. */
   readonly ended: Promise<DisplayEnd>;
@@ -129,12 +192,15 @@ export class Display implements Sink {
   constructor(options: DisplayOptions) {
     const { driver, format } = options;
     this.#format = format;
+    this.#onStill = options.onStill;
     this.#newest = new NewestFrame(newestOptions(format, WAITING_SECONDS));
     this.#child = openChild({
       command: "ffplay",
       args: displayArguments(options),
       flow: "fed",
       env: variables(driver),
+      // A window that is paused does not read: it would not see the end of its input.
+      finishMs: 0,
     });
     this.#feeding = this.#feed();
     this.ended = new Promise((resolve) => {
@@ -165,9 +231,21 @@ export class Display implements Sink {
       if (encoded) {
         if (!await this.#child.write(ivfFrameHeader(frame.data.length, count))) return;
       }
-      if (!await this.#child.write(frame.data)) return;
+      if (!await this.#write(frame.data, count)) return;
       frame.lease?.letGo();
     }
+  }
+
+  /** Hands a frame to ffplay, and says so if it is not taken. */
+  async #write(data: Uint8Array, count: number): Promise<boolean> {
+    const written = this.#child.write(data);
+    if (this.#onStill === undefined || count < OPENING_FRAMES) return await written;
+    const taken = await within(written, STILL_MS);
+    if (taken === undefined && !this.#closing) {
+      this.#onStill();
+      this.#onStill = undefined;
+    }
+    return taken ?? await written;
   }
 
   /** The newest frame, not sooner after the last one than was declared; `undefined` when closed. */

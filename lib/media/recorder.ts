@@ -90,18 +90,9 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
   // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats` counts the frames.
   const encoded = [
     ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
-    ...[
-      "-max_pixels",
-      `${maxDecodedPixels(format)}`,
-      "-f",
-      "ivf",
-      "-i",
-      "pipe:0",
-      "-vf",
-      `fps=${rate}`,
-      "-pix_fmt",
-      "yuv420p",
-    ],
+    ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "ivf", "-i", "pipe:0"],
+    // Players take the colours of this file for BT.601 in the range of television: it has no words for others.
+    ...["-vf", `fps=${rate},scale=out_color_matrix=bt601:out_range=tv`, "-pix_fmt", "yuv420p"],
   ];
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],

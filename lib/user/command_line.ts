@@ -44,6 +44,9 @@ export interface Spelling {
 /** The start of an option, as typed: editors and chats make one long dash of two. `-5` and `-` are values. */
 const DASHES = /^(?:--(?=.)|[-\u2010-\u2015\u2212](?=[^\s\d.,-]))/s;
 
+/** Standard input, as ffmpeg and systems call it. */
+const STANDARD_INPUT = /^(-|(pipe|fd):0?|\/dev\/(stdin|fd\/0)|\/proc\/self\/fd\/0)$/i;
+
 /** Words that are never an address. */
 const SWITCHED = /^(true|false)$/i;
 
@@ -240,6 +243,13 @@ export class Words {
     const value = this.value(name);
     if (value === undefined || !/^~([/\\]|[\w.-]+[/\\]|$)/.test(value)) return value;
     throw this.#bad(name, value, this.messages.usage.home(`--${name} ${value}`));
+  }
+
+  /** The name of a file, or a URL. */
+  input(name: string): string | undefined {
+    const value = this.file(name);
+    if (value === undefined || !STANDARD_INPUT.test(value)) return value;
+    throw this.#bad(name, value, this.messages.usage.noStandardInput);
   }
 
   /** A whole number. */

@@ -6,6 +6,7 @@
 import {
   BUSY,
   FfmpegError,
+  NoCameraError,
   NotInstalledError,
   PeerLostError,
   ProtocolError,
@@ -123,6 +124,8 @@ export interface Messages {
   answered(host: string, port: number): string;
   /** The terminal's keys are watched: at a server that can be called, at a client in a call. */
   readonly hangUpHint: string;
+  /** Behind `hangUpHint`, where there is a screen: the keys of a window. */
+  readonly windowKeys: string;
   /** A call, or the wait for one, is over as somebody wanted: the last thing that is said. */
   endedBy(party: Party): string;
   /** Before `endedBy`, where the other end hung up for a reason of its own: what it said, in its words. */
@@ -180,6 +183,8 @@ export interface Messages {
   readonly noScreen: string;
   /** A call begins on a machine that has ffmpeg, and not its player. */
   noFfplay(install: string): string;
+  /** During a call, once: the window takes no more pictures, as when the user has paused it. */
+  readonly displayStill: string;
   /** During a call: the window is gone, and nobody closed it. */
   displayFailed(detail: string): string;
 
@@ -187,6 +192,12 @@ export interface Messages {
   readonly cameras: string;
   /** `--list-cameras`: in place of an empty list. */
   readonly noCameras: string;
+  /** Nobody asked for a camera, and there is none: what to type in place of it. */
+  noCameraHere(command: string): string;
+  /** Nobody asked for a camera, and the first one is not there: the others, and what to type. */
+  otherCamera(list: string, command: string): string;
+  /** An input is there, and has not given a picture for some seconds. */
+  waitingFor(name: string): string;
   /** The camera gives no pictures: at once, or no longer. `detail` may be empty. */
   camera(kind: SourceError["kind"], device: string, detail: string): string;
   /** The same of another input. */
@@ -243,6 +254,8 @@ export interface UsageMessages {
   readonly seconds: string;
   /** Of `bad`: a word out of a few. */
   oneOf(values: string): string;
+  /** Of `bad`: an input that is no standard input. */
+  readonly noStandardInput: string;
   /** Of `bad`: an address. */
   readonly address: string;
   /** Of `bad`: a file in a folder `~` that the shell has not replaced, and the option with it. */
@@ -289,6 +302,8 @@ const en: Messages = {
 
   answered: (host, port) => `IN A CALL WITH: ('${host}', ${port})`,
   hangUpHint: "Press q to hang up.",
+  windowKeys:
+    "In a window: q or Esc hangs up, f is full screen and back, space pauses the picture.",
   endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
   complaint: (party, reason) => `The ${party} said why: ${reason}.`,
   lost: (party, how) => `The ${party} was lost: ${en.lostHow[how]}.`,
@@ -296,6 +311,7 @@ const en: Messages = {
     reset: "the connection was cut",
     cut: "the connection ended in the middle of a frame",
     silence: "nothing came for more than 5 s",
+    slow: "a message took far too long",
     "no-bye": "the connection ended without a goodbye",
   },
   refused: (reason) =>
@@ -352,12 +368,19 @@ const en: Messages = {
   noScreen: "There is no screen here: the call goes on without a window (--no-display says so).",
   noFfplay: (install) =>
     `ffplay is not installed: the call goes on without a window. To have one: ${install}`,
+  displayStill:
+    "The window stands still: space, p and s in it pause the picture, and space starts it again. The call goes on.",
   displayFailed: (detail) =>
     `The window failed (${detail}). The call goes on without it; --no-display avoids it.`,
 
   cameras: "Cameras:",
   noCameras:
     "No camera found. Plug one in, or send something else with --input (try --input test).",
+  noCameraHere: (command) =>
+    `There is no camera here: plug one in and try again, or send something else: ${command}`,
+  otherCamera: (list, command) =>
+    `There is no camera 0; there is ${list}. To send that one: ${command}`,
+  waitingFor: (name) => `No picture from ${name} yet: it is waited for, 30 s at most.`,
   camera: (kind, device, detail) => {
     const because = detail && ` (${detail})`;
     switch (kind) {
@@ -375,6 +398,7 @@ const en: Messages = {
         return `${device} gives no pictures. On macOS, allow the camera in the privacy settings; else unplug it and plug it in again.`;
       case "stopped":
         return `${device} stopped giving pictures${because}: was it unplugged?`;
+      case "list":
       case "unreadable":
         return `${device} cannot be read${because}: check --camera.`;
     }
@@ -386,11 +410,13 @@ const en: Messages = {
       case "none":
         return `${name} was not found${because}: check --input.`;
       case "forbidden":
-        return `${name} may not be read${because}: check whose it is, or give another --input.`;
+        return `${name} may not be read${because}: check whose it is, and user and password in a URL, or give another --input.`;
       case "silent":
         return `${name} gives no pictures: check --input and what sends them.`;
       case "stopped":
         return `${name} stopped giving pictures${because}.`;
+      case "list":
+        return `${name} is a list of other files under a name that does not say so, and is not opened: name it .m3u8, .mpd, .ffconcat or .sdp if that is wanted.`;
       case "busy":
       case "unreadable":
         return `${name} cannot be read${because}: check --input.`;
@@ -427,6 +453,8 @@ const en: Messages = {
     size: "a size like 640x480 is wanted, from 16x16 to 3840x2160",
     seconds: "a time above 0 is wanted, like 90 (seconds), 90s, 1m30s or 1:30",
     oneOf: (values) => `one of ${values} is wanted`,
+    noStandardInput:
+      "standard input is not read; a file or URL is wanted, or tcp://127.0.0.1:9000?listen, to which another program sends",
     address: "an address like 192.168.1.7 or 192.168.1.7:8080 is wanted",
     home: (typed) =>
       `only the shell knows the folder ~: type ${typed} with a space and without quotes, or the whole path`,
@@ -472,6 +500,7 @@ const pt: Messages = {
 
   answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
   hangUpHint: "Tecle q para desligar.",
+  windowKeys: "Na janela: q ou Esc desliga, f é tela cheia e volta, espaço pausa a imagem.",
   endedBy: (party) =>
     party === "CLIENT"
       ? "Video Chamada encerrada pelo CLIENTE"
@@ -482,6 +511,7 @@ const pt: Messages = {
     reset: "ela foi cortada",
     cut: "ela terminou no meio de um quadro",
     silence: "nada chegou por mais de 5 s",
+    slow: "uma mensagem demorou demais",
     "no-bye": "ela terminou sem despedida",
   },
   refused: (reason) =>
@@ -543,12 +573,18 @@ const pt: Messages = {
   noScreen: "Não há tela aqui: a chamada continua sem janela (--no-display diz isso).",
   noFfplay: (install) =>
     `O ffplay não está instalado: a chamada continua sem janela. Para tê-la: ${install}`,
+  displayStill:
+    "A janela está parada: espaço, p e s nela pausam a imagem, e espaço a solta de novo. A chamada continua.",
   displayFailed: (detail) =>
     `A janela falhou (${detail}). A chamada continua sem ela; --no-display a evita.`,
 
   cameras: "Câmeras:",
   noCameras:
     "Nenhuma câmera encontrada. Conecte uma, ou envie outra coisa com --input (tente --input test).",
+  noCameraHere: (command) =>
+    `Não há câmera aqui: conecte uma e tente de novo, ou envie outra coisa: ${command}`,
+  otherCamera: (list, command) => `Não há câmera 0; há ${list}. Para enviar essa: ${command}`,
+  waitingFor: (name) => `Ainda não há imagem de ${name}: espera-se por ela, 30 s no máximo.`,
   camera: (kind, device, detail) => {
     const because = detail && ` (${detail})`;
     switch (kind) {
@@ -566,6 +602,7 @@ const pt: Messages = {
         return `${device} não dá imagens. No macOS, permita a câmera nas configurações de privacidade; senão, desconecte-a e conecte-a de novo.`;
       case "stopped":
         return `${device} parou de dar imagens${because}: foi desconectada?`;
+      case "list":
       case "unreadable":
         return `${device} não pode ser lido${because}: confira --camera.`;
     }
@@ -577,11 +614,13 @@ const pt: Messages = {
       case "none":
         return `${name} não foi encontrado${because}: confira --input.`;
       case "forbidden":
-        return `${name} não pode ser lido por você${because}: confira de quem é, ou dê outro --input.`;
+        return `${name} não pode ser lido por você${because}: confira de quem é, e usuário e senha em uma URL, ou dê outro --input.`;
       case "silent":
         return `${name} não dá imagens: confira --input e quem as envia.`;
       case "stopped":
         return `${name} parou de dar imagens${because}.`;
+      case "list":
+        return `${name} é uma lista de outros arquivos com um nome que não o diz, e não é aberto: dê-lhe o nome .m3u8, .mpd, .ffconcat ou .sdp se é isso o que quer.`;
       case "busy":
       case "unreadable":
         return `${name} não pode ser lido${because}: confira --input.`;
@@ -616,6 +655,8 @@ const pt: Messages = {
     size: "espera-se um tamanho como 640x480, de 16x16 a 3840x2160",
     seconds: "espera-se um tempo acima de 0, como 90 (segundos), 90s, 1m30s ou 1:30",
     oneOf: (values) => `espera-se um destes: ${values}`,
+    noStandardInput:
+      "a entrada padrão não é lida; espera-se um arquivo ou uma URL, ou tcp://127.0.0.1:9000?listen, para onde outro programa envia",
     address: "espera-se um endereço como 192.168.1.7 ou 192.168.1.7:8080",
     home: (typed) =>
       `só o shell conhece a pasta ~: digite ${typed} com um espaço e sem aspas, ou o caminho inteiro`,
@@ -658,6 +699,7 @@ export function describe(error: unknown, messages: Messages, system: string, pee
     const sentence = error.kind === "old" ? messages.ffmpegOld : messages.ffmpegLacks;
     return sentence(error.detail, installCommand(system));
   }
+  if (error instanceof NoCameraError) return describeNoCamera(error, messages, "");
   if (error instanceof SourceError) {
     const { isCamera, name } = error.source;
     return (isCamera ? messages.camera : messages.input)(error.kind, name, error.detail);
@@ -682,6 +724,19 @@ export function describe(error: unknown, messages: Messages, system: string, pee
     }
   }
   return messages.failed(detailOf(error));
+}
+
+/** The sentence for a machine without its first camera; `command` is what the user typed, to be typed again with more. */
+export function describeNoCamera(
+  { cameras }: NoCameraError,
+  messages: Messages,
+  command: string,
+): string {
+  const again = (words: string): string => `${command} ${words}`.trim();
+  const [first] = cameras;
+  if (!first) return messages.noCameraHere(again("--input test"));
+  const list = cameras.map(({ index, name }) => `${index}: ${name}`).join(", ");
+  return messages.otherCamera(list, again(`--camera ${first.index}`));
 }
 
 /** The sentence for an address that cannot be listened on. */

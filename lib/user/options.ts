@@ -260,7 +260,7 @@ export interface ServerOptions extends CommonOptions {
 /** What the client is told. */
 export interface ClientOptions extends CommonOptions {
   /** What to send. */
-  readonly from: { readonly camera: string } | { readonly input: string };
+  readonly from: { readonly camera: string | undefined } | { readonly input: string };
   /** What the frames are to be. */
   readonly format: VideoFormat;
   /** Whether left and right are exchanged. */
@@ -301,10 +301,10 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   if (wire !== "call" && codec !== "raw") {
     throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);
   }
-  const input = words.file("input");
+  const input = words.input("input");
   return {
     ...common(words, { minPort: 1, alone: true }),
-    from: input === undefined ? { camera: words.value("camera") ?? "0" } : { input },
+    from: input === undefined ? { camera: words.value("camera") } : { input },
     format: {
       codec,
       width: size.width,
@@ -361,6 +361,7 @@ const HELP = {
     examples: "Examples",
     exits: "Exit status",
     ending: "q in the window or in the terminal, closing the window, or Ctrl-C hangs up.",
+    keys: "In a window, Esc hangs up as well, f is full screen and back, space pauses the picture.",
     exit: [
       "0  either side hung up, --duration was reached, or the input ended",
       "1  it could not be done, or not whole: no camera, port taken, refused, recording failed",
@@ -390,6 +391,7 @@ const HELP = {
     examples: "Exemplos",
     exits: "Código de saída",
     ending: "q na janela ou no terminal, fechar a janela, ou Ctrl-C desliga.",
+    keys: "Na janela, Esc também desliga, f é tela cheia e volta, espaço pausa a imagem.",
     exit: [
       "0  um dos lados desligou, --duration foi atingido, ou a entrada acabou",
       "1  não foi possível, ou não por inteiro: sem câmera, porta em uso, recusa, falha ao gravar",
@@ -433,6 +435,7 @@ export function formatHelp(program: Program, command: string, language: Language
     ...options.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}`),
     "",
     text.ending,
+    text.keys,
     "",
     `${text.examples}:`,
     ...examples.map(({ left, right }) => `  ${left.padEnd(exampleWidth)}  ${right}`),

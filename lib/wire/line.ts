@@ -61,8 +61,12 @@ const ACKS_APART_MS = 2;
 /** How long the last frames may take to leave when the input has ended, in milliseconds: longer than a loss goes unnoticed. */
 const FLUSH_MS = 10_000;
 
-/** How long a hang-up waits for what is under way, in milliseconds, where nothing moves. */
-const HANG_UP_MS = 5000;
+/**
+ * How long a hang-up waits for what is under way, in milliseconds: where nothing moves, and whatever moves. A peer may read a
+ * byte a second.
+ */
+const STILL_MS = 5000;
+const HANG_UP_MS = 15_000;
 
 /** How a peer ended a call in order. */
 export interface Goodbye {
@@ -333,7 +337,9 @@ export class CallLine implements Line {
       return message;
     } catch (error) {
       if (this.#wire !== wire) return undefined;
-      if (!(error instanceof PeerLostError) || this.#hangingUp) throw error;
+      // Another connection is no cure for a peer that drips its words.
+      const mayComeBack = error instanceof PeerLostError && error.how !== "slow";
+      if (!mayComeBack || this.#hangingUp) throw error;
       this.#leave(wire);
       this.#wait(error);
       return undefined;
@@ -476,14 +482,15 @@ export class CallLine implements Line {
     // begun goes on where it was.
     const patienceMs = this.#over || wire === undefined
       ? FAREWELL_MS
-      : Math.max(HANG_UP_MS - wire.quietMs, FAREWELL_MS);
+      : Math.max(STILL_MS - wire.quietMs, FAREWELL_MS);
     this.#stop();
     if (wire === undefined) return;
-    let [before, stillMs] = [wire.sentBytes, 0];
+    let [before, stillMs, tookMs] = [wire.sentBytes, 0, 0];
     const watching = setInterval(() => {
       stillMs = wire.sentBytes === before ? stillMs + LOOK_MS : 0;
+      tookMs += LOOK_MS;
       before = wire.sentBytes;
-      if (stillMs >= patienceMs) wire.close();
+      if (stillMs >= patienceMs || tookMs >= HANG_UP_MS) wire.close();
     }, LOOK_MS);
     // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
     await this.#writing;

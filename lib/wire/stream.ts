@@ -4,6 +4,7 @@
  */
 
 import { nowUs } from "../clock.ts";
+import { ProtocolError } from "../errors.ts";
 import { type Frame, isInterCoded, maxFrameBytes, type VideoFormat } from "../frame/frame.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
@@ -18,6 +19,12 @@ const WAITING_SECONDS = 0.4;
 
 /** After how long without a frame a sender says that its stream rests, in milliseconds. */
 const REST_AFTER_MS = 1000;
+
+/**
+ * How long frames may come that need one that did not, in milliseconds. Encoders make a keyframe each second, some each
+ * 12 s. Without a bound, a line is held by pictures that nobody can see.
+ */
+const KEYFRAME_MS = 30_000;
 
 /** A stream that this end sends: frames wait for the link, the newest wins, acks open the window. */
 export class SendStream {
@@ -157,6 +164,7 @@ export class ReceiveStream {
   readonly #aheadUs: number | undefined;
   #nextSequence: number | undefined;
   #broken: boolean;
+  #brokenMs = performance.now();
   #received = 0;
   #missing = 0;
   #torn = 0;
@@ -203,11 +211,20 @@ export class ReceiveStream {
     const most = this.#limit.most(performance.now());
     this.#missing = Math.min(this.#missing + Math.max(ahead, 0), most);
     const torn = this.#broken || (ahead !== 0 && isInterCoded(this.format.codec));
-    this.#broken = torn && !frame.keyframe;
+    this.#setBroken(torn && !frame.keyframe);
+    this.#measure(frame.captureUs);
     if (this.#broken) this.#torn++;
     else this.#received++;
-    this.#measure(frame.captureUs);
     return !this.#broken;
+  }
+
+  #setBroken(broken: boolean): void {
+    const nowMs = performance.now();
+    if (broken && !this.#broken) this.#brokenMs = nowMs;
+    this.#broken = broken;
+    if (broken && nowMs - this.#brokenMs >= KEYFRAME_MS) {
+      throw new ProtocolError(`no keyframe came for ${KEYFRAME_MS / 1000} s`);
+    }
   }
 
   #measure(captureUs: number): void {

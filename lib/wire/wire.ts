@@ -24,6 +24,10 @@ export interface Connection {
   closeWrite(): Promise<void>;
   /** Lets go of everything. */
   close(): void;
+  /** The address at this end, where there is one. */
+  readonly localAddr?: { readonly hostname: string };
+  /** The address at the other end, where there is one. */
+  readonly remoteAddr?: { readonly hostname: string };
 }
 
 /** Bytes of the length in front of every message. */
@@ -44,6 +48,14 @@ const IN_CALL = 1.3;
  */
 const TRICKLE_BYTES = 4096;
 
+/**
+ * A message may take as long as at 1 Mbit/s, and this many silences besides. A peer that drips its
+ * bytes is never silent, and would hold a place for hours. In a call, the network may be away twice.
+ */
+const LEAST_BYTES_PER_MS = 125;
+const SILENCES_AT_DOOR = 2;
+const SILENCES_IN_CALL = 4;
+
 /** How often the silence is looked at, in milliseconds. */
 const TICK_MS = 250;
 
@@ -62,7 +74,9 @@ export interface WireOptions {
 export class Wire {
   readonly #connection: Connection;
   #expecting: () => boolean;
+  readonly #silenceMs: number;
   #ticksAllowed: number;
+  #silences = SILENCES_AT_DOOR;
   readonly #header = new Uint8Array(LENGTH_BYTES);
   /** How much of it came with the message before. */
   #headerBytes = 0;
@@ -70,7 +84,14 @@ export class Wire {
   #quietTicks = 0;
   #recentBytes = 0;
   #insideMessage = false;
-  #silent = false;
+  /** The message that is being read: its length, how much is still to come, the time so far. */
+  #length = 0;
+  #toCome = 0;
+  #readTicks = 0;
+  /** The length of the message that is being written, if there is one, and the time so far. */
+  #writing: number | undefined;
+  #writeTicks = 0;
+  #lost: "silence" | "slow" | undefined;
   #closed = false;
   #received = 0;
   #sent = 0;
@@ -80,7 +101,8 @@ export class Wire {
     this.#connection = connection;
     this.#expecting = options.expecting ?? ((): boolean => true);
     // Ticks are counted, not time: a machine that slept itself does not take its own sleep for the peer's silence.
-    this.#ticksAllowed = Math.ceil((options.silenceMs ?? SILENCE_MS) / TICK_MS);
+    this.#silenceMs = options.silenceMs ?? SILENCE_MS;
+    this.#ticksAllowed = Math.ceil(this.#silenceMs / TICK_MS);
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -102,18 +124,20 @@ export class Wire {
   async readLength(): Promise<number | null> {
     const ahead = this.#headerBytes;
     this.#headerBytes = 0;
+    this.#length = 0;
     if (await this.#fill(this.#header, ahead, LENGTH_BYTES, true) === 0) return null;
     const length = new DataView(this.#header.buffer).getBigUint64(0, true);
     if (length > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw new ProtocolError(`a message of ${length} bytes is too long`);
     }
-    return Number(length);
+    this.#length = this.#toCome = Number(length);
+    return this.#length;
   }
 
   /** Fills `into` with the next bytes of the message. Throws `PeerLostError` where the stream ends before. */
   async read(into: Uint8Array): Promise<void> {
     await this.#fill(into, 0, into.length, false);
-    this.#heard();
+    this.#heard(into.length);
   }
 
   /**
@@ -126,7 +150,7 @@ export class Wire {
     const filled = await this.#fill(into, 0, length, false);
     this.#header.set(into.subarray(length, filled));
     this.#headerBytes = filled - length;
-    this.#heard();
+    this.#heard(length);
     return into.subarray(0, length);
   }
 
@@ -152,8 +176,14 @@ export class Wire {
     const length = rest.reduce((sum, part) => sum + part.length, head.length);
     new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
     start.set(head, LENGTH_BYTES);
-    await this.#writeAll(start);
-    for (const part of rest) await this.#writeAll(part);
+    this.#writing = length;
+    this.#writeTicks = 0;
+    try {
+      await this.#writeAll(start);
+      for (const part of rest) await this.#writeAll(part);
+    } finally {
+      this.#writing = undefined;
+    }
   }
 
   /**
@@ -161,6 +191,7 @@ export class Wire {
    * something ought to come, its silence no longer closes the connection: whoever gives it looks at `quietMs`.
    */
   enterCall(expecting?: () => boolean): void {
+    this.#silences = SILENCES_IN_CALL;
     this.#ticksAllowed = expecting ? Infinity : Math.ceil(this.#ticksAllowed * IN_CALL);
     if (expecting) this.#expecting = expecting;
   }
@@ -227,7 +258,7 @@ export class Wire {
     try {
       return await this.#connection.read(into);
     } catch (error) {
-      throw new PeerLostError(this.#silent ? "silence" : "reset", { cause: error });
+      throw new PeerLostError(this.#lost ?? "reset", { cause: error });
     }
   }
 
@@ -241,27 +272,46 @@ export class Wire {
         // A link that takes what is written is slow, not silent.
         this.#recentBytes += count;
       } catch (error) {
-        throw new PeerLostError(this.#silent ? "silence" : "reset", { cause: error });
+        throw new PeerLostError(this.#lost ?? "reset", { cause: error });
       }
     }
   }
 
-  #heard(): void {
+  /** Takes note of bytes of a message, which may be its last. */
+  #heard(bytes: number): void {
+    this.#toCome -= bytes;
+    if (this.#toCome > 0) return;
     this.#insideMessage = false;
     this.#quietTicks = 0;
     this.#recentBytes = 0;
+    this.#readTicks = 0;
+    // Whoever speaks is there, and may be slow to listen.
+    this.#writeTicks = 0;
   }
 
   #tick(): void {
-    if (!this.#insideMessage && !this.#expecting()) {
+    if (this.#insideMessage && ++this.#readTicks >= this.#ticksFor(this.#length)) {
+      this.#giveUp("slow");
+    } else if (this.#writing !== undefined && ++this.#writeTicks >= this.#ticksFor(this.#writing)) {
+      this.#giveUp("slow");
+    } else if (!this.#insideMessage && !this.#expecting()) {
       this.#quietTicks = 0;
     } else if (this.#recentBytes >= TRICKLE_BYTES) {
       this.#quietTicks = 0;
       this.#recentBytes = 0;
     } else if (++this.#quietTicks >= this.#ticksAllowed) {
-      this.#silent = true;
-      this.close();
+      this.#giveUp("silence");
     }
+  }
+
+  /** How long a message of that length may take. */
+  #ticksFor(bytes: number): number {
+    return Math.ceil((this.#silenceMs * this.#silences + bytes / LEAST_BYTES_PER_MS) / TICK_MS);
+  }
+
+  #giveUp(how: "silence" | "slow"): void {
+    this.#lost = how;
+    this.close();
   }
 
   #stopTicking(): void {
