@@ -3,20 +3,21 @@
  * The server's alone; it knows nothing of media.
  *
  * ```
- *  caller ─► at the door (nothing said yet) ─► offer ─┬─ names a call that waits ─► back into it
- *                                                     ├─ no place is left ───────► busy
- *                                                     └─ else ───────────────────► a new call
+ *  caller ─► at the door (nothing said yet) ─► offer ─┬─ names a call that is on ─► back into it
+ *                                                     ├─ no place is left ────────► busy
+ *                                                     └─ else ────────────────────► a new call
  * ```
  */
 
-import { BUSY, type PeerLostError } from "./errors.ts";
+import { BUSY, PeerLostError } from "./errors.ts";
+import type { Voice } from "./user/log.ts";
+import type { Messages } from "./user/messages.ts";
+import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
+import { Door, StrangerLimit } from "./wire/door.ts";
 import { CallLine, type Goodbye, type Line, type Peer } from "./wire/line.ts";
-import { type Offer, readOffer, type WireMode } from "./wire/offer.ts";
+import { type Offer, readOffer } from "./wire/offer.ts";
 import { type Introduction, newCallId } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
-
-/** How many callers may be at the door that have not said what they want. */
-const MAX_AT_DOOR = 64;
 
 /**
  * How long a caller is waited for whose connection ended or was reset without a goodbye, in milliseconds. One that lives
@@ -37,207 +38,319 @@ export interface Caller {
   readonly port: number;
 }
 
-/** A caller for whom there is a place. */
-export interface IncomingCall {
-  /** Where it calls from. */
-  readonly caller: Caller;
-  /** What it speaks. */
-  readonly mode: WireMode;
-  /** Who it is. */
-  readonly peer: Peer;
-  /** Says yes. Throws `PeerLostError` where the caller has gone. */
-  accept(): Promise<Line>;
-}
-
 /** How callers are answered. */
 export interface AnswerOptions {
   /** Calls at once. */
   readonly maxCalls: number;
   /** Answer the next caller when the last call is over. */
   readonly stay: boolean;
-  /** How long a network that is gone is waited for, in milliseconds. */
-  readonly patienceMs: number;
+  /** How long a network that is gone is waited for, in seconds. */
+  readonly patienceSeconds: number;
   /** Frames a second of a caller that announces none. */
   readonly fps: number;
   /** How we introduce ourselves. */
   readonly ours: Introduction;
 }
 
-/** What is told of callers, and who has the calls. */
-export interface Host {
-  /** Somebody has connected, and there is a place. */
-  onReceived(caller: Caller): void;
-  /** Somebody is let go before a call: `error` says why, nothing that it said nothing. */
-  onStranger(caller: Caller, error: unknown): void;
-  /** Somebody was told that the line is busy. */
-  onBusy(caller: Caller): void;
-  /**
-   * Has a call until it is over. Resolves to the reason where we hung up: a peer that comes back later is told. `replaced`
-   * says that its own caller called anew.
-   */
-  have(call: IncomingCall, replaced: () => boolean): Promise<string | undefined>;
+/** Where is said who comes in. */
+export interface AnswerVoice {
+  /** Where it is said. */
+  readonly log: Voice;
+  /** The sentences of the user's language. */
+  readonly messages: Messages;
 }
 
-/** A call that is on. */
-interface Place {
-  readonly id: string;
-  readonly host: string;
-  /** Goes on over another connection, once the call was taken and if its language allows that. */
-  resume: ((wire: Wire) => void) | undefined;
-  replaced: boolean;
-  /** Ends the wait for the caller to come back, while there is one. */
-  comeBack: ((wire: Wire | Goodbye | undefined) => void) | undefined;
+/** What a caller's call came to. */
+export interface HadCall {
+  /** The sentence for a caller that was gone before its call had begun. */
+  readonly stranger?: string | undefined;
+  /** Why we hung up, where we did: the peer is told if it comes back. */
+  readonly hungUp?: string | undefined;
 }
 
-/** Answers callers until stopped or, without `stay`, until a call was had and none is on. */
-export class Answering {
+/** Has a call until it is over. */
+export type HaveCall = (call: IncomingCall) => Promise<HadCall>;
+
+/** A call for which there is a place: how it stands among the others, and how it is taken. */
+export class IncomingCall {
+  /** Where it comes from. */
+  readonly caller: Caller;
+  /** The caller, as it has introduced itself. */
+  readonly peer: Peer;
+  /** Its number among the calls at the same time, from 0. */
+  readonly slot: number;
+  /** Where is said what happens to it before it has begun. */
+  readonly #announce: (label: string) => void;
+  readonly #offer: Offer;
   readonly #options: AnswerOptions;
-  readonly #host: Host;
-  readonly #places = new Set<Place>();
-  readonly #atDoor = new Map<Connection, string>();
-  readonly #ended = new Map<string, string>();
-  readonly #visits = new Set<Promise<void>>();
-  readonly #over = Promise.withResolvers<void>();
-  #closed = false;
+  readonly #id = newCallId();
+  #hasNamesake = false;
+  #begun = false;
+  #replaced = false;
+  #line: CallLine | undefined;
+  /** Ends the wait for the caller to come back, while there is one. */
+  #comeBack: ((found: Wire | Goodbye | undefined) => void) | undefined;
 
-  /** Answers nobody yet. */
-  constructor(options: AnswerOptions, host: Host) {
+  /** `announce` is told the name of the call when it has begun. */
+  constructor(
+    caller: Caller,
+    offer: Offer,
+    slot: number,
+    options: AnswerOptions,
+    announce: (label: string) => void,
+  ) {
+    this.caller = caller;
+    this.peer = offer.peer;
+    this.slot = slot;
+    this.#offer = offer;
     this.#options = options;
-    this.#host = host;
+    this.#announce = announce;
   }
 
-  /** Calls that are on. */
-  get count(): number {
-    return this.#places.size;
+  /** The name with which a caller comes back into it. */
+  get id(): string {
+    return this.#id;
   }
 
-  /** Answers until it is over and every call has ended. Throws what `callers` or a call throws. */
-  async run(callers: AsyncIterable<Caller>): Promise<void> {
-    const door = (async (): Promise<void> => {
-      for await (const caller of callers) {
-        if (this.#closed) {
-          caller.connection.close();
-          continue;
-        }
-        this.#makeRoom();
-        const visit: Promise<void> = this.#visit(caller).catch((error) => this.#over.reject(error))
-          .finally(() => this.#visits.delete(visit));
-        this.#visits.add(visit);
-      }
-    })();
-    try {
-      await Promise.race([this.#over.promise, door]);
-    } finally {
-      this.stop();
-      await Promise.all(this.#visits);
-    }
+  /** Its name among the others. */
+  get label(): string {
+    return callerLabel(this.#identity, { hasNamesake: this.#hasNamesake });
   }
 
-  /** Takes no more callers. */
-  stop(): void {
-    this.#closed = true;
-    for (const connection of [...this.#atDoor.keys()]) this.#turnOut(connection);
-    this.#over.resolve();
+  /** True if its own caller has called anew. */
+  get replaced(): boolean {
+    return this.#replaced;
   }
 
-  async #visit(caller: Caller): Promise<void> {
-    const { connection, host } = caller;
-    const { maxCalls, fps } = this.#options;
-    // Somebody at the address of a call that waits is most likely its caller.
-    const expected = [...this.#places].some((place) => place.comeBack && place.host === host);
-    const announced = this.count < maxCalls && !expected;
-    if (announced) this.#host.onReceived(caller);
-    this.#atDoor.set(connection, host);
-    let offer: Offer | null;
-    try {
-      offer = await readOffer(connection, fps);
-    } catch (error) {
-      if (!this.#closed && announced) this.#host.onStranger(caller, error);
-      return;
-    } finally {
-      this.#atDoor.delete(connection);
-    }
-    if (offer === null) {
-      if (!this.#closed && announced) this.#host.onStranger(caller, undefined);
-    } else if (offer.call !== undefined) {
-      await this.#comeBack(offer, offer.call);
-    } else if (this.#closed || !this.#hasPlaceFor(host)) {
-      if (!this.#closed) this.#host.onBusy(caller);
-      await offer.refuse(BUSY);
-    } else {
-      if (!announced) this.#host.onReceived(caller);
-      await this.#have(caller, offer);
-    }
+  /** True while its network is gone. */
+  get isWaiting(): boolean {
+    return this.#comeBack !== undefined;
   }
 
-  /** Leads a caller back into its call, whatever address it has now. */
-  async #comeBack(offer: Offer, id: string): Promise<void> {
-    const place = [...this.#places].find((one) => one.id === id);
-    if (place?.resume === undefined) {
-      return await offer.refuse(this.#ended.get(id) ?? "this call is over, or never was");
-    }
+  get #identity(): CallerIdentity {
+    const { host, port } = this.caller;
+    return { name: this.peer.name, host, port };
+  }
+
+  /** Says yes. Throws `PeerLostError` where the caller has gone. */
+  async accept(): Promise<Line> {
+    const line = await this.#offer.accept(
+      this.#options.ours,
+      this.#id,
+      (lost, signal) => this.#waitFor(lost, signal),
+    );
+    if (line instanceof CallLine) this.#line = line;
+    return line;
+  }
+
+  /** Notes that the caller is none of those who only look in. */
+  begin(): void {
+    this.#begun = true;
+    this.#announce(this.label);
+  }
+
+  /** Leads its caller back into it; false where it cannot be. */
+  async resume(offer: Offer): Promise<boolean> {
+    if (this.#line === undefined || !this.#begun) return false;
     const wire = await offer.resume(this.#options.ours);
-    if (place.comeBack) place.comeBack(wire);
-    else place.resume(wire);
+    if (this.#comeBack) this.#comeBack(wire);
+    else this.#line.resume(wire);
+    return true;
   }
 
-  /** True if there is a place; a call that waits for its network gives its own to a new one from the same machine. */
-  #hasPlaceFor(host: string): boolean {
-    const waiting = [...this.#places].find((place) => place.comeBack && place.host === host);
-    if (waiting) {
-      waiting.replaced = true;
-      waiting.comeBack?.(undefined);
-      this.#places.delete(waiting);
-    }
-    return this.count < this.#options.maxCalls;
+  /** Gives its place to a new call of the same caller. */
+  replace(): void {
+    this.#replaced = true;
+    this.#comeBack?.(undefined);
   }
 
-  async #have(caller: Caller, offer: Offer): Promise<void> {
-    const { ours } = this.#options;
-    const place: Place = {
-      ...{ id: newCallId(), host: caller.host },
-      ...{ resume: undefined, replaced: false, comeBack: undefined },
-    };
-    let taken = false;
-    this.#places.add(place);
-    const again = (lost: PeerLostError, signal: AbortSignal): Promise<Wire | Goodbye | undefined> =>
-      this.#waitFor(place, lost, signal);
-    const accept = async (): Promise<Line> => {
-      const line = await offer.accept(ours, place.id, again);
-      taken = true;
-      if (line instanceof CallLine) place.resume = (wire): void => line.resume(wire);
-      return line;
-    };
-    const { mode, peer } = offer;
-    try {
-      const reason = await this.#host.have({ caller, mode, peer, accept }, () => place.replaced);
-      if (reason !== undefined) this.#remember(place.id, reason);
-    } finally {
-      this.#places.delete(place);
-      if (!this.#options.stay && this.count === 0 && taken) this.#over.resolve();
-    }
+  /** From now on, both are called by more than their name if they have the same. */
+  tellApart(other: IncomingCall): void {
+    if (!isNamesake(this.#identity, other.#identity)) return;
+    this.#hasNamesake = true;
+    other.#hasNamesake = true;
   }
 
-  /** Waits until the caller is back. */
-  #waitFor(
-    place: Place,
-    lost: PeerLostError,
-    signal: AbortSignal,
-  ): Promise<Wire | Goodbye | undefined> {
-    const { patienceMs } = this.#options;
+  /** Waits until the caller is back. One that has sent nothing yet is no caller that was lost. */
+  #waitFor(lost: PeerLostError, signal: AbortSignal): Promise<Wire | Goodbye | undefined> {
+    if (!this.#begun) return Promise.resolve(undefined);
+    const patienceMs = this.#options.patienceSeconds * 1000;
     const waitMs = lost.how === "silence" ? patienceMs : Math.min(patienceMs, CUT_PATIENCE_MS);
     return new Promise((resolve) => {
       const end = (found: Wire | Goodbye | undefined): void => {
         clearTimeout(timer);
         signal.removeEventListener("abort", onAbort);
-        place.comeBack = undefined;
+        this.#comeBack = undefined;
         resolve(found);
       };
       const onAbort = (): void => end(undefined);
       const timer = setTimeout(onAbort, waitMs);
       signal.addEventListener("abort", onAbort);
-      place.comeBack = end;
+      this.#comeBack = end;
     });
+  }
+}
+
+/** Answers callers until stopped or, without `stay`, until a call was had and none is on. */
+export class Answering {
+  readonly #options: AnswerOptions;
+  readonly #voice: AnswerVoice;
+  readonly #have: HaveCall;
+  readonly #calls = new Set<IncomingCall>();
+  readonly #door = new Door();
+  readonly #strangers = new StrangerLimit();
+  readonly #ended = new Map<string, string>();
+  readonly #visits = new Set<Promise<void>>();
+  readonly #over = Promise.withResolvers<void>();
+  #had = false;
+  #closed = false;
+
+  /** Answers nobody yet. */
+  constructor(options: AnswerOptions, voice: AnswerVoice, have: HaveCall) {
+    this.#options = options;
+    this.#voice = voice;
+    this.#have = have;
+  }
+
+  /** How many calls are on. */
+  get count(): number {
+    return this.#calls.size;
+  }
+
+  /** Answers until it is over and every call has ended. Throws what `callers` or a call throws. */
+  async run(callers: AsyncIterable<Caller>): Promise<void> {
+    const answering = (async (): Promise<void> => {
+      for await (const caller of callers) {
+        if (this.#closed) {
+          caller.connection.close();
+          continue;
+        }
+        const visit: Promise<void> = this.#visit(caller)
+          .catch((error) => this.#over.reject(error))
+          .finally(() => this.#visits.delete(visit));
+        this.#visits.add(visit);
+      }
+    })();
+    try {
+      await Promise.race([this.#over.promise, answering]);
+    } finally {
+      this.stop();
+      await Promise.all(this.#visits);
+      this.#sayUntold();
+    }
+  }
+
+  /** Takes no more callers. The calls that are on go on. */
+  stop(): void {
+    this.#closed = true;
+    this.#door.clear();
+    this.#over.resolve();
+  }
+
+  async #visit(caller: Caller): Promise<void> {
+    const { connection, host } = caller;
+    const visitor = this.#receive(caller);
+    this.#door.enter(connection, host);
+    let offer: Offer | null;
+    try {
+      offer = await readOffer(connection, this.#options.fps);
+    } catch (error) {
+      return visitor.cameToNothing(strangerSentence(host, error, this.#voice.messages));
+    } finally {
+      this.#door.leave(connection);
+    }
+    if (offer === null) {
+      visitor.cameToNothing(this.#voice.messages.leftSilently(host));
+    } else if (offer.call !== undefined) {
+      await this.#leadBack(offer, offer.call);
+    } else if (this.#closed || !this.#hasPlaceFor(host)) {
+      this.#tellBusy(host);
+      await offer.refuse(BUSY);
+    } else {
+      await this.#take(caller, offer, visitor);
+    }
+  }
+
+  /** Says that somebody has connected, where that is worth a word, and what becomes of it. */
+  #receive({ host, port }: Caller): Visitor {
+    const { log, messages } = this.#voice;
+    // Somebody at the address of a call whose network is gone is most likely its caller.
+    const expected = [...this.#calls].some((one) => one.isWaiting && one.caller.host === host);
+    const free = this.count < this.#options.maxCalls && !expected;
+    const mayTell = free && this.#strangers.take();
+    if (mayTell) this.#sayUntold();
+    let announced = false;
+    const announce = (label?: string): void => {
+      const sentence = messages.received(host, port);
+      if (!announced) log.say(label === undefined ? sentence : `${label}: ${sentence}`);
+      announced = true;
+    };
+    // Among several callers one is told apart by its name, which it has yet to say.
+    const several = this.#options.maxCalls > 1;
+    if (mayTell && !several) announce();
+    return {
+      announce: (label): void => announce(several ? label : undefined),
+      announceSoon: (label): void => {
+        if (mayTell || (!free && this.#strangers.take())) announce(several ? label : undefined);
+      },
+      cameToNothing: (sentence): void => {
+        log.debug("server", `${host}:${port}: ${sentence}`);
+        if (this.#closed) return;
+        if (mayTell || announced) log.warn(sentence);
+        else if (free) this.#strangers.skip();
+      },
+    };
+  }
+
+  /** Leads a caller back into its call, whatever address it has now. */
+  async #leadBack(offer: Offer, id: string): Promise<void> {
+    const call = [...this.#calls].find((one) => one.id === id);
+    if (call && await call.resume(offer)) return;
+    await offer.refuse(this.#ended.get(id) ?? "this call is over, or never was");
+  }
+
+  /** True if there is a place; a call whose network is gone gives its own to a new one from the same machine. */
+  #hasPlaceFor(host: string): boolean {
+    const waiting = [...this.#calls].find((one) => one.isWaiting && one.caller.host === host);
+    if (waiting) {
+      this.#calls.delete(waiting);
+      waiting.replace();
+    }
+    return this.count < this.#options.maxCalls;
+  }
+
+  async #take(caller: Caller, offer: Offer, visitor: Visitor): Promise<void> {
+    const slot = lowestFree([...this.#calls].map((one) => one.slot));
+    const begin = (label: string): void => {
+      this.#had = true;
+      visitor.announce(label);
+    };
+    const call = new IncomingCall(caller, offer, slot, this.#options, begin);
+    for (const one of this.#calls) call.tellApart(one);
+    this.#calls.add(call);
+    visitor.announceSoon(call.label);
+    try {
+      const { stranger, hungUp } = await this.#have(call);
+      if (stranger !== undefined) visitor.cameToNothing(stranger);
+      else this.#had = true;
+      if (hungUp !== undefined) this.#remember(call.id, hungUp);
+    } finally {
+      this.#calls.delete(call);
+      if (!this.#options.stay && this.#had && this.count === 0) this.#over.resolve();
+    }
+  }
+
+  #tellBusy(host: string): void {
+    const { log, messages } = this.#voice;
+    log.debug("server", `${host}: busy`);
+    if (this.#closed) return;
+    if (this.#strangers.take()) log.warn(messages.busyStranger(host));
+    else this.#strangers.skip();
+  }
+
+  #sayUntold(): void {
+    const untold = this.#strangers.takeUntold();
+    if (untold > 0) this.#voice.log.warn(this.#voice.messages.moreStrangers(untold));
   }
 
   /** Remembers why we hung up, for a peer that comes back and does not know. */
@@ -246,18 +359,29 @@ export class Answering {
     const [oldest] = this.#ended.keys();
     if (this.#ended.size > MAX_REMEMBERED && oldest !== undefined) this.#ended.delete(oldest);
   }
+}
 
-  /** Who has something to say says it at once: of the address that has most at the door, the oldest makes room. */
-  #makeRoom(): void {
-    if (this.#atDoor.size < MAX_AT_DOOR) return;
-    const counts = new Map<string, number>();
-    for (const host of this.#atDoor.values()) counts.set(host, (counts.get(host) ?? 0) + 1);
-    const most = Math.max(...counts.values());
-    const found = [...this.#atDoor].find(([, host]) => counts.get(host) === most);
-    if (found) this.#turnOut(found[0]);
-  }
+/** Somebody who has connected, as far as it is worth a word. */
+interface Visitor {
+  /** Says that it is here, if nobody has. */
+  readonly announce: (label: string) => void;
+  /** The same before its call has begun: strangers are told of now and then only. */
+  readonly announceSoon: (label: string) => void;
+  /** Says why it is gone. */
+  readonly cameToNothing: (sentence: string) => void;
+}
 
-  #turnOut(connection: Connection): void {
-    if (this.#atDoor.delete(connection)) connection.close();
-  }
+/** The sentence for somebody who was let go before a call began. */
+export function strangerSentence(host: string, error: unknown, messages: Messages): string {
+  const detail = error instanceof PeerLostError
+    ? messages.lostHow[error.how]
+    : (error as Error).message;
+  return messages.stranger(host, detail);
+}
+
+/** The lowest number from 0 that is not among these. */
+function lowestFree(taken: readonly number[]): number {
+  let number = 0;
+  while (taken.includes(number)) number++;
+  return number;
 }

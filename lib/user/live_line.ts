@@ -22,7 +22,7 @@ export interface Figure {
 }
 
 /** The figures that there are. */
-export type FigureKind = "time" | "rate" | "delay" | "dropped" | "bytes" | "file";
+export type FigureKind = "time" | "waiting" | "rate" | "delay" | "dropped" | "bytes" | "file";
 
 /** The least important first. Among several calls, how long one lasts says little. */
 const LEAVE_FIRST: Readonly<Record<"one" | "several", readonly FigureKind[]>> = {

@@ -49,8 +49,10 @@ export interface Status {
   readonly label?: string | undefined;
   /** Since the call began. */
   readonly seconds: number;
-  /** Frames a second, lately. */
-  readonly fps: number;
+  /** Frames a second, lately: those that go and those that come. */
+  readonly fps: { readonly up: number | undefined; readonly down: number | undefined };
+  /** How long the network has been waited for; nothing while it is there. */
+  readonly waitingMs?: number | undefined;
   /** How late a frame is at the receiver. */
   readonly delayMs?: number | undefined;
   /** Frames that were left out since the call began. */
@@ -63,7 +65,7 @@ export interface Status {
 
 /** Windows are named in the report's words in either language. */
 export const TITLES = {
-  receiving: "RECEBENDO VIDEO (CLIENTE)",
+  receiving: { CLIENT: "RECEBENDO VIDEO (CLIENTE)", HOST: "RECEBENDO VIDEO (HOST)" },
   sending: "TRANSMITINDO VIDEO",
 } as const;
 
@@ -132,6 +134,10 @@ export interface Messages {
   complaint(party: Party, reason: string): string;
   /** A call is over and nobody hung up: the last thing that is said. */
   lost(party: Party, how: PeerLostError["how"]): string;
+  /** During a call: nothing comes any more, or the connection is gone. It may come back. */
+  networkGone(how: PeerLostError["how"], patienceSeconds: number): string;
+  /** Behind `networkGone`: the call goes on. */
+  networkBack(seconds: number): string;
   /** How a loss was noticed, within other sentences. */
   readonly lostHow: Readonly<Record<PeerLostError["how"], string>>;
   /** The client's call is not taken; `reason` is `BUSY` or what the server says, in English. */
@@ -158,6 +164,8 @@ export interface Messages {
 
   /** During a call: the disk is full, or ffmpeg died. */
   recordingFailed(file: string, detail: string): string;
+  /** Behind `recordingFailed`: another file is begun. */
+  recordingGoesOn(file: string): string;
   /** During a call and at its end: nothing that came can be shown or recorded. */
   noPictures(
     format: { readonly codec: string; readonly width: number; readonly height: number },
@@ -307,6 +315,11 @@ const en: Messages = {
   endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
   complaint: (party, reason) => `The ${party} said why: ${reason}.`,
   lost: (party, how) => `The ${party} was lost: ${en.lostHow[how]}.`,
+  networkGone: (how, patience) =>
+    how === "silence"
+      ? `Nothing comes any more: waiting for the network, ${patience} s at most.`
+      : "The connection was cut: waiting for the network.",
+  networkBack: (seconds) => `The network is back after ${seconds.toFixed(1)} s: the call goes on.`,
   lostHow: {
     reset: "the connection was cut",
     cut: "the connection ended in the middle of a frame",
@@ -325,7 +338,10 @@ const en: Messages = {
 
   status: (s) => en.statusLine([s], Infinity),
   statusLine: (statuses, columns) => {
-    const words = { delay: "delay", dropped: "dropped", file: "recorded" };
+    const words = {
+      ...{ delay: "delay", dropped: "dropped", file: "recorded" },
+      waiting: "waiting for the network…",
+    };
     return fitLine(statuses.map((one) => liveCall(one, "en", words)), columns);
   },
   narrowLink: (cure) => {
@@ -350,6 +366,7 @@ const en: Messages = {
 
   recordingFailed: (file, detail) =>
     `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,
+  recordingGoesOn: (file) => `The recording goes on in ${file}.`,
   noPictures: ({ codec, width, height }) =>
     `No picture can be made of what the CLIENT sends: it is not ${codec} of ${width}x${height}, or has no keyframe.`,
   recordingIncomplete: (file) => `The recording is not whole: ${file}`,
@@ -507,6 +524,12 @@ const pt: Messages = {
       : "Videochamada encerrada pelo HOST.",
   complaint: (party, reason) => `O ${partyPt(party)} disse por quê: ${reason}.`,
   lost: (party, how) => `Conexão com o ${partyPt(party)} perdida: ${pt.lostHow[how]}.`,
+  networkGone: (how, patience) =>
+    how === "silence"
+      ? `Nada chega mais: esperando a rede, no máximo ${patience} s.`
+      : "A conexão foi cortada: esperando a rede.",
+  networkBack: (seconds) =>
+    `A rede voltou depois de ${seconds.toFixed(1).replace(".", ",")} s: a chamada continua.`,
   lostHow: {
     reset: "ela foi cortada",
     cut: "ela terminou no meio de um quadro",
@@ -526,7 +549,10 @@ const pt: Messages = {
 
   status: (s) => pt.statusLine([s], Infinity),
   statusLine: (statuses, columns) => {
-    const words = { delay: "atraso", dropped: "descartados", file: "gravados" };
+    const words = {
+      ...{ delay: "atraso", dropped: "descartados", file: "gravados" },
+      waiting: "esperando a rede…",
+    };
     return fitLine(statuses.map((one) => liveCall(one, "pt", words)), columns);
   },
   narrowLink: (cure) => {
@@ -553,6 +579,7 @@ const pt: Messages = {
 
   recordingFailed: (file, detail) =>
     `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,
+  recordingGoesOn: (file) => `A gravação continua em ${file}.`,
   noPictures: ({ codec, width, height }) =>
     `Nenhuma imagem se faz do que o CLIENTE envia: não é ${codec} de ${width}x${height}, ou não tem quadro-chave.`,
   recordingIncomplete: (file) => `A gravação não está completa: ${file}`,
@@ -857,15 +884,21 @@ function bytes(amount: number, language: Language): string {
 function liveCall(
   s: Status,
   language: Language,
-  words: { delay: string; dropped: string; file: string },
+  words: { delay: string; dropped: string; file: string; waiting: string },
 ): LiveCall {
-  const fps = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en", {
+  const rate = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en", {
     minimumFractionDigits: 1,
     maximumFractionDigits: 1,
-  }).format(s.fps);
+  });
+  const { up, down } = s.fps;
+  const fps = up !== undefined && down !== undefined
+    ? `↑ ${rate.format(up)} fps  ↓ ${rate.format(down)} fps`
+    : `${rate.format(up ?? down ?? 0)} fps`;
+  const seconds = s.waitingMs === undefined ? undefined : Math.floor(s.waitingMs / 1000);
   const figures: readonly (readonly [FigureKind, string | undefined])[] = [
     ["time", duration(Math.floor(s.seconds))],
-    ["rate", `${fps} fps`],
+    ["waiting", seconds === undefined ? undefined : `${words.waiting} ${seconds} s`],
+    ["rate", fps],
     ["delay", s.delayMs === undefined ? undefined : `${words.delay} ${Math.round(s.delayMs)} ms`],
     ["dropped", `${count(s.dropped, language)} ${words.dropped}`],
     ["bytes", `${bytes(s.bytesPerSecond, language)}/s`],

@@ -52,6 +52,9 @@ const GONE_MS = 2000;
  */
 const UNKNOWN_LINK_MS = 4500;
 
+/** How long the first frame may take, in milliseconds: a peer may open its camera only now. */
+const FIRST_MS = 6500;
+
 /** How often a line looks at the silence and at what rests, in milliseconds. */
 const LOOK_MS = 250;
 
@@ -121,6 +124,8 @@ export interface Line extends Sink {
   flush(): Promise<void>;
   /** Hangs up: says why, where the mode has words for it, and closes. Safe twice. */
   hangUp(reason: string): Promise<void>;
+  /** Tells somebody of the network from now on, where it can be lost and come back. */
+  watch?(watcher: LineWatcher): void;
 }
 
 /** A peer that has said hello: the first picture that it sends is what is shown. */
@@ -326,7 +331,8 @@ export class CallLine implements Line {
   get #patienceMs(): number {
     const busy = this.#send.filter((stream) => stream.isExpecting);
     const drains = busy.map((stream) => stream.drainMs ?? UNKNOWN_LINK_MS);
-    return GONE_MS + Math.min(Math.max(0, ...drains), UNKNOWN_LINK_MS);
+    const isNew = this.#receive.some((stream) => stream && stream.received + stream.lost === 0);
+    return (isNew ? FIRST_MS : GONE_MS) + Math.min(Math.max(0, ...drains), UNKNOWN_LINK_MS);
   }
 
   /** The next message; nothing where the connection was lost or replaced meanwhile. */
