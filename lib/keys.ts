@@ -10,6 +10,8 @@ import { ReadStream } from "node:tty";
 export interface Keys extends Disposable {
   /** Whether there is a terminal to watch. */
   readonly watching: boolean;
+  /** Asks the terminal for every key as it is pressed: again, after a stop, in which a shell has changed it. */
+  ask(): void;
 }
 
 /** What Ctrl-C is to a terminal that hands on every key, as those of Windows do here. */
@@ -17,13 +19,13 @@ const CTRL_C = "\x03";
 
 /** Calls `onQuit` when `q` is pressed. A terminal that cannot be watched is none: no key is worth a call. */
 export function watchKeys(onQuit: () => void): Keys {
-  const none: Keys = { watching: false, [Symbol.dispose](): void {} };
+  const none: Keys = { watching: false, ask(): void {}, [Symbol.dispose](): void {} };
   if (!Deno.stdin.isTerminal()) return none;
+  // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
+  const ask = (): void => Deno.stdin.setRaw(true, { cbreak: Deno.build.os !== "windows" });
   let stream: ReadStream;
   try {
-    // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
-    if (Deno.build.os === "windows") Deno.stdin.setRaw(true);
-    else Deno.stdin.setRaw(true, { cbreak: true });
+    ask();
     // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
     stream = new ReadStream(0);
   } catch {
@@ -38,6 +40,13 @@ export function watchKeys(onQuit: () => void): Keys {
   stream.on("error", () => {});
   return {
     watching: true,
+    ask(): void {
+      try {
+        ask();
+      } catch {
+        // The terminal is gone.
+      }
+    },
     [Symbol.dispose](): void {
       stream.destroy();
       if (Deno.build.os === "windows") Deno.stdin.setRaw(false);

@@ -18,7 +18,7 @@ const TASKS = { server: "serve", client: "send" } as const;
 /** All that each program may ever do. More of it, in whatever place, is a decision that has to be made here too. */
 const RIGHTS: Readonly<Record<Program, readonly string[]>> = {
   server: [
-    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM",
+    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD",
     "--allow-net",
     "--allow-read",
     "--allow-run=ffmpeg,ffplay",
@@ -26,7 +26,7 @@ const RIGHTS: Readonly<Record<Program, readonly string[]>> = {
     "--allow-write",
   ],
   client: [
-    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM",
+    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD",
     "--allow-net",
     "--allow-run=ffmpeg,ffplay",
     "--allow-sys=networkInterfaces,hostname",
