@@ -352,7 +352,7 @@ test("a plain peer that reads nothing for 4 s is not knocked at", async () => {
   await client.exits(0);
   listener.close();
   await knock;
-});
+}, { slow: true });
 
 test("a server that slept does not take the knock of its own caller for a stranger", async () => {
   await using called = await startServer(["--no-record", "--max-calls", "2"]);
@@ -369,7 +369,7 @@ test("a server that slept does not take the knock of its own caller for a strang
   const { stdout, stderr } = await called.server.exits(0);
   assertEquals(stdout.match(/CONNECTION RECEIVED/g)?.length, 1, before + stdout);
   assert(!stderr.includes("left without a word"), stderr);
-}, { ignore: Deno.build.os === "windows" });
+}, { ignore: Deno.build.os === "windows", slow: true });
 
 test("a second caller is told that the line is busy, and the first does not notice", async () => {
   await using folder = await temporaryFolder();
@@ -383,7 +383,7 @@ test("a second caller is told that the line is busy, and the first does not noti
   await first.exits(0);
   await called.server.exits(0);
   assertEquals((await probe(file)).frames, 80);
-});
+}, { slow: true });
 
 test("--stay answers one caller after the other, each into a file of its own", async () => {
   await using folder = await temporaryFolder();

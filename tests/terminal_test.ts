@@ -140,7 +140,7 @@ test(
       await sender.hangUp("");
     }
   },
-  { ignore },
+  { ignore, slow: true },
 );
 
 test("a caller that does not compare clocks is shown without a delay", async () => {
