@@ -128,10 +128,10 @@ export async function answerCalls(
       if (!announced) voice.say(messages.received(host, port));
       announced = true;
     };
-    const cameToNothing = (sentence: string): void => {
+    const cameToNothing = (sentence: string, voice: Voice = log): void => {
       log.debug("server", `${host}:${port}: ${sentence}`);
       if (closed) return;
-      if (mayTell || announced) log.warn(sentence);
+      if (mayTell || announced) voice.warn(sentence);
       else if (free) strangers.skip();
     };
     if (mayTell) sayUntold();
@@ -167,7 +167,7 @@ export async function answerCalls(
         if (call.recordingFailed) exit = EXIT.failed;
         else if (!options.stay && exit === EXIT.ok) exit = outcome.exit;
       } else {
-        cameToNothing(outcome.sentence);
+        cameToNothing(outcome.sentence, call.voice);
       }
     } finally {
       calls.delete(call);
