@@ -57,6 +57,11 @@ export interface Surroundings {
   readonly keys: boolean;
   /** Aborted when the user hangs up in the terminal or the system wants us to end. */
   readonly hangUp: AbortSignal;
+  /**
+   * Is sent a `quit` when `q` is pressed. Whoever ends something else than the whole prevents what follows by itself, which is
+   * the abort of `hangUp`.
+   */
+  readonly keyboard: EventTarget;
 }
 
 /** A caller at the door. */
@@ -175,6 +180,15 @@ export async function answerCalls(
     }
   };
 
+  const onQuit = (event: Event): void => {
+    // One that was hung up already is ending: whoever presses q once more wants the server to end.
+    const talking = [...calls].filter((call) => !call.isHungUp);
+    if (!options.stay || talking.length === 0) return;
+    event.preventDefault();
+    for (const call of talking) call.hangUp();
+  };
+  around.keyboard.addEventListener("quit", onQuit);
+
   using _live = everyStatus(log, () => {
     for (const call of calls) call.measureFile();
     return messages.statusLine([...calls].map((call) => call.status()), log.columns);
@@ -209,6 +223,7 @@ export async function answerCalls(
 
   await Promise.race([over.promise, answering]);
   closed = true;
+  around.keyboard.removeEventListener("quit", onQuit);
   done.abort();
   door.clear();
   await Promise.all([...visits, mending]);
@@ -259,6 +274,7 @@ class AnsweredCall {
   readonly #options: ServerOptions;
   readonly #around: Surroundings;
   readonly #onBegin: () => void;
+  readonly #hangUp = new AbortController();
   readonly #meter = new Meter();
   #hasNamesake = false;
   /** Warnings that wait for the first frame: strangers are not to make them. */
@@ -329,6 +345,16 @@ class AnsweredCall {
     // The caller knocks by its own count of the silence, which may be ahead of ours.
     if ((this.#receiver?.quietMs ?? 0) >= KNOCK_AFTER_MS / 2) this.#receiver?.reassure();
     return true;
+  }
+
+  /** True if it was hung up by itself. */
+  get isHungUp(): boolean {
+    return this.#hangUp.signal.aborted;
+  }
+
+  /** Hangs it up, and no other call. */
+  hangUp(): void {
+    this.#hangUp.abort();
   }
 
   /** Finds out how large the recording is by now, for the live line. */
@@ -416,7 +442,8 @@ class AnsweredCall {
   }
 
   async #have(): Promise<{ end: End; recording: Recording | undefined }> {
-    const { log, hangUp } = this.#around;
+    const { log } = this.#around;
+    const hangUp = AbortSignal.any([this.#around.hangUp, this.#hangUp.signal]);
     const local = Promise.withResolvers<End>();
     const end = (reason: string) => (): void =>
       local.resolve({ kind: "hang-up", by: "HOST", reason });

@@ -17,8 +17,16 @@ export interface Keys extends Disposable {
 /** What Ctrl-C is to a terminal that hands on every key, as those of Windows do here. */
 const CTRL_C = "\x03";
 
-/** Calls `onQuit` when `q` is pressed. A terminal that cannot be watched is none: no key is worth a call. */
-export function watchKeys(onQuit: () => void): Keys {
+/** Who hears of the keys. */
+export interface KeyListeners {
+  /** `q` was pressed. */
+  readonly onQuit: () => void;
+  /** Ctrl-C was pressed, where the terminal makes no signal of it. */
+  readonly onInterrupt: () => void;
+}
+
+/** Watches the keys of the terminal. One that cannot be watched is none: no key is worth a call. */
+export function watchKeys({ onQuit, onInterrupt }: KeyListeners): Keys {
   const none: Keys = { watching: false, ask(): void {}, [Symbol.dispose](): void {} };
   if (!Deno.stdin.isTerminal()) return none;
   // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
@@ -32,8 +40,10 @@ export function watchKeys(onQuit: () => void): Keys {
     return none;
   }
   const onData = (keys: Uint8Array): void => {
-    const text = new TextDecoder().decode(keys);
-    if (/q/i.test(text) || text.includes(CTRL_C)) onQuit();
+    for (const key of new TextDecoder().decode(keys)) {
+      if (key === CTRL_C) onInterrupt();
+      else if (key.toLowerCase() === "q") onQuit();
+    }
   };
   stream.on("data", onData);
   // A terminal that was closed gives errors; the hang-up signal says the same.

@@ -100,8 +100,15 @@ async function work<Options extends CommonOptions>(
 ): Promise<number> {
   const { messages } = options;
   const hangUp = new AbortController();
-  watchSignals(() => hangUp.abort());
-  using keys = watchKeys(() => hangUp.abort());
+  const end = (): void => hangUp.abort();
+  watchSignals(end);
+  const keyboard = new EventTarget();
+  using keys = watchKeys({
+    onQuit: (): void => {
+      if (keyboard.dispatchEvent(new Event("quit", { cancelable: true }))) end();
+    },
+    onInterrupt: end,
+  });
   watchStops(keys, log, variable("INIT_CWD") !== undefined);
   let failed = false;
   const fail = (error: unknown): void => {
@@ -124,6 +131,7 @@ async function work<Options extends CommonOptions>(
       screen: options.display ? displayDriver(Deno.build.os, variable) : "none",
       keys: keys.watching,
       hangUp: hangUp.signal,
+      keyboard,
     });
     return failed ? EXIT.failed : exit;
   } catch (error) {

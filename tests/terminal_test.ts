@@ -259,3 +259,36 @@ test("a server that is interrupted until it has ended still ends in order", asyn
   await server.ended.finally(() => clearInterval(interrupting));
   assertStringIncludes((await server.exits(0)).stdout, "Call ended by the HOST.");
 }, { ignore: Deno.build.os === "windows" });
+
+test("q at a server that stays ends the call, and while it waits the server", async () => {
+  await using terminal = new Terminal("server", [...SERVING, "--stay"]);
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  await terminal.shows(/Press q to hang up; once more, or while no call is on, q ends the server/);
+  for (const calls of [1, 2]) {
+    await using client = startClient(Number(port), []);
+    await client.says(/IN A CALL/);
+    await terminal.shows(new RegExp(`(CONNECTION RECEIVED[^]*){${calls}}`));
+    await terminal.type("q");
+    assertStringIncludes((await client.exits(0)).stdout, "Call ended by the HOST.");
+    await terminal.shows(new RegExp(`(Call ended by the HOST[^]*){${calls}}`));
+  }
+  await terminal.type("q");
+  const { text, status } = await terminal.ends();
+  assertEquals(status, 0);
+  assertEquals(text.match(/Call ended by the HOST/g)?.length, 3);
+}, { ignore });
+
+test("q twice at a server that stays ends all its calls and the server", async () => {
+  await using terminal = new Terminal("server", [...SERVING, "--stay", "--max-calls", "2"]);
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  await terminal.shows(/Press q to hang up every call/);
+  await using one = startClient(Number(port), []);
+  await using other = startClient(Number(port), []);
+  await Promise.all([one.says(/IN A CALL/), other.says(/IN A CALL/)]);
+  await terminal.shows(/(CONNECTION RECEIVED[^]*){2}/);
+  await terminal.type("qq");
+  for (const client of [one, other]) {
+    assertStringIncludes((await client.exits(0)).stdout, "Call ended by the HOST.");
+  }
+  assertEquals((await terminal.ends()).status, 0);
+}, { ignore });
