@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD
 /** The server: listens, answers, shows and records. */
 
 import config from "./deno.json" with { type: "json" };
@@ -58,7 +58,7 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   const others = own?.others ?? [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
   if (around.keys) {
-    log.say(messages.hangUpHint);
+    log.say(options.stay ? messages.stayHint(options.maxCalls > 1) : messages.hangUpHint);
     if (around.screen !== undefined && around.screen !== "none") log.say(messages.windowKeys);
   }
   return await answerCalls(merge(listeners.map(accept)), options, around);

@@ -6,7 +6,7 @@
 import { EXIT, type Surroundings } from "./call.ts";
 import { displayDriver } from "./media/display.ts";
 import { UsageError } from "./errors.ts";
-import { watchKeys } from "./user/keys.ts";
+import { type Keys, watchKeys } from "./user/keys.ts";
 import { chooseAddress, type Interface, type LocalAddress } from "./wire/local_ip.ts";
 import { Log } from "./user/log.ts";
 import { describe, type Language, messagesIn, systemLanguage } from "./user/messages.ts";
@@ -100,8 +100,16 @@ async function work<Options extends CommonOptions>(
 ): Promise<number> {
   const { messages } = options;
   const hangUp = new AbortController();
-  watchSignals(() => hangUp.abort());
-  using keys = watchKeys(() => hangUp.abort());
+  const end = (): void => hangUp.abort();
+  watchSignals(end);
+  const keyboard = new EventTarget();
+  using keys = watchKeys({
+    onQuit: (): void => {
+      if (keyboard.dispatchEvent(new Event("quit", { cancelable: true }))) end();
+    },
+    onInterrupt: end,
+  });
+  watchStops(keys, log, variable("INIT_CWD") !== undefined);
   let failed = false;
   const fail = (error: unknown): void => {
     failed = true;
@@ -123,6 +131,7 @@ async function work<Options extends CommonOptions>(
       screen: options.display ? displayDriver(Deno.build.os, variable) : "none",
       keys: keys.watching,
       hangUp: hangUp.signal,
+      keyboard,
     });
     return failed ? EXIT.failed : exit;
   } catch (error) {
@@ -171,4 +180,17 @@ function watchSignals(onSignal: () => void): void {
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+}
+
+/**
+ * Makes the best of Ctrl-Z. Started by a shell, a program is stopped by it, and has to ask for its keys again when it goes on.
+ * Under a runner of tasks (`deno task`, `npm run`), which does not stop itself, nobody would let it go on: there it is nothing.
+ */
+function watchStops(keys: Keys, log: Log, byRunner: boolean): void {
+  if (Deno.build.os === "windows") return;
+  if (byRunner) return Deno.addSignalListener("SIGTSTP", () => {});
+  Deno.addSignalListener("SIGCONT", async () => {
+    // A terminal that takes no words would not give its keys either, and the program would wait for it.
+    if (await log.hasLeft()) keys.ask();
+  });
 }

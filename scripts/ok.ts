@@ -7,6 +7,8 @@
  * `deno task ok --filter wire`.
  */
 
+import { cpus } from "node:os";
+import { pause } from "../lib/clock.ts";
 import { print, showBytes } from "./kit/writing.ts";
 
 /** The number of those that passed and failed, and of tests that are not for this machine. */
@@ -33,25 +35,18 @@ const CHECKS: Check[] = [
   { name: "documentation", args: () => ["doc", "--quiet", "--lint", ...modules("lib")] },
 ];
 
-/** A part of the tests: its name, its files, and the number of files that run side by side. */
+/** A part of the tests: its name, its files, and the number of those that run side by side. */
 interface Part {
   name: string;
   files: string;
   jobs: number;
 }
 
-/** The tests mostly wait, and wait side by side; those that want a free machine come after them. */
-const PARTS: Part[] = [
-  { name: "loud", files: "tests/", jobs: 4 },
-  { name: "quiet", files: "tests/", jobs: 1 },
-];
-
-const BENCH: Part = { name: "bench", files: "tests/bench_smoke.ts", jobs: 1 };
-
 /** The summary of `deno test`, which is absent when it did not get as far as running a test. */
 const SUMMARY =
   /^(?:ok|FAILED) \| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?: \(\d+ steps?\))?(?: \| (\d+) ignored)?/gm;
 
+const free = await freeProcessors();
 const count: Count = { passed: 0, failed: 0, skipped: 0 };
 for (const check of CHECKS) {
   if (await makes(check)) count.passed++;
@@ -59,7 +54,14 @@ for (const check of CHECKS) {
 }
 const [first, ...rest] = Deno.args;
 const withBench = first === "--bench";
-for (const part of withBench ? [...PARTS, BENCH] : PARTS) {
+const parts: Part[] = [
+  // These mostly wait, and wait side by side; but a machine that has much else to do is given less.
+  { name: "loud", files: "tests/", jobs: Math.max(2 * free, 2) },
+  // These want a free machine, and come after all the others.
+  { name: "quiet", files: "tests/", jobs: Math.max(free, 1) },
+  ...(withBench ? [{ name: "bench", files: "tests/bench_smoke.ts", jobs: 1 }] : []),
+];
+for (const part of parts) {
   const tests = await runTests(part, withBench ? rest : Deno.args);
   count.passed += tests.passed;
   count.failed += tests.failed;
@@ -71,6 +73,15 @@ print(
     (count.skipped > 0 ? `, ${count.skipped} skipped` : ""),
 );
 if (count.failed > 0) Deno.exitCode = 1;
+
+/** The number of processors that nobody uses now: four at the most, for more do not make it quicker. */
+async function freeProcessors(): Promise<number> {
+  const idleMs = (): number => cpus().reduce((sum, { times }) => sum + times.idle, 0);
+  const [beforeMs, startMs] = [idleMs(), performance.now()];
+  await pause(1000);
+  const free = (idleMs() - beforeMs) / (performance.now() - startMs);
+  return Math.min(Math.ceil(free), 4);
+}
 
 /** Makes a check and tells what came of it; true if it passes. */
 async function makes({ name, args }: Check): Promise<boolean> {

@@ -311,5 +311,5 @@ test(
       endTree(tree);
     }
   },
-  onLinux,
+  { ...onLinux, slow: true },
 );

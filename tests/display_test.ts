@@ -1,12 +1,16 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { ChildEnd } from "../lib/media/child.ts";
+import { DEFAULT_FORMAT, rawFrameBytes } from "../lib/frame/frame.ts";
 import {
+  Display,
   displayArguments,
   displayDriver,
   displayEnd,
   windowCorner,
   windowSize,
 } from "../lib/media/display.ts";
+import { FramePool } from "../lib/frame/pool.ts";
+import { canSeeProcesses, childrenWith } from "./harness.ts";
 import { test } from "./strict.ts";
 
 function ended(code: number, lastLines: readonly string[] = [], signalled = false): ChildEnd {
@@ -170,3 +174,28 @@ test("windowCorner() lays many windows out in a grid, all of them on a common sc
   const { left, top } = windowCorner({ width: 640, height: 480 }, { slot: 2, inGrid: true });
   assertEquals([left, top], [40, 80]);
 });
+
+test(
+  "a window that has ended holds no frame, whether it came before or comes after",
+  async () => {
+    const title = `chamada ${crypto.randomUUID()}`;
+    // SDL's own driver for machines without a screen.
+    await using display = new Display({ format: DEFAULT_FORMAT, title, driver: "dummy" });
+    const pool = new FramePool(rawFrameBytes(DEFAULT_FORMAT));
+    const memories = Array.from({ length: 6 }, () => pool.take());
+    const push = (memory: Uint8Array<ArrayBuffer>, sequence: number): void => {
+      const lease = pool.lease(memory);
+      display.push({ data: memory, captureUs: 0, sequence, keyframe: true, lease });
+      lease.letGo();
+    };
+    const [child] = await childrenWith(title);
+    Deno.kill(child!.pid, "SIGSTOP");
+    memories.slice(0, 4).forEach(push);
+    Deno.kill(child!.pid, "SIGKILL");
+    await display.ended;
+    memories.slice(4).forEach(push);
+    const free = memories.map(() => pool.take());
+    assertEquals(memories.map((memory) => free.includes(memory)), memories.map(() => true));
+  },
+  { ignore: !canSeeProcesses },
+);

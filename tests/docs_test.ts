@@ -41,6 +41,7 @@ const NO_PROBLEM: readonly string[] = [
   ],
   ...[
     "hangUpHint",
+    "stayHint",
     "windowKeys",
     "endedBy",
     "lostHow",
@@ -57,6 +58,7 @@ const NO_PROBLEM: readonly string[] = [
 const NOT_SHOWN: readonly string[] = [
   ...[
     "onlyHere",
+    "stayHint",
     "scopeHint",
     "windowKeys",
     "otherAddresses",

@@ -17,9 +17,9 @@ for (const { megabits, codec, p95, seconds, how } of STOPS) {
     async () => {
       await using link = await Link.lay(megabits);
       assert(link);
-      const lasts = seconds + 9;
+      const lasts = seconds + 7;
       const call = await callOver(link, lasts, ["--codec", codec], async () => {
-        await new Promise((resolve) => setTimeout(resolve, 3000));
+        await new Promise((resolve) => setTimeout(resolve, 2000));
         await (how === "jammed" ? link.carry(0.001) : link.plug("down"));
         await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
         await (how === "jammed" ? link.carry(megabits) : link.plug("up"));

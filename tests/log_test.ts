@@ -237,7 +237,7 @@ for (const kind of ["terminal", "pipe"] as const) {
     const [, sent] = /Sent .*, (\d+) frames, 0 dropped/.exec(stdout)!;
     await server.exits(0);
     assertEquals((await probe(file)).frames, Number(sent));
-  }, onLinux);
+  }, { ...onLinux, slow: true });
 
   test(`a client whose ${kind} has stopped sends, and ends when it is told to`, async () => {
     await using folder = await temporaryFolder();
@@ -252,7 +252,7 @@ for (const kind of ["terminal", "pipe"] as const) {
     const { stdout } = await called.server.exits(0);
     assertMatch(stdout, / 0 lost[^]*Call ended by the CLIENT/);
     assert((await probe(file)).frames >= 30);
-  }, onLinux);
+  }, { ...onLinux, slow: true });
 
   test(`a program whose ${kind} has stopped keeps its exit status`, async () => {
     await using unknown = new Running(commandLine("client", ["--unknown"]), { inside });
@@ -260,7 +260,7 @@ for (const kind of ["terminal", "pipe"] as const) {
     const nobody = ["--host", "127.0.0.1", "--port", String(freePort()), "--input", "test"];
     await using alone = new Running(commandLine("client", nobody), { inside });
     await alone.exits(1);
-  }, onLinux);
+  }, { ...onLinux, slow: true });
 }
 
 test(

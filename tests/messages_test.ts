@@ -69,6 +69,7 @@ const SENTENCES: {
   calling: (m) => [m.calling("192.168.1.7", 8080)],
   answered: (m) => [m.answered("192.168.1.7", 8080)],
   hangUpHint: (m) => [m.hangUpHint],
+  stayHint: (m) => [false, true].map((several) => m.stayHint(several)),
   windowKeys: (m) => [m.windowKeys],
   endedBy: (m) => PARTIES.map((party) => m.endedBy(party)),
   complaint: (m) => PARTIES.map((party) => m.complaint(party, "what it was")),

@@ -526,7 +526,7 @@ test("recorder: a file of any name is written, and no other", async () => {
     assertEquals(await readNumbers(path), [7]);
   }
   assertEquals(folder.names(), [...names].sort());
-});
+}, { slow: true });
 
 test("recorder: closed twice, it gives the same recording; what is pushed after is lost, and said so", async () => {
   await using folder = await Folder.make();

@@ -18,7 +18,7 @@ const TASKS = { server: "serve", client: "send" } as const;
 /** All that each program may ever do. More of it, in whatever place, is a decision that has to be made here too. */
 const RIGHTS: Readonly<Record<Program, readonly string[]>> = {
   server: [
-    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM",
+    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD",
     "--allow-net",
     "--allow-read",
     "--allow-run=ffmpeg,ffplay",
@@ -26,7 +26,7 @@ const RIGHTS: Readonly<Record<Program, readonly string[]>> = {
     "--allow-write",
   ],
   client: [
-    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM",
+    "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD",
     "--allow-net",
     "--allow-run=ffmpeg,ffplay",
     "--allow-sys=networkInterfaces,hostname",
@@ -215,62 +215,66 @@ function bakedRights(file: string): string[] {
     .sort();
 }
 
-test("deno task compile: says where the runtime is to be had, or bakes the least rights in", async () => {
-  await using project = await temporaryFolder();
-  await using cache = await temporaryFolder();
-  await copyProject(project.path);
-  const dist = `${project.path}/dist`;
-  const compile = async (
-    args: readonly string[],
-    env: Record<string, string | undefined>,
-  ): Promise<Outcome> =>
-    await deno(["task", "--quiet", "compile", ...args], {
-      cwd: project.path,
-      env: { ...deadProxy(), DENO_DIR: cache.path, ...env },
-    });
+test(
+  "deno task compile: says where the runtime is to be had, or bakes the least rights in",
+  async () => {
+    await using project = await temporaryFolder();
+    await using cache = await temporaryFolder();
+    await copyProject(project.path);
+    const dist = `${project.path}/dist`;
+    const compile = async (
+      args: readonly string[],
+      env: Record<string, string | undefined>,
+    ): Promise<Outcome> =>
+      await deno(["task", "--quiet", "compile", ...args], {
+        cwd: project.path,
+        env: { ...deadProxy(), DENO_DIR: cache.path, ...env },
+      });
 
-  const closed = await compile([], {});
-  assertEquals([closed.code, closed.stdout], [1, ""], closed.stderr);
-  assertMatch(
-    closed.stderr,
-    /^Deno's runtime for \S+ could not be downloaded: [^\n]*DENORT_BIN[^\n]*\/v\d+\.\d+\.\d+\.\n$/,
-  );
-  const fechada = await compile(["--all"], { LC_ALL: "pt_BR.UTF-8" });
-  assertEquals([fechada.code, fechada.stdout], [1, ""], fechada.stderr);
-  assertMatch(fechada.stderr, /^O runtime do Deno para \S+ não pôde ser baixado: [^\n]*\n$/);
-  const missing = await compile([], { DENORT_BIN: `${project.path}/nothing` });
-  assertEquals([missing.code, missing.stdout], [1, ""], missing.stderr);
-  assertMatch(missing.stderr, /Could not find denort at/);
-  assertEquals([...Deno.readDirSync(project.path)].some(({ name }) => name === "dist"), false);
-
-  // Deno puts a program behind any executable of the system: enough to see what it puts there.
-  const standIn = Deno.build.os === "linux" ? "/bin/sh" : Deno.execPath();
-  const made = await compile([], { DENORT_BIN: standIn });
-  const names = [...PROGRAMS.map((program) => fileName(program)), "SHA256SUMS"];
-  assertEquals([made.code, made.stdout], [0, names.map((name) => `dist/${name}\n`).join("")]);
-  const inDist = (): string[] => [...Deno.readDirSync(dist)].map(({ name }) => name).sort();
-  assertEquals(inDist(), [...names].sort());
-  for (const program of PROGRAMS) {
-    const file = new TextDecoder("latin1").decode(
-      await Deno.readFile(`${dist}/${fileName(program)}`),
+    const closed = await compile([], {});
+    assertEquals([closed.code, closed.stdout], [1, ""], closed.stderr);
+    assertMatch(
+      closed.stderr,
+      /^Deno's runtime for \S+ could not be downloaded: [^\n]*DENORT_BIN[^\n]*\/v\d+\.\d+\.\d+\.\n$/,
     );
-    assertEquals(bakedRights(file), RIGHTS[program]);
-    const std = config.imports["@std/cli"].replace(/^jsr:(.*)@/, "https://jsr.io/$1/");
-    assertEquals(file.includes(std), true, `${std} is not in it`);
-    assertEquals(file.includes(project.path), false, "it knows where it was made");
-  }
-  const sums = await Deno.readTextFile(`${dist}/SHA256SUMS`);
-  assertMatch(sums, /^[0-9a-f]{64} {2}client\S*\n[0-9a-f]{64} {2}server\S*\n$/);
-  if (Deno.build.os === "linux") {
-    await using check = new Running(["sha256sum", "--strict", "-c", "SHA256SUMS"], { cwd: dist });
-    assertEquals((await check.exits(0)).stdout, "client: OK\nserver: OK\n");
-  }
+    const fechada = await compile(["--all"], { LC_ALL: "pt_BR.UTF-8" });
+    assertEquals([fechada.code, fechada.stdout], [1, ""], fechada.stderr);
+    assertMatch(fechada.stderr, /^O runtime do Deno para \S+ não pôde ser baixado: [^\n]*\n$/);
+    const missing = await compile([], { DENORT_BIN: `${project.path}/nothing` });
+    assertEquals([missing.code, missing.stdout], [1, ""], missing.stderr);
+    assertMatch(missing.stderr, /Could not find denort at/);
+    assertEquals([...Deno.readDirSync(project.path)].some(({ name }) => name === "dist"), false);
 
-  // What was there stays when nothing can be put in its place.
-  assertEquals((await compile([], {})).code, 1);
-  assertEquals(inDist(), [...names].sort());
-  assertEquals(await Deno.readTextFile(`${dist}/SHA256SUMS`), sums);
-});
+    // Deno puts a program behind any executable of the system: enough to see what it puts there.
+    const standIn = Deno.build.os === "linux" ? "/bin/sh" : Deno.execPath();
+    const made = await compile([], { DENORT_BIN: standIn });
+    const names = [...PROGRAMS.map((program) => fileName(program)), "SHA256SUMS"];
+    assertEquals([made.code, made.stdout], [0, names.map((name) => `dist/${name}\n`).join("")]);
+    const inDist = (): string[] => [...Deno.readDirSync(dist)].map(({ name }) => name).sort();
+    assertEquals(inDist(), [...names].sort());
+    for (const program of PROGRAMS) {
+      const file = new TextDecoder("latin1").decode(
+        await Deno.readFile(`${dist}/${fileName(program)}`),
+      );
+      assertEquals(bakedRights(file), RIGHTS[program]);
+      const std = config.imports["@std/cli"].replace(/^jsr:(.*)@/, "https://jsr.io/$1/");
+      assertEquals(file.includes(std), true, `${std} is not in it`);
+      assertEquals(file.includes(project.path), false, "it knows where it was made");
+    }
+    const sums = await Deno.readTextFile(`${dist}/SHA256SUMS`);
+    assertMatch(sums, /^[0-9a-f]{64} {2}client\S*\n[0-9a-f]{64} {2}server\S*\n$/);
+    if (Deno.build.os === "linux") {
+      await using check = new Running(["sha256sum", "--strict", "-c", "SHA256SUMS"], { cwd: dist });
+      assertEquals((await check.exits(0)).stdout, "client: OK\nserver: OK\n");
+    }
+
+    // What was there stays when nothing can be put in its place.
+    assertEquals((await compile([], {})).code, 1);
+    assertEquals(inDist(), [...names].sort());
+    assertEquals(await Deno.readTextFile(`${dist}/SHA256SUMS`), sums);
+  },
+  { slow: true },
+);
 
 test("deno task compile: refuses what it cannot do with exit status 2", async () => {
   for (const args of [["--bogus"], ["--all", "--bogus"], ["server"]]) {

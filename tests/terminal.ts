@@ -23,13 +23,16 @@ export class Terminal implements AsyncDisposable {
   readonly #reading: Promise<void>;
   #text = "";
 
-  /** Starts a program on a terminal. */
+  /** Starts a program on a terminal: one of ours, or another one. */
   constructor(
-    program: "server" | "client",
+    program: "server" | "client" | string,
     args: readonly string[],
     { columns = 80, term = "xterm", inside = [] }: TerminalOptions = {},
   ) {
-    const quoted = [...inside, ...commandLine(program, args)].map((word) => `'${word}'`).join(" ");
+    const words = program === "server" || program === "client"
+      ? commandLine(program, args)
+      : [program, ...args];
+    const quoted = [...inside, ...words].map((word) => `'${word}'`).join(" ");
     // The settings of the terminal before and after, and the exit status, are printed around what the program prints.
     const line =
       `stty cols ${columns}; echo before:$(stty -g); ${quoted}; echo status:$?; echo after:$(stty -g)`;

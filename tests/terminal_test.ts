@@ -7,6 +7,7 @@ import { openSender } from "../lib/wire/sender.ts";
 import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import {
+  commandLine,
   probe,
   processesNaming,
   startClient,
@@ -139,7 +140,7 @@ test(
       await sender.hangUp("");
     }
   },
-  { ignore },
+  { ignore, slow: true },
 );
 
 test("a caller that does not compare clocks is shown without a delay", async () => {
@@ -193,3 +194,101 @@ test("TERM=dumb is shown a plain line each ten seconds, and not one escape code"
   assert(!text.includes("\x1b") && !/\r(?!\r?\n)/.test(text), JSON.stringify(text));
   assertEquals(text.match(/ fps {2}/g)?.length, 1);
 }, { ignore, slow: true });
+
+/** A shell as one works with, in which a program is stopped by Ctrl-Z and goes on by fg. */
+async function openShell(): Promise<Terminal> {
+  const shell = new Terminal("bash", ["--norc", "-i"]);
+  await shell.type("PS1='ready$ '\r");
+  await shell.shows(/[^']ready\$ /);
+  return shell;
+}
+
+/** The exit status of a server that ends now. */
+async function statusOf(shell: Terminal): Promise<string> {
+  await shell.shows(/Call ended by the HOST\.[^]*ready\$ /);
+  await shell.type("\x15echo status:$?\r");
+  const [, status] = await shell.shows(/status:(\d+)/);
+  return status!;
+}
+
+const SERVING = [...HERE, "--port", "0", "--no-record"];
+
+test("Ctrl-Z stops a server that a shell has started; after fg, q is heard again", async () => {
+  await using shell = await openShell();
+  await shell.type(`${commandLine("server", SERVING).join(" ")}\r`);
+  await shell.shows(/Press q/);
+  await shell.type("\x1a");
+  await shell.shows(/Stopped/);
+  await shell.type("echo the shell is al''ive\r");
+  await shell.shows(/the shell is alive/);
+  await shell.type("fg\r");
+  // Nothing is shown when it goes on: the first q may come before it does.
+  await until("the end", async () => {
+    await shell.type("q");
+    return shell.text.includes("Call ended by the HOST") || undefined;
+  }, 200);
+  assertEquals(await statusOf(shell), "0");
+}, { ignore });
+
+test("Ctrl-Z does nothing to a server of deno task, which would not let it go on", async () => {
+  await using shell = await openShell();
+  await shell.type(`${Deno.execPath()} task serve ${SERVING.join(" ")}\r`);
+  await shell.shows(/Press q/);
+  await shell.type("\x1a");
+  await shell.type("\x1a");
+  await shell.type("q");
+  assertEquals(await statusOf(shell), "0");
+}, { ignore });
+
+test(
+  "Ctrl-C ends an idle server of deno task, which hands it on once more, with status 0",
+  async () => {
+    await using shell = await openShell();
+    await shell.type(`${Deno.execPath()} task serve ${SERVING.join(" ")}\r`);
+    await shell.shows(/Press q/);
+    await shell.type("\x03");
+    assertEquals(await statusOf(shell), "0");
+  },
+  { ignore },
+);
+
+test("a server that is interrupted until it has ended still ends in order", async () => {
+  const { server } = await startServer(["--no-record"]);
+  await using _server = server;
+  const interrupting = setInterval(() => server.signal("SIGINT"), 1);
+  await server.ended.finally(() => clearInterval(interrupting));
+  assertStringIncludes((await server.exits(0)).stdout, "Call ended by the HOST.");
+}, { ignore: Deno.build.os === "windows" });
+
+test("q at a server that stays ends the call, and while it waits the server", async () => {
+  await using terminal = new Terminal("server", [...SERVING, "--stay"]);
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  await terminal.shows(/Press q to hang up; once more, or while no call is on, q ends the server/);
+  for (const calls of [1, 2]) {
+    await using client = startClient(Number(port), []);
+    await client.says(/IN A CALL/);
+    await terminal.shows(new RegExp(`(CONNECTION RECEIVED[^]*){${calls}}`));
+    await terminal.type("q");
+    assertStringIncludes((await client.exits(0)).stdout, "Call ended by the HOST.");
+    await terminal.shows(new RegExp(`(Call ended by the HOST[^]*){${calls}}`));
+  }
+  await terminal.type("q");
+  const { text, status } = await terminal.ends();
+  assertEquals(status, 0);
+  assertEquals(text.match(/Call ended by the HOST/g)?.length, 3);
+}, { ignore });
+
+test("q twice at a server that stays ends all its calls and the server", async () => {
+  await using terminal = new Terminal("server", [...SERVING, "--stay", "--max-calls", "2"]);
+  const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
+  await terminal.shows(/Press q to hang up every call/);
+  await using one = startClient(Number(port), []);
+  await using other = startClient(Number(port), []);
+  await Promise.all([one.says(/IN A CALL/), other.says(/IN A CALL/)]);
+  await terminal.shows(/(CONNECTION RECEIVED[^]*){2}/);
+  await terminal.type("qq");
+  for (const client of [one, other]) {
+    assertStringIncludes((await client.exits(0)).stdout, "Call ended by the HOST.");
+  }
+  assertEquals((await terminal.ends()).status, 0);
+}, { ignore });

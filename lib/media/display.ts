@@ -228,11 +228,11 @@ export class Display implements Sink {
       const frame = await this.#next(lastMs);
       if (frame === undefined) return;
       lastMs = performance.now();
-      if (encoded) {
-        if (!await this.#child.write(ivfFrameHeader(frame.data.length, count))) return;
-      }
-      if (!await this.#write(frame.data, count)) return;
+      const header = encoded ? ivfFrameHeader(frame.data.length, count) : undefined;
+      const written = (!header || await this.#child.write(header)) &&
+        await this.#write(frame.data, count);
       frame.lease?.letGo();
+      if (!written) return;
     }
   }
 

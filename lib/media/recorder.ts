@@ -38,8 +38,9 @@ const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
  */
 const MAX_QUEUED_FRAMES = 2048;
 
-/** What may be held until it is clear whether it is late or the sender paused, in bytes. */
+/** What may be held until it is clear whether it is late or the sender paused, in bytes and in frames. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
+const MAX_HELD_FRAMES = 1024;
 
 /** How long ffmpeg may take to write what it has after the last frame, in milliseconds. */
 const FINISH_MS = 10_000;
@@ -210,7 +211,8 @@ export class Recorder implements Sink {
     }
     this.#place(placed);
     clearTimeout(this.#settling);
-    if (this.#timeline.held * frame.data.length > MAX_HELD_BYTES) {
+    const { held } = this.#timeline;
+    if (held * frame.data.length > MAX_HELD_BYTES || held >= MAX_HELD_FRAMES) {
       this.#place(this.#timeline.settle());
     } else if (this.#timeline.unsettled) {
       this.#settling = setTimeout(

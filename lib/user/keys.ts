@@ -10,34 +10,53 @@ import { ReadStream } from "node:tty";
 export interface Keys extends Disposable {
   /** Whether there is a terminal to watch. */
   readonly watching: boolean;
+  /** Asks the terminal for every key as it is pressed: again, after a stop, in which a shell has changed it. */
+  ask(): void;
 }
 
 /** What Ctrl-C is to a terminal that hands on every key, as those of Windows do here. */
 const CTRL_C = "\x03";
 
-/** Calls `onQuit` when `q` is pressed. A terminal that cannot be watched is none: no key is worth a call. */
-export function watchKeys(onQuit: () => void): Keys {
-  const none: Keys = { watching: false, [Symbol.dispose](): void {} };
+/** Who hears of the keys. */
+export interface KeyListeners {
+  /** `q` was pressed. */
+  readonly onQuit: () => void;
+  /** Ctrl-C was pressed, where the terminal makes no signal of it. */
+  readonly onInterrupt: () => void;
+}
+
+/** Watches the keys of the terminal. One that cannot be watched is none: no key is worth a call. */
+export function watchKeys({ onQuit, onInterrupt }: KeyListeners): Keys {
+  const none: Keys = { watching: false, ask(): void {}, [Symbol.dispose](): void {} };
   if (!Deno.stdin.isTerminal()) return none;
+  // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
+  const ask = (): void => Deno.stdin.setRaw(true, { cbreak: Deno.build.os !== "windows" });
   let stream: ReadStream;
   try {
-    // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
-    if (Deno.build.os === "windows") Deno.stdin.setRaw(true);
-    else Deno.stdin.setRaw(true, { cbreak: true });
+    ask();
     // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
     stream = new ReadStream(0);
   } catch {
     return none;
   }
   const onData = (keys: Uint8Array): void => {
-    const text = new TextDecoder().decode(keys);
-    if (/q/i.test(text) || text.includes(CTRL_C)) onQuit();
+    for (const key of new TextDecoder().decode(keys)) {
+      if (key === CTRL_C) onInterrupt();
+      else if (key.toLowerCase() === "q") onQuit();
+    }
   };
   stream.on("data", onData);
   // A terminal that was closed gives errors; the hang-up signal says the same.
   stream.on("error", () => {});
   return {
     watching: true,
+    ask(): void {
+      try {
+        ask();
+      } catch {
+        // The terminal is gone.
+      }
+    },
     [Symbol.dispose](): void {
       stream.destroy();
       if (Deno.build.os === "windows") Deno.stdin.setRaw(false);

@@ -113,12 +113,18 @@ export class Log {
   /** Lets the last words leave, for a second at most. Nothing can be said after it. */
   async close(): Promise<void> {
     this.status("");
-    await within(Promise.all([this.#sentences.idle, this.#words.idle]), LEAVE_MS);
+    await this.hasLeft();
+  }
+
+  /** Waits until all that was said has left, for a second at most. Resolves to true if it has. */
+  async hasLeft(): Promise<boolean> {
+    const all = Promise.all([this.#sentences.idle, this.#words.idle]);
+    return await within(all, LEAVE_MS) !== undefined;
   }
 }
 
 /** What a call needs of a log. */
-export type Voice = Omit<Log, "close">;
+export type Voice = Omit<Log, "close" | "hasLeft">;
 
 /** A log whose sentences begin with whose they are; what happens inside, and the live line, stay as they are. */
 export function sayWhose(log: Voice, whose: () => string): Voice {

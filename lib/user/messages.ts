@@ -126,6 +126,8 @@ export interface Messages {
   answered(host: string, port: number): string;
   /** The terminal's keys are watched: at a server that can be called, at a client in a call. */
   readonly hangUpHint: string;
+  /** In place of `hangUpHint`, at a server that stays: q ends the calls that are on first. */
+  stayHint(several: boolean): string;
   /** Behind `hangUpHint`, where there is a screen: the keys of a window. */
   readonly windowKeys: string;
   /** A call, or the wait for one, is over as somebody wanted: the last thing that is said. */
@@ -310,6 +312,10 @@ const en: Messages = {
 
   answered: (host, port) => `IN A CALL WITH: ('${host}', ${port})`,
   hangUpHint: "Press q to hang up.",
+  stayHint: (several) =>
+    several
+      ? "Press q to hang up every call; once more, or while none is on, q ends the server."
+      : "Press q to hang up; once more, or while no call is on, q ends the server.",
   windowKeys:
     "In a window: q or Esc hangs up, f is full screen and back, space pauses the picture.",
   endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
@@ -517,6 +523,10 @@ const pt: Messages = {
 
   answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
   hangUpHint: "Tecle q para desligar.",
+  stayHint: (several) =>
+    several
+      ? "Tecle q para desligar todas as chamadas; de novo, ou sem nenhuma, q encerra o servidor."
+      : "Tecle q para desligar; de novo, ou sem chamada, q encerra o servidor.",
   windowKeys: "Na janela: q ou Esc desliga, f é tela cheia e volta, espaço pausa a imagem.",
   endedBy: (party) =>
     party === "CLIENT"
