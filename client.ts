@@ -1,20 +1,47 @@
-#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD
 /** The client: captures, connects and sends. */
 
 import config from "./deno.json" with { type: "json" };
-import { EXIT, makeCall, type Surroundings } from "./lib/call.ts";
-import { listCameras, systemOf } from "./lib/media/camera.ts";
-import { quoted } from "./lib/user/command_line.ts";
-import { type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
+import {
+  Call,
+  type End,
+  everyStatus,
+  EXIT,
+  openDisplay,
+  other,
+  type Surroundings,
+} from "./lib/call.ts";
+import { type Callee, dial, dialBare } from "./lib/dial.ts";
+import { NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
+import { listCameras, openSource, systemOf } from "./lib/media/camera.ts";
+import { checkRecorder } from "./lib/media/recorder.ts";
+import { checkFolder } from "./lib/media/recording_file.ts";
+import { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
+import { quoted } from "./lib/user/command_line.ts";
+import {
+  describe,
+  describeConnect,
+  describeNoCamera,
+  type NarrowCure,
+  TITLES,
+} from "./lib/user/messages.ts";
+import { shownName } from "./lib/user/name.ts";
+import { checkRecordName, type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
+import type { Line } from "./lib/wire/line.ts";
 import type { Connection } from "./lib/wire/wire.ts";
 
 /** How long a connection may take to be made, in milliseconds (as SRT's connect time). */
 const CONNECT_MS = 3000;
 
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
-  const { log, messages } = around;
+  const { log, messages, hangUp } = around;
   if (options.instead === "cameras") return await showCameras(around);
+  if (options.record !== undefined) {
+    await checkFolder(options.record);
+    checkRecordName(options.record, messages);
+    await checkRecorder();
+  }
   const host = options.host ?? (await findOwnAddress())?.address;
   if (host === undefined) {
     log.error(messages.noAddress);
@@ -27,8 +54,140 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     connection.setNoDelay(true);
     return connection;
   };
-  const command = [commandOf("client"), ...Deno.args.map(quoted)].join(" ");
-  return await makeCall({ host, port, command, connect }, options, around);
+  log.say(messages.calling(host, port));
+  try {
+    return await call({ host, port, connect }, options, around);
+  } catch (error) {
+    if (!hangUp.aborted) throw error;
+    log.say(messages.endedBy("CLIENT"));
+    return EXIT.ok;
+  }
+}
+
+/**
+ * Opens what we send, and with its first picture the connection: a source may take long, and a server does not wait long for
+ * the first word. Then has the call. Throws what the source throws, or the reason of a hang-up.
+ */
+async function call(callee: Callee, options: ClientOptions, around: Surroundings): Promise<number> {
+  const { log, messages, hangUp } = around;
+  const { host, port } = callee;
+  const sourceOver = Promise.withResolvers<End>();
+  let isHere = false;
+  let isShown = false;
+  const talks: Call[] = [];
+  await using outgoing = openOutgoing(options, around, {
+    // With two windows at this end, each has its place; on one screen with the server's as well.
+    isInPlace: () => isHere || isShown,
+    onClosed: () => talks[0]?.hangUp(REASON.windowClosed),
+    onOver: (error) =>
+      sourceOver.resolve(
+        error === undefined
+          ? { kind: "hang-up", by: "CLIENT", reason: REASON.inputEnded }
+          : { kind: "error", error },
+      ),
+  });
+  try {
+    await outgoing.open(hangUp);
+  } catch (error) {
+    if (!(error instanceof NoCameraError)) throw error;
+    const command = [commandOf("client"), ...Deno.args.map(quoted)].join(" ");
+    log.error(describeNoCamera(error, messages, command));
+    return EXIT.failed;
+  }
+  hangUp.throwIfAborted();
+  let connection: Connection;
+  try {
+    connection = await callee.connect(hangUp);
+  } catch (error) {
+    hangUp.throwIfAborted();
+    log.error(describeConnect(error, messages, host, port));
+    return EXIT.failed;
+  }
+  isHere = connection.localAddr?.hostname === connection.remoteAddr?.hostname;
+  const line = await introduce(connection, callee, options, around);
+  if (typeof line === "number") return line;
+  isShown = line.peer.format !== undefined;
+  log.say(messages.answered(host, port));
+  if (line.peer.name) log.debug("client", `it calls itself ${shownName(line.peer.name)}`);
+  if (around.keys) log.say(messages.hangUpHint);
+  if (around.keys && around.screen !== undefined && around.screen !== "none") {
+    log.say(messages.windowKeys);
+  }
+  const { record, patienceSeconds, durationSeconds } = options;
+  const talk = new Call({
+    ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
+    open: () => Promise.resolve(line),
+    sourceOver: sourceOver.promise,
+    window: { title: TITLES.receiving.HOST, place: { slot: isHere ? 2 : 1, inGrid: false } },
+    narrowCure: narrowCure(options),
+  }, around);
+  talks.push(talk);
+  using _live = everyStatus(log, () => messages.statusLine([talk.status()], log.columns));
+  return (await talk.run()).exit;
+}
+
+/** Introduces us to the server. Resolves to the line, or to the exit status where there is no call; throws when hung up. */
+async function introduce(
+  connection: Connection,
+  callee: Callee,
+  { given, wire, patienceSeconds }: ClientOptions,
+  { log, messages, system, name, hangUp }: Surroundings,
+): Promise<Line | number> {
+  const ours = { name, streams: [given.format] };
+  if (wire !== "call") return dialBare(connection, wire, ours);
+  try {
+    return await dial(connection, callee, ours, patienceSeconds * 1000, hangUp);
+  } catch (error) {
+    hangUp.throwIfAborted();
+    const sentence = describe(error, messages, system, other("CLIENT"));
+    if (!(error instanceof PeerLostError)) {
+      log.error(sentence);
+      return EXIT.failed;
+    }
+    log.lost(sentence);
+    // Who is lost before it has answered may never have been a server of ours.
+    log.lost(messages.nonsenseCure);
+    return EXIT.lost;
+  }
+}
+
+function openOutgoing(
+  { given }: ClientOptions,
+  around: Surroundings,
+  { isInPlace, onClosed, onOver }: {
+    readonly isInPlace: () => boolean;
+    readonly onClosed: () => void;
+    readonly onOver: (error?: unknown) => void;
+  },
+): Outgoing {
+  const { log, messages, system } = around;
+  const { format } = given;
+  return new Outgoing({
+    format,
+    openSource: (signal) =>
+      openSource({
+        ...{ ...given, system: systemOf(system) },
+        onWaiting: (name) => log.say(messages.waitingFor(name)),
+      }, signal),
+    openView: () =>
+      openDisplay(
+        {
+          ...{ format, title: TITLES.sending },
+          place: isInPlace() ? { slot: 0, inGrid: false } : undefined,
+        },
+        { ...around, warn: (sentence) => log.warn(sentence) },
+        onClosed,
+      ),
+    onOver,
+  });
+}
+
+/** What to send less of: the next codec where there is one, otherwise fewer or smaller pictures. */
+function narrowCure({ given, wire }: ClientOptions): NarrowCure {
+  if (wire === "plain") return "slower";
+  if (wire === "pickle") return "smaller";
+  const { codec } = given.format;
+  return codec === "raw" ? "mjpeg" : codec === "mjpeg" ? "h264" : "smaller";
 }
 
 async function showCameras({ log, messages, system }: Surroundings): Promise<number> {

@@ -2,12 +2,15 @@
 /** The server: listens, answers, shows and records. */
 
 import config from "./deno.json" with { type: "json" };
-import { answerCalls, type Caller, EXIT, type Surroundings } from "./lib/call.ts";
+import type { Caller } from "./lib/answer.ts";
+import { EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
+import { checkRecorder } from "./lib/media/recorder.ts";
+import { checkFolder } from "./lib/media/recording_file.ts";
+import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
+import { Reception } from "./lib/reception.ts";
 import { describeListen } from "./lib/user/messages.ts";
 import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
-import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
-import { checkFolder, checkRecorder } from "./lib/media/recorder.ts";
 
 /** As many callers may wait to be accepted. With the report's 5, a few strangers shut the door. */
 const BACKLOG = 128;
@@ -28,6 +31,8 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
     checkRecordName(options.record, messages);
     await checkRecorder();
   }
+  const reception = new Reception(options, around);
+  await reception.checkSource();
   const own = options.host === undefined ? await findOwnAddress() : undefined;
   const host = options.host ?? own?.address;
   if (host === undefined) {
@@ -61,7 +66,7 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
     log.say(options.stay ? messages.stayHint(options.maxCalls > 1) : messages.hangUpHint);
     if (around.screen !== undefined && around.screen !== "none") log.say(messages.windowKeys);
   }
-  return await answerCalls(merge(listeners.map(accept)), options, around);
+  return await reception.run(merge(listeners.map(accept)));
 }
 
 function listen(hostname: string, port: number): Deno.TcpListener {

@@ -293,10 +293,10 @@ export class Answering {
       announceSoon: (label): void => {
         if (mayTell || (!free && this.#strangers.take())) announce(several ? label : undefined);
       },
-      cameToNothing: (sentence): void => {
+      cameToNothing: (sentence, label): void => {
         log.debug("server", `${host}:${port}: ${sentence}`);
         if (this.#closed) return;
-        if (mayTell || announced) log.warn(sentence);
+        if (mayTell || announced) log.warn(several && label ? `${label}: ${sentence}` : sentence);
         else if (free) this.#strangers.skip();
       },
     };
@@ -331,7 +331,7 @@ export class Answering {
     visitor.announceSoon(call.label);
     try {
       const { stranger, hungUp } = await this.#have(call);
-      if (stranger !== undefined) visitor.cameToNothing(stranger);
+      if (stranger !== undefined) visitor.cameToNothing(stranger, call.label);
       else this.#had = true;
       if (hungUp !== undefined) this.#remember(call.id, hungUp);
     } finally {
@@ -368,7 +368,7 @@ interface Visitor {
   /** The same before its call has begun: strangers are told of now and then only. */
   readonly announceSoon: (label: string) => void;
   /** Says why it is gone. */
-  readonly cameToNothing: (sentence: string) => void;
+  readonly cameToNothing: (sentence: string, label?: string) => void;
 }
 
 /** The sentence for somebody who was let go before a call began. */

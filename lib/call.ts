@@ -48,6 +48,11 @@ export interface Surroundings {
   readonly keys: boolean;
   /** Aborted when the user hangs up in the terminal or the system wants us to end. */
   readonly hangUp: AbortSignal;
+  /**
+   * Is sent a `quit` when `q` is pressed. Whoever ends something else than the whole prevents what follows by itself, which is
+   * the abort of `hangUp`.
+   */
+  readonly keyboard: EventTarget;
 }
 
 /** Exit statuses, the same for both programs. */
@@ -84,6 +89,8 @@ export interface CallParts {
   readonly patienceSeconds: number;
   /** Is told when the call has begun in earnest: with the first frame, where the peer sends any. */
   readonly onBegun?: (() => void) | undefined;
+  /** True if a call that ends like this before it has begun was none. Never, if not given. */
+  readonly isStranger?: ((end: End) => boolean) | undefined;
 }
 
 /** What a call came to. */
@@ -94,8 +101,10 @@ export interface CallOutcome {
   readonly recordingFailed: boolean;
   /** How it ended. */
   readonly end: End;
-  /** False where the peer was gone before its first frame: then nothing was said of it. */
-  readonly begun: boolean;
+  /** Frames that did not come, or are not in the recording. */
+  readonly lost: number;
+  /** True if it was no call: then nothing was said of it. */
+  readonly isStranger: boolean;
 }
 
 /** How often the live line is renewed, in milliseconds. */
@@ -174,16 +183,17 @@ export class Call implements Taker {
     const { log, messages } = this.#around;
     const { end, files } = await this.#have();
     log.status("");
-    const begun = this.#warnings === undefined;
-    const isOurs = end.kind === "hang-up" && end.by === this.#parts.we;
-    if (!begun && !isOurs) return { end, begun, exit: EXIT.ok, recordingFailed: false };
     const figures = this.#line?.figures ?? NOTHING;
+    const lost = this.#lost(figures);
+    const hasBegun = this.#warnings === undefined;
+    const isStranger = !hasBegun && (this.#parts.isStranger?.(end) ?? false);
+    if (isStranger) return { end, lost, isStranger, exit: EXIT.ok, recordingFailed: false };
     const { sent: frames, dropped } = figures;
     if (frames > 0) log.say(messages.sent({ seconds: this.#given.seconds, frames, dropped }));
     const problem = await this.#tellWhatCame(files, figures);
     if (problem) log.error(problem);
     const exit = this.#tellEnd(end, problem !== undefined);
-    return { end, begun, exit, recordingFailed: this.#recordingProblem !== undefined };
+    return { end, lost, isStranger, exit, recordingFailed: this.#recordingProblem !== undefined };
   }
 
   /** Opens all that a call has, waits for its end, and closes it. */

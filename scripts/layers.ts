@@ -16,8 +16,8 @@ const FOR_EVERYBODY: readonly string[] = ["lib/clock.ts", "lib/errors.ts"];
 const KNOWS: Readonly<Record<string, readonly string[]>> = {
   "lib/clock.ts": [],
   "lib/errors.ts": [],
-  "lib/answer.ts": ["frame", "wire"],
-  "lib/dial.ts": ["frame", "wire"],
+  "lib/answer.ts": ["frame", "wire", "user"],
+  "lib/dial.ts": ["frame", "wire", "user"],
 };
 
 /** Files that only these may know. */
@@ -35,13 +35,14 @@ const POWERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^Deno\.(listen\w*|serve\w*)$/, ["server.ts"]],
   [/^Deno\.(connect\w*|startTls)$/, ["client.ts"]],
   [/^Deno\.networkInterfaces$/, ["lib/program.ts"]],
-  [/^Deno\.(addSignalListener|removeSignalListener|exitCode|exit|env|hostname)$/, [
+  [/^Deno\.(addSignalListener|removeSignalListener|exitCode|exit|env|hostname|kill)$/, [
     "lib/program.ts",
   ]],
   [/^Deno\.args$/, PROGRAMS],
   [/^Deno\.stdin$/, ["lib/user/keys.ts"]],
   [/^Deno\.(stdout|stderr|consoleSize)$/, ["lib/user/log.ts"]],
   [/^node:tty$/, ["lib/user/keys.ts"]],
+  [/^node:net$/, ["lib/user/address.ts"]],
   [/^node:/, []],
   [/^(console|prompt|confirm|alert)$/, []],
 ];

@@ -22,7 +22,7 @@ import {
 import { nowUs } from "../lib/clock.ts";
 import { SourceError } from "../lib/errors.ts";
 import { DEFAULT_FORMAT, type Frame, rawFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
-import { diagnose } from "../lib/input.ts";
+import { diagnose } from "../lib/media/input.ts";
 import type { Source } from "../lib/frame/source.ts";
 import { readPicture, type Size, writeNumbers } from "./numbered.ts";
 import { canSeeProcesses, childrenWith } from "./harness.ts";

@@ -29,7 +29,7 @@ import {
   paceOf,
   refusedFormat,
   type Way,
-} from "../input.ts";
+} from "./input.ts";
 import { nowUs, pause, within } from "../clock.ts";
 import { FramePool } from "../frame/pool.ts";
 import type { Source } from "../frame/source.ts";

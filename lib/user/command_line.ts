@@ -317,8 +317,12 @@ export class Words {
 
   /** Refuses two options of which only one can be meant. */
   refuseBoth(one: string, other: string): void {
-    const given = (name: string): boolean => this.on(name) || this.value(name) !== undefined;
-    if (given(one) && given(other)) throw this.conflict(`--${one}`, `--${other}`);
+    if (this.given([one, other]).length === 2) throw this.conflict(`--${one}`, `--${other}`);
+  }
+
+  /** Those of some options that were given. */
+  given(names: readonly string[]): string[] {
+    return names.filter((name) => this.on(name) || this.value(name) !== undefined);
   }
 
   /** The error of two words of which only one can be meant. */

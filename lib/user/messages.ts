@@ -136,6 +136,8 @@ export interface Messages {
   complaint(party: Party, reason: string): string;
   /** A call is over and nobody hung up: the last thing that is said. */
   lost(party: Party, how: PeerLostError["how"]): string;
+  /** During a call, at a server that sends a file: it has been shown to its end. */
+  readonly inputOver: string;
   /** During a call: nothing comes any more, or the connection is gone. It may come back. */
   networkGone(how: PeerLostError["how"], patienceSeconds: number): string;
   /** Behind `networkGone`: the call goes on. */
@@ -252,6 +254,8 @@ export interface UsageMessages {
   bad(option: string, value: string, wanted: string): string;
   /** Two options of which only one can be meant. */
   conflict(one: string, other: string): string;
+  /** An option that means nothing without one of some others. */
+  needs(option: string, others: string): string;
   /** Behind each of the above, in the same line. */
   readonly seeHelp: string;
   /** Of `bad`: ports, numbers of calls. */
@@ -321,6 +325,7 @@ const en: Messages = {
   endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
   complaint: (party, reason) => `The ${party} said why: ${reason}.`,
   lost: (party, how) => `The ${party} was lost: ${en.lostHow[how]}.`,
+  inputOver: "The input has ended: the call goes on without a picture from here.",
   networkGone: (how, patience) =>
     how === "silence"
       ? `Nothing comes any more: waiting for the network, ${patience} s at most.`
@@ -470,6 +475,7 @@ const en: Messages = {
     missing: (option) => `${option} needs a value`,
     bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
     conflict: (one, other) => `${one} and ${other} contradict each other`,
+    needs: (option, others) => `${option} means nothing without one of ${others}`,
     seeHelp: "--help shows what there is.",
     number: (min, max) => `a whole number from ${min} to ${max} is wanted`,
     rate: (min, max) => `a number from ${min} to ${max} is wanted`,
@@ -534,6 +540,7 @@ const pt: Messages = {
       : "Videochamada encerrada pelo HOST.",
   complaint: (party, reason) => `O ${partyPt(party)} disse por quê: ${reason}.`,
   lost: (party, how) => `Conexão com o ${partyPt(party)} perdida: ${pt.lostHow[how]}.`,
+  inputOver: "A entrada acabou: a chamada continua sem imagem daqui.",
   networkGone: (how, patience) =>
     how === "silence"
       ? `Nada chega mais: esperando a rede, no máximo ${patience} s.`
@@ -686,6 +693,7 @@ const pt: Messages = {
     missing: (option) => `${option} precisa de um valor`,
     bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
     conflict: (one, other) => `${one} e ${other} se contradizem`,
+    needs: (option, others) => `${option} nada diz sem um destes: ${others}`,
     seeHelp: "--help mostra o que há.",
     number: (min, max) => `espera-se um número inteiro de ${min} a ${max}`,
     rate: (min, max) => `espera-se um número de ${min} a ${max}`,

@@ -11,10 +11,8 @@ import {
   usageError,
   type Words,
 } from "./command_line.ts";
-import { CODECS, DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
+import { CODECS, DEFAULT_FORMAT, type VideoFormat } from "../frame/frame.ts";
 import type { Language, Messages } from "./messages.ts";
-import { MAX_PICTURE_BYTES } from "../wire/pickle.ts";
-import type { WireMode } from "../wire/receiver.ts";
 
 export type { Program };
 
@@ -26,7 +24,16 @@ const BOTH: readonly Program[] = ["server", "client"];
 const SERVER: readonly Program[] = ["server"];
 const CLIENT: readonly Program[] = ["client"];
 
+/** What a client can speak. */
+export type WireMode = "call" | "plain" | "pickle";
+
 const WIRES: readonly WireMode[] = ["call", "plain", "pickle"];
+
+/** The most pixels of a picture that is pickled (tests hold it to the limit of the wire). */
+export const MAX_PICKLED_PIXELS: number = 1920 * 1080;
+
+/** How long a network that is gone is waited for if nothing else is said, in seconds. */
+const PATIENCE_SECONDS = 30;
 
 const TABLE: readonly Option[] = [
   {
@@ -72,6 +79,15 @@ const TABLE: readonly Option[] = [
     },
   },
   {
+    name: "record",
+    programs: CLIENT,
+    value: { en: "file", pt: "arquivo" },
+    help: {
+      en: "record what comes from the server (default: nothing is recorded here)",
+      pt: "gravar o que chega do servidor (padrão: nada é gravado aqui)",
+    },
+  },
+  {
     name: "no-record",
     programs: SERVER,
     help: { en: "show only", pt: "apenas mostrar" },
@@ -98,24 +114,35 @@ const TABLE: readonly Option[] = [
     programs: SERVER,
     value: { en: "n", pt: "n" },
     help: {
-      en: "frames a second in the recording of a caller that announces none (default: 20)",
-      pt: "quadros por segundo na gravação de quem não os anuncia (padrão: 20)",
+      en: "frames a second to send, and to record of a caller that announces none (default: 20)",
+      pt: "quadros por segundo a enviar, e a gravar de quem não os anuncia (padrão: 20)",
     },
   },
   {
     name: "camera",
-    programs: CLIENT,
+    programs: BOTH,
     value: { en: "index or name", pt: "índice ou nome" },
-    help: { en: "the camera (default: 0)", pt: "a câmera (padrão: 0)" },
+    help: {
+      en: "the camera to send (default: the client's is 0, the server sends none)",
+      pt: "a câmera a enviar (padrão: a do cliente é 0, o servidor não envia)",
+    },
+  },
+  {
+    name: "talk",
+    programs: BOTH,
+    help: {
+      en: "be seen as well as see: send the camera, show what comes",
+      pt: "ser visto além de ver: enviar a câmera, mostrar o que chega",
+    },
   },
   {
     name: "list-cameras",
-    programs: CLIENT,
+    programs: BOTH,
     help: { en: "print the cameras and exit", pt: "mostrar as câmeras e sair" },
   },
   {
     name: "input",
-    programs: CLIENT,
+    programs: BOTH,
     value: { en: "source", pt: "fonte" },
     help: {
       en: "in place of the camera: a file, a URL, or test (a moving picture)",
@@ -124,7 +151,7 @@ const TABLE: readonly Option[] = [
   },
   {
     name: "size",
-    programs: CLIENT,
+    programs: BOTH,
     value: { en: "WxH", pt: "LxA" },
     help: {
       en: "size of the picture sent (default: 320x240)",
@@ -142,7 +169,7 @@ const TABLE: readonly Option[] = [
   },
   {
     name: "no-mirror",
-    programs: CLIENT,
+    programs: BOTH,
     help: {
       en: "do not flip the picture (default: mirrored, as a selfie)",
       pt: "não inverter a imagem (padrão: espelhada, como em uma selfie)",
@@ -168,11 +195,20 @@ const TABLE: readonly Option[] = [
   },
   {
     name: "codec",
-    programs: CLIENT,
+    programs: BOTH,
     value: { en: "codec", pt: "codec" },
     help: {
       en: "raw, mjpeg for a fair network, h264 for a slow one (default: raw)",
       pt: "raw, mjpeg para uma rede média, h264 para uma lenta (padrão: raw)",
+    },
+  },
+  {
+    name: "patience",
+    programs: BOTH,
+    value: { en: "seconds", pt: "segundos" },
+    help: {
+      en: "how long a lost network is waited for (default: 30)",
+      pt: "quanto tempo se espera por uma rede perdida (padrão: 30)",
     },
   },
   {
@@ -231,6 +267,10 @@ export interface CommonOptions {
   readonly port: number;
   /** What this end calls itself; this machine's name if not given. */
   readonly name: string | undefined;
+  /** The recording of what comes, or nothing for none. */
+  readonly record: string | undefined;
+  /** How long a network that is gone is waited for, in seconds. */
+  readonly patienceSeconds: number;
   /** Whether there is to be a window. */
   readonly display: boolean;
   /** The sentences of the language. */
@@ -245,10 +285,20 @@ export interface CommonOptions {
   readonly language: Language;
 }
 
+/** What an end sends. */
+export interface Given {
+  /** A camera, or an input in its place. */
+  readonly from: { readonly camera: string | undefined } | { readonly input: string };
+  /** What the frames are to be. */
+  readonly format: VideoFormat;
+  /** Whether left and right are exchanged. */
+  readonly mirror: boolean;
+}
+
 /** What the server is told. */
 export interface ServerOptions extends CommonOptions {
-  /** The recording, or nothing for none. */
-  readonly record: string | undefined;
+  /** What it sends, if anything. */
+  readonly given: Given | undefined;
   /** Answer the next caller when a call ends. */
   readonly stay: boolean;
   /** Calls at once. */
@@ -259,12 +309,8 @@ export interface ServerOptions extends CommonOptions {
 
 /** What the client is told. */
 export interface ClientOptions extends CommonOptions {
-  /** What to send. */
-  readonly from: { readonly camera: string | undefined } | { readonly input: string };
-  /** What the frames are to be. */
-  readonly format: VideoFormat;
-  /** Whether left and right are exchanged. */
-  readonly mirror: boolean;
+  /** What it sends. */
+  readonly given: Given;
   /** When to hang up by itself. */
   readonly durationSeconds: number | undefined;
   /** What to speak. */
@@ -278,6 +324,7 @@ export function parseServerOptions(args: readonly string[], system: Language): S
   return {
     ...common(words, { minPort: 0, alone: false }),
     record: words.on("no-record") ? undefined : words.file("record") ?? "video.avi",
+    given: serverGives(words),
     stay: words.on("stay"),
     maxCalls: words.whole("max-calls", 1, 64) ?? 1,
     fps: words.rate() ?? DEFAULT_FORMAT.fps,
@@ -287,33 +334,55 @@ export function parseServerOptions(args: readonly string[], system: Language): S
 /** Reads the client's command line. Throws `UsageError`. */
 export function parseClientOptions(args: readonly string[], system: Language): ClientOptions {
   const words = readWords("client", args, TABLE, system);
-  words.refuseBoth("camera", "input");
   const wire = words.oneOf("wire", WIRES) ?? "call";
-  const size = words.size() ?? DEFAULT_FORMAT;
-  const codec = words.oneOf("codec", CODECS) ?? DEFAULT_FORMAT.codec;
-  const { width, height } = DEFAULT_FORMAT;
-  if (wire === "plain" && (size.width !== width || size.height !== height)) {
-    throw words.conflict("--wire plain", `--size ${size.width}x${size.height}`);
-  }
-  if (wire === "pickle" && rawFrameBytes(size) > MAX_PICTURE_BYTES) {
-    throw words.conflict("--wire pickle", `--size ${size.width}x${size.height}`);
+  const given = readGiven(words);
+  const { codec, width, height } = given.format;
+  const isOther = width !== DEFAULT_FORMAT.width || height !== DEFAULT_FORMAT.height;
+  const isTooLarge = width * height > MAX_PICKLED_PIXELS;
+  if (wire === "plain" && isOther || wire === "pickle" && isTooLarge) {
+    throw words.conflict(`--wire ${wire}`, `--size ${width}x${height}`);
   }
   if (wire !== "call" && codec !== "raw") {
     throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);
   }
-  const input = words.input("input");
+  const [needless] = words.given(["record", "talk", "patience"]);
+  if (wire !== "call" && needless !== undefined) {
+    throw words.conflict(`--wire ${wire}`, `--${needless}`);
+  }
   return {
     ...common(words, { minPort: 1, alone: true }),
+    record: words.file("record"),
+    given,
+    durationSeconds: words.seconds("duration"),
+    wire,
+  };
+}
+
+/** What a server sends: nothing, unless it is told. */
+function serverGives(words: Words): Given | undefined {
+  const given = readGiven(words);
+  const asked = words.on("talk") || "input" in given.from || given.from.camera !== undefined;
+  const [needless] = words.given(["size", "codec", "no-mirror"]);
+  if (!asked && needless !== undefined) {
+    const { usage } = words.messages;
+    throw words.wrong(usage.needs(`--${needless}`, "--camera, --input, --talk"));
+  }
+  return asked ? given : undefined;
+}
+
+function readGiven(words: Words): Given {
+  words.refuseBoth("camera", "input");
+  const size = words.size() ?? DEFAULT_FORMAT;
+  const input = words.input("input");
+  return {
     from: input === undefined ? { camera: words.value("camera") } : { input },
     format: {
-      codec,
+      codec: words.oneOf("codec", CODECS) ?? DEFAULT_FORMAT.codec,
       width: size.width,
       height: size.height,
       fps: words.rate() ?? DEFAULT_FORMAT.fps,
     },
     mirror: !words.on("no-mirror"),
-    durationSeconds: words.seconds("duration"),
-    wire,
   };
 }
 
@@ -334,13 +403,14 @@ export function checkRecordName(record: string, messages: Messages): void {
 function common(
   words: Words,
   where: { readonly minPort: number; readonly alone: boolean },
-): CommonOptions {
+): Omit<CommonOptions, "record"> {
   words.refuseBoth("quiet", "verbose");
   const { host, port } = words.address(where);
   return {
     host,
     port: port ?? 8080,
     name: words.name("name"),
+    patienceSeconds: words.seconds("patience") ?? PATIENCE_SECONDS,
     display: !words.on("no-display"),
     messages: words.messages,
     quiet: words.on("quiet"),

@@ -5,7 +5,7 @@
  * option. What somebody has called a file is therefore tried as one before ffmpeg's syntax is.
  */
 
-import type { SourceError } from "./errors.ts";
+import type { SourceError } from "../errors.ts";
 
 /**
  * How the pictures of an input come. Of a `file` they come as fast as they are read, and our clock paces them. Those of

@@ -1,0 +1,209 @@
+/**
+ * The calls of a server: who comes in is answered, what this end gives goes to all of them, and each is had by itself. The
+ * wiring of the server alone.
+ */
+
+import {
+  Answering,
+  type Caller,
+  type HadCall,
+  type IncomingCall,
+  strangerSentence,
+} from "./answer.ts";
+import {
+  Call,
+  type CallOutcome,
+  everyStatus,
+  EXIT,
+  isUsual,
+  openDisplay,
+  type Surroundings,
+} from "./call.ts";
+import { REASON } from "./errors.ts";
+import { openSource, systemOf } from "./media/camera.ts";
+import { findUnfinished, mend } from "./media/unfinished.ts";
+import { Outgoing } from "./outgoing.ts";
+import { sayWhose } from "./user/log.ts";
+import { describe, TITLES } from "./user/messages.ts";
+import type { ServerOptions } from "./user/options.ts";
+
+/** The calls of this server, and what is told of them. */
+export class Reception {
+  readonly #options: ServerOptions;
+  readonly #around: Surroundings;
+  readonly #calls = new Map<IncomingCall, Call>();
+  readonly #hungUp = new Set<Call>();
+  readonly #outgoing: Outgoing | undefined;
+  #exit: number = EXIT.ok;
+
+  /** Opens nothing and answers nobody yet. */
+  constructor(options: ServerOptions, around: Surroundings) {
+    this.#options = options;
+    this.#around = around;
+    const { given } = options;
+    if (given === undefined) return;
+    const { log, messages, system, hangUp } = around;
+    this.#outgoing = new Outgoing({
+      format: given.format,
+      openSource: (signal) =>
+        openSource({
+          ...{ ...given, system: systemOf(system) },
+          onWaiting: (name) => log.say(messages.waitingFor(name)),
+        }, AbortSignal.any([signal, hangUp])),
+      openView: () =>
+        // On one screen with the caller's windows, the first places are taken.
+        openDisplay(
+          {
+            format: given.format,
+            title: TITLES.sending,
+            place: { slot: this.#isCallerHere ? 3 : 0, inGrid: options.maxCalls > 1 },
+          },
+          { ...around, warn: (sentence) => log.warn(sentence) },
+          () => this.#hangUpAll(REASON.windowClosed),
+        ),
+      // The caller may have more to show: the call goes on without a picture of ours.
+      onOver: (error) => {
+        if (error === undefined) log.warn(messages.inputOver);
+        else log.error(describe(error, messages, system, "HOST"));
+      },
+    });
+  }
+
+  /** Finds out whether there is something to send, before anybody is answered. Throws what the source throws. */
+  async checkSource(): Promise<void> {
+    await this.#outgoing?.open(this.#around.hangUp);
+    await this.#outgoing?.[Symbol.asyncDispose]();
+  }
+
+  /** Answers callers until it is over. Resolves to the exit status. */
+  async run(callers: AsyncIterable<Caller>): Promise<number> {
+    const { log, messages, hangUp, keyboard, system } = this.#around;
+    const { maxCalls, stay, patienceSeconds, fps, given, record } = this.#options;
+    const ours = { name: this.#around.name, streams: given ? [given.format] : [] };
+    const answering = new Answering(
+      { maxCalls, stay, patienceSeconds, fps, ours },
+      this.#around,
+      (call) => this.#have(call),
+    );
+    let hungUpIdle = false;
+    const onHangUp = (): void => {
+      hungUpIdle = answering.count === 0;
+      answering.stop();
+    };
+    const onQuit = (event: Event): void => {
+      // One that was hung up already is ending: whoever presses q once more wants the server to end.
+      if (stay && this.#hangUpAll(REASON.hungUp)) event.preventDefault();
+    };
+    hangUp.addEventListener("abort", onHangUp, { once: true });
+    keyboard.addEventListener("quit", onQuit);
+    if (hangUp.aborted) onHangUp();
+    const done = new AbortController();
+    const mending = record === undefined
+      ? undefined
+      : mendEarlier(record, this.#around, AbortSignal.any([done.signal, hangUp]));
+    using _live = everyStatus(log, () => {
+      const statuses = [...this.#calls.values()].map((call) => call.status());
+      return messages.statusLine(statuses, log.columns);
+    });
+    try {
+      await answering.run(callers);
+    } catch (error) {
+      log.error(describe(error, messages, system, "CLIENT"));
+      this.#exit = EXIT.failed;
+    } finally {
+      hangUp.removeEventListener("abort", onHangUp);
+      keyboard.removeEventListener("quit", onQuit);
+      done.abort();
+      await mending;
+      await this.#outgoing?.[Symbol.asyncDispose]();
+    }
+    if (hungUpIdle) log.say(messages.endedBy("HOST"));
+    return this.#exit;
+  }
+
+  /** Hangs up every call that goes on; false if there is none. */
+  #hangUpAll(reason: string): boolean {
+    const talking = [...this.#calls.values()].filter((call) => !this.#hungUp.has(call));
+    for (const call of talking) {
+      this.#hungUp.add(call);
+      call.hangUp(reason);
+    }
+    return talking.length > 0;
+  }
+
+  get #isCallerHere(): boolean {
+    return [...this.#calls.keys()].some(isHere);
+  }
+
+  async #have(incoming: IncomingCall): Promise<HadCall> {
+    const { peer } = incoming;
+    const { record, maxCalls, patienceSeconds, given } = this.#options;
+    const several = maxCalls > 1;
+    // Where there is one call at a time, everybody knows whose sentences these are.
+    const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
+    const call = new Call({
+      ...{ we: "HOST", peer, record, patienceSeconds, outgoing: this.#outgoing },
+      open: () => incoming.accept(),
+      window: {
+        title: several ? `${TITLES.receiving.CLIENT} ${incoming.label}` : TITLES.receiving.CLIENT,
+        // The first place is that of whoever is shown here itself: this end, or the caller on the same screen.
+        place: several || given || isHere(incoming)
+          ? { slot: incoming.slot + 1, inGrid: several }
+          : undefined,
+      },
+      label: several ? (): string => incoming.label : undefined,
+      onBegun: () => incoming.begin(),
+      // A hello and a goodbye are a short call, and where they may come again and again a stranger's.
+      isStranger: (end) => end.kind === "error" || end.by === "CLIENT" && this.#options.stay,
+    }, { ...this.#around, log });
+    this.#calls.set(incoming, call);
+    try {
+      return this.#judge(incoming, await call.run());
+    } finally {
+      this.#calls.delete(incoming);
+      this.#hungUp.delete(call);
+    }
+  }
+
+  /** The meaning of a call's end for this server. */
+  #judge(incoming: IncomingCall, outcome: CallOutcome): HadCall {
+    const { end, exit, recordingFailed, isStranger } = outcome;
+    if (isStranger) return { stranger: this.#strangerSentence(incoming, outcome) };
+    // A server that stays has not failed because a caller did; a recording that failed is another matter.
+    if (recordingFailed) this.#exit = EXIT.failed;
+    else if (!this.#options.stay && this.#exit === EXIT.ok && !incoming.replaced) this.#exit = exit;
+    return { hungUp: end.kind === "hang-up" && end.by === "HOST" ? end.reason : undefined };
+  }
+
+  /** The sentence for a caller that is gone before its first frame. */
+  #strangerSentence({ caller, peer }: IncomingCall, { end, lost }: CallOutcome): string {
+    const { messages } = this.#around;
+    const { host } = caller;
+    if (end.kind === "error") return strangerSentence(host, end.error, messages);
+    if (lost > 0 && peer.format) return messages.noPictures(peer.format);
+    return isUsual(end.reason)
+      ? messages.leftSilently(host)
+      : messages.complaint(end.by, end.reason);
+  }
+}
+
+/** True if the caller is on this machine, and its windows on the same screen. */
+function isHere({ caller: { connection } }: IncomingCall): boolean {
+  const { localAddr, remoteAddr } = connection;
+  return localAddr !== undefined && localAddr.hostname === remoteAddr?.hostname;
+}
+
+/** Mends the recordings that earlier programs were killed over, while callers are answered already. */
+async function mendEarlier(
+  record: string,
+  { log, messages }: Surroundings,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const path of await findUnfinished(record)) {
+    if (signal.aborted) return;
+    // Whatever becomes of it, it is no reason not to answer. One that somebody still writes may wait for the next start.
+    const mended = await mend(path, signal).catch(() => false);
+    if (mended) log.say(messages.mended(path));
+    else if (!signal.aborted) log.warn(messages.notMended(path));
+  }
+}
