@@ -15,7 +15,14 @@ import { nowUs } from "./clock.ts";
 import { FrameAges, RecentMean } from "./delay.ts";
 import { Display, type DisplayOptions } from "./display.ts";
 import { Door, StrangerLimit } from "./door.ts";
-import { BUSY, NoCameraError, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
+import {
+  BUSY,
+  NoCameraError,
+  NotInstalledError,
+  PeerLostError,
+  ProtocolError,
+  REASON,
+} from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { LinkWatch } from "./link_watch.ts";
 import { sayWhose, type Voice } from "./log.ts";
@@ -30,6 +37,7 @@ import {
   type Party,
   type Status,
   TITLES,
+  wrongWith,
 } from "./messages.ts";
 import { type CallerIdentity, callerLabel, isNamesake, shownName } from "./name.ts";
 import type { ClientOptions, ServerOptions } from "./options.ts";
@@ -243,6 +251,8 @@ function lowestFree(taken: readonly number[]): number {
 function strangerSentence(host: string, error: unknown, messages: Messages): string {
   const detail = error instanceof PeerLostError
     ? messages.lostHow[error.how]
+    : error instanceof ProtocolError
+    ? wrongWith(error, messages)
     : (error as Error).message;
   return messages.stranger(host, detail);
 }

@@ -14,6 +14,7 @@ import {
 } from "./frame.ts";
 import { nowUs, pause } from "./clock.ts";
 import { NewestFrame } from "./mailbox.ts";
+import { guessFirst, guessLength } from "./near_miss.ts";
 import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
 import { FramePool } from "./pool.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
@@ -139,7 +140,8 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
   }
   if (length === 0 || length > MAX_PICKLE_BYTES) {
     throw new ProtocolError(
-      `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
+      guessLength(length) ??
+        `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
     );
   }
   // The first byte tells a hello from a pickle, and so how long the message may be, before there is room made for it.
@@ -163,7 +165,8 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
     throw new ProtocolError(
       kind[0] === KIND.hello
         ? `a hello of ${length} bytes is too long: at most ${MAX_HELLO_BYTES}`
-        : `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
+        : guessFirst(length, kind[0]!) ??
+          `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
     );
   }
   const hello = await readRest(wire, kind, length);

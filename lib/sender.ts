@@ -21,6 +21,7 @@ import {
   VIDEO_HEADER_BYTES,
 } from "./session.ts";
 import { NewestFrame, newestOptions } from "./mailbox.ts";
+import { beginningOf, guessLength } from "./near_miss.ts";
 import { encodePickle } from "./pickle.ts";
 import type { Sink } from "./sink.ts";
 import { SendWindow } from "./send_window.ts";
@@ -107,9 +108,10 @@ export async function openSender(
       const askedUs = now();
       await wire.writeMessage(encodeHello({ name, video, clockUs: askedUs }));
       introduced = true;
-      const message = await wire.readMessage(MAX_HELLO_BYTES);
+      const message = await readWord(wire);
       if (message === null) throw new PeerLostError("no-bye");
       const gotUs = now();
+      if (beginningOf(message)) throw sends(message.length);
       const answer = decodeAnswer(message);
       if (!answer.accept) throw new RefusedError(answer.reason ?? "");
       greeting = false;
@@ -136,7 +138,25 @@ function unasked(message: Uint8Array): Error {
   const answer = isHello(message) ? decodeAnswer(message) : undefined;
   return answer?.accept === false
     ? new RefusedError(answer.reason ?? "")
+    : beginningOf(message)
+    ? sends(message.length)
     : new ProtocolError("a server that only listens has spoken");
+}
+
+/** Reads what a server says that has said nothing yet. One that sends pictures speaks in large messages. */
+async function readWord(wire: Wire): Promise<Uint8Array | null> {
+  const length = await wire.readLength();
+  if (length === null) return null;
+  if (length > MAX_HELLO_BYTES) {
+    const miss = guessLength(length);
+    throw miss ? new ProtocolError(miss) : sends(length);
+  }
+  return await wire.readPayload(length);
+}
+
+/** The error for a server that sends pictures itself. */
+function sends(bytes: number): ProtocolError {
+  return new ProtocolError({ kind: "server-sends", bytes });
 }
 
 /** What a frame weighs in a call session. */
@@ -263,7 +283,9 @@ class WireSender implements Sender {
   async listen(): Promise<void> {
     try {
       while (true) {
-        const message = await this.#wire.readMessage(MAX_HELLO_BYTES);
+        const message = this.#mode === "call"
+          ? await this.#wire.readMessage(MAX_HELLO_BYTES)
+          : await readWord(this.#wire);
         if (message === null) {
           if (this.#mode === "call") throw new PeerLostError("no-bye");
           this.#settle({ reason: "" });

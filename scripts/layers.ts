@@ -26,7 +26,8 @@ interface Place {
 const TABLE: Readonly<Record<string, Place>> = {
   "lib/frame.ts": place("shared", [], ["pool"]),
   "lib/pool.ts": place("shared", [], []),
-  "lib/errors.ts": place("shared", [], []),
+  "lib/errors.ts": place("shared", [], ["near_miss"]),
+  "lib/near_miss.ts": place("shared", [], []),
   "lib/clock.ts": place("shared", [], []),
   "lib/delay.ts": place("shared", [], []),
   "lib/link_watch.ts": place("shared", [], []),
@@ -36,18 +37,18 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/sink.ts": place("shared", [], ["frame"]),
   "lib/text_width.ts": place("shared", [], []),
 
-  "lib/wire.ts": place("wire", [], ["clock", "errors"]),
+  "lib/wire.ts": place("wire", [], ["clock", "errors", "near_miss"]),
   "lib/send_window.ts": place("wire", [], ["errors"]),
   "lib/session.ts": place("wire", [], ["errors", "frame", "@std/bytes/equals"]),
-  "lib/pickle.ts": place("wire", [], ["errors", "frame", "@std/bytes/concat"]),
+  "lib/pickle.ts": place("wire", [], ["errors", "frame", "near_miss", "@std/bytes/concat"]),
   "lib/rate_limit.ts": place("wire", [], ["errors"]),
   "lib/door.ts": place("wire", [], ["wire"]),
   "lib/receiver.ts": place("wire", [], [
-    ...["clock", "errors", "frame", "mailbox"],
+    ...["clock", "errors", "frame", "mailbox", "near_miss"],
     ...["pickle", "pool", "rate_limit", "session", "wire"],
   ]),
   "lib/sender.ts": place("wire", [], [
-    ...["clock", "delay", "errors", "frame", "mailbox", "sink"],
+    ...["clock", "delay", "errors", "frame", "mailbox", "near_miss", "sink"],
     ...["pickle", "receiver", "send_window", "session", "wire"],
   ]),
 
@@ -89,7 +90,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   ),
 
   "lib/live_line.ts": place("user", [], ["text_width"]),
-  "lib/messages.ts": place("user", [], ["errors", "live_line"]),
+  "lib/messages.ts": place("user", [], ["errors", "live_line", "near_miss"]),
   "lib/options.ts": place("user", [], [
     ...["command_line", "frame", "messages", "pickle", "receiver"],
   ]),
