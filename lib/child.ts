@@ -247,7 +247,7 @@ class LastLines {
   add(text: string): void {
     const lines = (this.#rest + text).split(/[\r\n]+/);
     this.#rest = lines.pop()!.slice(-MAX_LINE);
-    for (const line of lines) this.#keep(line.trim());
+    for (const line of lines) this.#keep(line.slice(-MAX_LINE).trim());
   }
 
   /** The text is over: what there is of its last line is a line. */

@@ -274,4 +274,4 @@ onScreen("a window that is paused is told of once, and ends as quickly as any ot
   const { stderr } = await called.server.exits(0);
   assertEquals(stderr.match(/The window stands still/g)?.length, 1, stderr);
   await client.exits(0);
-});
+}, { slow: true });
