@@ -1,7 +1,7 @@
 /**
- * What peers say that speak something near, and what they probably meant. The guesses are made
- * where bytes are refused; the sentence tells whoever wrote the peer what to change. English goes
- * to the peer as well; messages.ts says the same in Portuguese. Pure.
+ * Guesses at what a peer meant that speaks something near. They are made where bytes are refused,
+ * and tell whoever wrote the peer what to change. The English words go to the peer as well;
+ * messages.ts has the same in Portuguese. Pure.
  */
 
 /** A message that is refused, with a guess at what was meant. */
@@ -45,7 +45,7 @@ export type NearMiss =
 const LEAST_LENGTH = 64;
 const MOST_LENGTH = 8 * 1024 * 1024;
 
-/** How the requests and the greetings of other protocols begin. */
+/** The beginnings of requests and greetings of other protocols. */
 const PROTOCOLS = [
   ["HTTP", /^(GET |PUT |POST|HEAD|PATC|DELE|CONN|OPTI|HTTP|PRI )/],
   ["RTSP", /^(RTSP|DESC)/],

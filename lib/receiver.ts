@@ -37,8 +37,8 @@ import { type Connection, FAREWELL_MS, LENGTH_BYTES, Wire, type WireOptions } fr
 const ACKS_APART_MS = 2;
 
 /**
- * How long frames may come that need one that did not, in milliseconds. Encoders make a keyframe
- * each second, some each 12 s. Without a bound, a line is held by pictures that nobody can see.
+ * The time for which frames may come that need one that did not, in milliseconds. Encoders make a
+ * keyframe each second, some each 12 s. Without a bound, a line is held by pictures that nobody can see.
  */
 const KEYFRAME_MS = 30_000;
 

@@ -133,7 +133,7 @@ export async function openSender(
   return sender;
 }
 
-/** What a server means that speaks where none speaks: one of ours says why it turns us away. */
+/** The error for a server that speaks where none speaks; one of ours says why it turns us away. */
 function unasked(message: Uint8Array): Error {
   const answer = isHello(message) ? decodeAnswer(message) : undefined;
   return answer?.accept === false
@@ -143,7 +143,7 @@ function unasked(message: Uint8Array): Error {
     : new ProtocolError("a server that only listens has spoken");
 }
 
-/** Reads what a server says that has said nothing yet. One that sends pictures speaks in large messages. */
+/** Reads the first words of a server. One that sends pictures speaks in large messages. */
 async function readWord(wire: Wire): Promise<Uint8Array | null> {
   const length = await wire.readLength();
   if (length === null) return null;
