@@ -15,7 +15,7 @@ const CONNECT_MS = 3000;
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
   if (options.instead === "cameras") return await showCameras(around);
-  const host = options.host ?? (await findOwnAddress())?.address;
+  const host = options.host ?? (await findOwnAddress(around))?.address;
   if (host === undefined) {
     log.error(messages.noAddress);
     return EXIT.failed;
@@ -31,8 +31,8 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
   return await makeCall({ host, port, command, connect }, options, around);
 }
 
-async function showCameras({ log, messages, system }: Surroundings): Promise<number> {
-  const cameras = await listCameras(systemOf(system));
+async function showCameras({ log, messages, system, watch }: Surroundings): Promise<number> {
+  const cameras = await listCameras(systemOf(system), watch);
   if (cameras.length === 0) {
     log.error(messages.noCameras);
     return EXIT.failed;

@@ -10,7 +10,8 @@
  * are its summary and its last sentence printed.
  */
 
-import { openSource, systemOf } from "./camera.ts";
+import { openSource, systemOf, withoutSecrets } from "./camera.ts";
+import type { ChildWatch } from "./child.ts";
 import { nowUs } from "./clock.ts";
 import { FrameAges, RecentMean } from "./delay.ts";
 import { Display, type DisplayOptions } from "./display.ts";
@@ -53,6 +54,8 @@ import type { Connection } from "./wire.ts";
 export interface Surroundings {
   /** Where it says what happens. */
   readonly log: Voice;
+  /** Hears what becomes of child processes, where somebody wants to know. */
+  readonly watch: ChildWatch | undefined;
   /** The sentences of the user's language. */
   readonly messages: Messages;
   /** What this end calls itself; may be empty. */
@@ -260,13 +263,13 @@ function strangerSentence(host: string, error: unknown, messages: Messages): str
 /** Mends the recordings that earlier programs were killed over, while callers are answered already. */
 async function mendEarlier(
   record: string,
-  { log, messages }: Surroundings,
+  { log, messages, watch }: Surroundings,
   signal: AbortSignal,
 ): Promise<void> {
   for (const path of await findUnfinished(record)) {
     if (signal.aborted) return;
     // Whatever becomes of it, it is no reason not to answer. One that somebody still writes may wait for the next start.
-    const mended = await mend(path, signal).catch(() => false);
+    const mended = await mend(path, signal, watch).catch(() => false);
     if (mended) log.say(messages.mended(path));
     else if (!signal.aborted) log.warn(messages.notMended(path));
   }
@@ -553,7 +556,7 @@ class AnsweredCall {
     else this.#delay.add(age, arrivedUs);
     // By the clocks as they are told, without what is mended for the live line.
     const tookUs = arrivedUs - frame.captureUs;
-    this.#around.log.debug("frame", () => {
+    this.#around.log.trace("frame", () => {
       const [atMs, ageMs] = [arrivedUs - this.#firstUs, tookUs].map((us) => Math.round(us / 1000));
       return `${frame.sequence} at ${atMs} ms, ${ageMs} ms old`;
     });
@@ -567,13 +570,13 @@ class AnsweredCall {
   }
 
   async #openRecorder(wanted: string): Promise<Recorder | undefined> {
-    const { log, messages, system } = this.#around;
+    const { log, messages, system, watch } = this.#around;
     let path: string | undefined;
     try {
       path = await reserveFile(wanted);
       const format = this.#offer.format;
       const { stamps } = this.#receiver!;
-      const recorder = new Recorder({ path, format, fps: format.fps, stamps });
+      const recorder = new Recorder({ path, format, fps: format.fps, stamps, watch });
       recorder.failed.then((detail) => {
         this.#recordingProblem = messages.recordingIncomplete(recorder.path);
         log.error(messages.recordingFailed(recorder.path, detail));
@@ -677,13 +680,15 @@ type Opened =
 async function openBoth(
   callee: Callee,
   { from, format, mirror }: ClientOptions,
-  { log, messages, system, hangUp }: Surroundings,
+  { log, messages, system, hangUp, watch }: Surroundings,
 ): Promise<Opened> {
   let source: Source;
   try {
     source = await openSource({
       ...{ from, format, mirror, system: systemOf(system) },
       onWaiting: (name) => log.say(messages.waitingFor(name)),
+      onWay: (text) => log.debug("source", () => withoutSecrets(text)),
+      watch,
     }, hangUp);
   } catch (error) {
     return { problem: { side: "source", error } };
@@ -840,7 +845,7 @@ function isHere({ localAddr, remoteAddr }: Connection): boolean {
 /** Opens a window where there is to be one; where it cannot be, says so and goes on without. */
 function openDisplay(
   options: Pick<DisplayOptions, "format" | "title" | "place">,
-  { messages, system, screen, warn }: Omit<Surroundings, "log"> & {
+  { messages, system, screen, warn, watch }: Omit<Surroundings, "log"> & {
     readonly warn: (sentence: string) => void;
   },
   onClosed: () => void,
@@ -852,7 +857,7 @@ function openDisplay(
   }
   try {
     const onStill = (): void => warn(messages.displayStill);
-    const display = new Display({ ...options, driver: screen, onStill });
+    const display = new Display({ ...options, driver: screen, onStill, watch });
     display.ended.then((end) => {
       if (end.kind === "closed") onClosed();
       else warn(messages.displayFailed(end.detail));

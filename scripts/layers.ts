@@ -111,7 +111,7 @@ const TABLE: Readonly<Record<string, Place>> = {
   "lib/call.ts": place("whole", ["build", "remove", "stat"], [
     ...["clock", "delay", "errors", "frame", "link_watch", "sink", "source"],
     ...["door", "receiver", "sender", "unfinished", "wire"],
-    ...["camera", "display", "recorder"],
+    ...["camera", "child", "display", "recorder"],
     ...["log", "messages", "name", "options"],
   ]),
   "lib/program.ts": place("whole", [
@@ -122,11 +122,25 @@ const TABLE: Readonly<Record<string, Place>> = {
       "exitCode",
       "hostname",
       "networkInterfaces",
+      "version",
       "Signal",
       "addSignalListener",
     ],
   ], [
-    ...["call", "display", "errors", "keys", "local_ip", "log", "messages", "name", "options"],
+    ...[
+      "call",
+      "camera",
+      "child",
+      "display",
+      "errors",
+      "ffmpeg",
+      "keys",
+      "local_ip",
+      "log",
+      "messages",
+      "name",
+      "options",
+    ],
     ...["routes"],
   ]),
 

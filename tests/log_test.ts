@@ -63,14 +63,14 @@ function dropped(lines: number): string {
 function terminalLog(): { log: Log; screen: FakeStream } {
   // One screen, as a terminal is for both streams.
   const screen = new FakeStream({ terminal: true });
-  const options = { quiet: false, verbose: true, dropped };
+  const options = { quiet: false, verbose: true, trace: false, dropped };
   return { log: new Log(options, { stdout: screen, stderr: screen }), screen };
 }
 
 function pipedLog(): { log: Log; stdout: FakeStream; stderr: FakeStream } {
   const [stdout, stderr] = [new FakeStream(), new FakeStream()];
   return {
-    log: new Log({ quiet: false, verbose: true, dropped }, { stdout, stderr }),
+    log: new Log({ quiet: false, verbose: true, trace: false, dropped }, { stdout, stderr }),
     stdout,
     stderr,
   };
@@ -138,7 +138,7 @@ test("Log hands on the words of one stream while the other has stopped", async (
 
 test("Log clears the live line for a sentence that goes into a pipe", async () => {
   const [stdout, stderr] = [new FakeStream(), new FakeStream({ terminal: true })];
-  const log = new Log({ quiet: false, verbose: false, dropped }, { stdout, stderr });
+  const log = new Log({ quiet: false, verbose: false, trace: false, dropped }, { stdout, stderr });
   log.status("00:01");
   await settled();
   log.say("hello");
