@@ -13,7 +13,7 @@ import {
 } from "./lib/call.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
-import { listCameras, openSource, systemOf } from "./lib/media/camera.ts";
+import { listCameras, openSource, systemOf, withoutSecrets } from "./lib/media/camera.ts";
 import { checkRecorder } from "./lib/media/recorder.ts";
 import { checkFolder } from "./lib/media/recording_file.ts";
 import { Outgoing } from "./lib/outgoing.ts";
@@ -40,9 +40,9 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
   if (options.record !== undefined) {
     await checkFolder(options.record);
     checkRecordName(options.record, messages);
-    await checkRecorder();
+    await checkRecorder(around.watch);
   }
-  const host = options.host ?? (await findOwnAddress())?.address;
+  const host = options.host ?? (await findOwnAddress(around))?.address;
   if (host === undefined) {
     log.error(messages.noAddress);
     return EXIT.failed;
@@ -168,6 +168,8 @@ function openOutgoing(
       openSource({
         ...{ ...given, system: systemOf(system) },
         onWaiting: (name) => log.say(messages.waitingFor(name)),
+        onWay: (text) => log.debug("source", () => withoutSecrets(text)),
+        watch: around.watch,
       }, signal),
     openView: () =>
       openDisplay(
@@ -190,8 +192,8 @@ function narrowCure({ given, wire }: ClientOptions): NarrowCure {
   return codec === "raw" ? "mjpeg" : codec === "mjpeg" ? "h264" : "smaller";
 }
 
-async function showCameras({ log, messages, system }: Surroundings): Promise<number> {
-  const cameras = await listCameras(systemOf(system));
+async function showCameras({ log, messages, system, watch }: Surroundings): Promise<number> {
+  const cameras = await listCameras(systemOf(system), watch);
   if (cameras.length === 0) {
     log.error(messages.noCameras);
     return EXIT.failed;

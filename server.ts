@@ -29,11 +29,11 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   if (options.record !== undefined) {
     await checkFolder(options.record);
     checkRecordName(options.record, messages);
-    await checkRecorder();
+    await checkRecorder(around.watch);
   }
   const reception = new Reception(options, around);
   await reception.checkSource();
-  const own = options.host === undefined ? await findOwnAddress() : undefined;
+  const own = options.host === undefined ? await findOwnAddress(around) : undefined;
   const host = options.host ?? own?.address;
   if (host === undefined) {
     log.error(messages.noAddress);
@@ -52,7 +52,7 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   const isEverywhere = /^(0\.0\.0\.0|::)$/.test(hostname);
   const isHere = /^(127\.|::1$|::ffff:127\.)/.test(hostname);
   const family = hostname === "0.0.0.0" ? "IPv4" : undefined;
-  const dialled = isEverywhere ? (await findOwnAddress(family))?.address : host;
+  const dialled = isEverywhere ? (await findOwnAddress(around, family))?.address : host;
   log.say(messages.hostIp(dialled ?? host));
   log.say(messages.listening(host, port));
   const portOption = port === 8080 ? "" : ` --port ${port}`;

@@ -9,9 +9,9 @@
  * ```
  */
 
-import { BUSY, PeerLostError } from "./errors.ts";
+import { BUSY, PeerLostError, ProtocolError } from "./errors.ts";
 import type { Voice } from "./user/log.ts";
-import type { Messages } from "./user/messages.ts";
+import { type Messages, wrongWith } from "./user/messages.ts";
 import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
 import { Door, StrangerLimit } from "./wire/door.ts";
 import { CallLine, type Goodbye, type Line, type Peer } from "./wire/line.ts";
@@ -375,6 +375,8 @@ interface Visitor {
 export function strangerSentence(host: string, error: unknown, messages: Messages): string {
   const detail = error instanceof PeerLostError
     ? messages.lostHow[error.how]
+    : error instanceof ProtocolError
+    ? wrongWith(error, messages)
     : (error as Error).message;
   return messages.stranger(host, detail);
 }

@@ -14,6 +14,7 @@
 import { nowUs } from "./clock.ts";
 import { NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { Frame, VideoFormat } from "./frame/frame.ts";
+import type { ChildWatch } from "./media/child.ts";
 import { Display, type DisplayOptions } from "./media/display.ts";
 import { NO_PICTURES } from "./media/recorder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
@@ -36,6 +37,8 @@ import { LinkWatch } from "./wire/link_watch.ts";
 export interface Surroundings {
   /** Where it says what happens. */
   readonly log: Voice;
+  /** Hears what becomes of child processes, where somebody wants to know. */
+  readonly watch: ChildWatch | undefined;
   /** The sentences of the user's language. */
   readonly messages: Messages;
   /** What this end calls itself; may be empty. */
@@ -261,7 +264,7 @@ export class Call implements Taker {
   }
 
   #openRecording(): Recording | undefined {
-    const { log, messages, system } = this.#around;
+    const { log, messages, system, watch } = this.#around;
     const { record: wanted, peer, we } = this.#parts;
     if (wanted === undefined || peer.format === undefined) return undefined;
     let files = 0;
@@ -269,6 +272,7 @@ export class Call implements Taker {
       wanted,
       format: peer.format,
       stamps: peer.stamps,
+      watch,
       onBegun: (path) => {
         log.debug("recorder", path);
         if (++files > 1) log.warn(messages.recordingGoesOn(path));
@@ -318,7 +322,7 @@ export class Call implements Taker {
   #tellAge(frame: Frame): void {
     const arrivedUs = nowUs();
     const { firstUs = arrivedUs } = this.#came;
-    this.#around.log.debug("frame", () => {
+    this.#around.log.trace("frame", () => {
       const [atMs, ageMs] = [arrivedUs - firstUs, arrivedUs - frame.captureUs]
         .map((us) => Math.round(us / 1000));
       return `${frame.sequence} at ${atMs} ms, ${ageMs} ms old`;
@@ -463,7 +467,7 @@ export function other(party: Party): Party {
 /** Opens a window where there is to be one; where it cannot be, says so and goes on without. */
 export function openDisplay(
   options: Pick<DisplayOptions, "format" | "title" | "place">,
-  { messages, system, screen, warn }: Pick<Surroundings, "messages" | "system" | "screen"> & {
+  { messages, system, screen, watch, warn }: Omit<Surroundings, "log"> & {
     readonly warn: (sentence: string) => void;
   },
   onClosed: () => void,
@@ -475,7 +479,7 @@ export function openDisplay(
   }
   try {
     const onStill = (): void => warn(messages.displayStill);
-    const display = new Display({ ...options, driver: screen, onStill });
+    const display = new Display({ ...options, driver: screen, onStill, watch });
     display.ended.then((end) => {
       if (end.kind === "closed") onClosed();
       else warn(messages.displayFailed(end.detail));

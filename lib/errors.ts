@@ -3,6 +3,8 @@
  * user is made from it in one place, by `describe` in messages.ts.
  */
 
+import { describeMiss, type NearMiss } from "./near_miss.ts";
+
 /** The peer is gone without a goodbye: reset, cut inside a message, silent for too long, or far too slow. */
 export class PeerLostError extends Error {
   /** The name of the class. */
@@ -21,6 +23,14 @@ export class PeerLostError extends Error {
 export class ProtocolError extends Error {
   /** The name of the class. */
   override readonly name = "ProtocolError";
+  /** A guess at what the peer meant, where it speaks something near. */
+  readonly miss: NearMiss | undefined;
+
+  /** What was wrong, in English, or a guess that says so. */
+  constructor(what: string | NearMiss, options?: ErrorOptions) {
+    super(typeof what === "string" ? what : describeMiss(what), options);
+    this.miss = typeof what === "string" ? undefined : what;
+  }
 }
 
 /** The reason with which a server that has no place left refuses a caller, as it stands on the wire. */

@@ -4,8 +4,11 @@
  */
 
 import { EXIT, type Surroundings } from "./call.ts";
+import { withoutSecrets } from "./media/camera.ts";
+import { type ChildWatch, shellLine } from "./media/child.ts";
 import { displayDriver } from "./media/display.ts";
 import { UsageError } from "./errors.ts";
+import { readVersion } from "./media/ffmpeg.ts";
 import { type Keys, watchKeys } from "./user/keys.ts";
 import { chooseAddress, type Interface, type LocalAddress } from "./wire/local_ip.ts";
 import { Log } from "./user/log.ts";
@@ -36,6 +39,7 @@ export function commandOf(program: Program): string {
 
 /** Finds this machine's address on its network, of one kind if wanted; nothing if it is on none. */
 export async function findOwnAddress(
+  { watch }: Pick<Surroundings, "watch">,
   family?: Interface["family"],
 ): Promise<LocalAddress | undefined> {
   const interfaces = Deno.networkInterfaces()
@@ -47,7 +51,7 @@ export async function findOwnAddress(
   );
   // Reading the routes takes a quarter of a second, and most machines have one card only.
   if (cards.size === 1) return own;
-  return chooseAddress(interfaces, await readRoutes(Deno.build.os));
+  return chooseAddress(interfaces, await readRoutes(Deno.build.os, watch));
 }
 
 /**
@@ -66,14 +70,19 @@ export async function runProgram<Options extends CommonOptions>(
     plain = variable("TERM") === "dumb";
   } catch (error) {
     const messages = messagesIn("en");
-    const log = new Log({ quiet: false, verbose: false, dropped: messages.linesDropped });
+    const log = new Log({
+      quiet: false,
+      verbose: false,
+      trace: false,
+      dropped: messages.linesDropped,
+    });
     log.error(describe(error, messages, Deno.build.os, "HOST"));
     return await leave(log, error instanceof UsageError ? EXIT.usage : EXIT.failed);
   }
-  const { instead, language, quiet, verbose, messages } = options;
+  const { instead, language, quiet, verbose, trace, messages } = options;
   const dropped = messages.linesDropped;
   // What was asked for is said, however quiet the rest is to be.
-  const log = new Log({ quiet: quiet && instead === undefined, verbose, plain, dropped });
+  const log = new Log({ quiet: quiet && instead === undefined, verbose, trace, plain, dropped });
   let exit: number = EXIT.ok;
   if (instead === "help") log.say(formatHelp(program, commandOf(program), language));
   else if (instead === "version") log.say(`chamada ${program} ${version}`);
@@ -93,7 +102,7 @@ async function leave(log: Log, exit: number): Promise<void> {
 
 /** Does the work, and makes of whatever goes wrong a sentence. Resolves to the exit status. */
 async function work<Options extends CommonOptions>(
-  { program, run }: ProgramParts<Options>,
+  { program, version, run }: ProgramParts<Options>,
   options: Options,
   log: Log,
   variable: (name: string) => string | undefined,
@@ -123,8 +132,10 @@ async function work<Options extends CommonOptions>(
     hangUp.abort();
   });
   try {
+    if (options.verbose) tellVersions(log, program, version);
     const exit = await run(options, {
       log,
+      watch: options.verbose ? watchChildren(log) : undefined,
       messages,
       system: Deno.build.os,
       name: options.name ?? machineName(),
@@ -138,6 +149,33 @@ async function work<Options extends CommonOptions>(
     fail(error);
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   }
+}
+
+/** Tells what is at work here. An ffmpeg that takes its time is waited for by nobody. */
+function tellVersions(log: Log, program: Program, version: string): void {
+  log.debug(program, `chamada ${version}, deno ${Deno.version.deno}, ${Deno.build.target}`);
+  readVersion().then(
+    (ffmpeg) => log.debug(program, `ffmpeg ${ffmpeg}`),
+    (error: Error) => log.debug(program, error.message),
+  );
+}
+
+/** Tells what child processes are started with and what they say, without the passwords in it. */
+function watchChildren(log: Log): ChildWatch {
+  return {
+    started(child, words): void {
+      log.debug(child, shellLine(words.map(withoutSecrets), Deno.build.os));
+    },
+    said(child, line): void {
+      // How far it is by now is no news, and comes twice a second.
+      if (/(^|\] )frame= *\d/.test(line)) return;
+      // A stream may put into its description whatever it likes, and a terminal would obey it.
+      log.debug(child, withoutSecrets(line.replace(/\p{Cc}/gu, " ")));
+    },
+    ended(child, code): void {
+      log.debug(child, `ended with status ${code}`);
+    },
+  };
 }
 
 /** The name of this machine without its domain; empty where the program may not know it. */

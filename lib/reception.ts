@@ -20,7 +20,7 @@ import {
   type Surroundings,
 } from "./call.ts";
 import { REASON } from "./errors.ts";
-import { openSource, systemOf } from "./media/camera.ts";
+import { openSource, systemOf, withoutSecrets } from "./media/camera.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
 import { Outgoing } from "./outgoing.ts";
 import { sayWhose } from "./user/log.ts";
@@ -49,6 +49,8 @@ export class Reception {
         openSource({
           ...{ ...given, system: systemOf(system) },
           onWaiting: (name) => log.say(messages.waitingFor(name)),
+          onWay: (text) => log.debug("source", () => withoutSecrets(text)),
+          watch: around.watch,
         }, AbortSignal.any([signal, hangUp])),
       openView: () =>
         // On one screen with the caller's windows, the first places are taken.
@@ -196,13 +198,13 @@ function isHere({ caller: { connection } }: IncomingCall): boolean {
 /** Mends the recordings that earlier programs were killed over, while callers are answered already. */
 async function mendEarlier(
   record: string,
-  { log, messages }: Surroundings,
+  { log, messages, watch }: Surroundings,
   signal: AbortSignal,
 ): Promise<void> {
   for (const path of await findUnfinished(record)) {
     if (signal.aborted) return;
     // Whatever becomes of it, it is no reason not to answer. One that somebody still writes may wait for the next start.
-    const mended = await mend(path, signal).catch(() => false);
+    const mended = await mend(path, signal, watch).catch(() => false);
     if (mended) log.say(messages.mended(path));
     else if (!signal.aborted) log.warn(messages.notMended(path));
   }

@@ -3,7 +3,7 @@
  * programs that may do everything; ffmpeg, which we may run, reads it for us.
  */
 
-import { readCommand } from "./media/child.ts";
+import { type ChildWatch, readCommand } from "./media/child.ts";
 
 /** Time for a file of a few lines to be read, in milliseconds. */
 const READ_MS = 2000;
@@ -14,7 +14,7 @@ const FILES: readonly string[] = ["/proc/net/route", "/proc/net/ipv6_route"];
  * Reads the routes of both kinds of IP, one a line. Gives nothing on systems without these files, or
  * where they cannot be read: the choice of an address has to do without them then.
  */
-export async function readRoutes(system: string): Promise<string> {
+export async function readRoutes(system: string, watch?: ChildWatch): Promise<string> {
   if (system !== "linux") return "";
   const texts = await Promise.all(FILES.map(async (file) => {
     const args = [
@@ -22,7 +22,7 @@ export async function readRoutes(system: string): Promise<string> {
       ...["-map", "0", "-c", "copy", "-f", "data", "pipe:1"],
     ];
     try {
-      return (await readCommand("ffmpeg", args, READ_MS)).text;
+      return (await readCommand("ffmpeg", args, READ_MS, { watch })).text;
     } catch {
       return "";
     }

@@ -25,7 +25,7 @@ async function soak(minutes: number): Promise<void> {
   await using folder = await temporaryFolder();
   const file = `${folder.path}/video.avi`;
   const seconds = minutes * 60;
-  await using called = await startServer(["--record", file, "--no-display", "--verbose"]);
+  await using called = await startServer(["--record", file, "--no-display", "--trace"]);
   await using client = startClient(called.port, ["--duration", `${seconds}`, "--no-display"]);
   print(`A call of ${minutes} minutes at ${FPS} frames a second…`);
 

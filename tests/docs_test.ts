@@ -45,6 +45,7 @@ const NO_PROBLEM: readonly string[] = [
     "windowKeys",
     "endedBy",
     "lostHow",
+    "nearMiss",
     "summary",
     "notRecorded",
     "sent",
@@ -64,6 +65,7 @@ const NOT_SHOWN: readonly string[] = [
     "otherAddresses",
     "answered",
     "lostHow",
+    "nearMiss",
     "notRecorded",
     "cameras",
     "statusLine",
@@ -108,7 +110,7 @@ function problems(messages: Messages): Map<string, string> {
     if (NO_PROBLEM.includes(key)) continue;
     switch (key) {
       case "lost":
-        for (const how of ["reset", "cut", "silence", "no-bye"] as const) {
+        for (const how of ["reset", "cut", "silence", "slow", "no-bye"] as const) {
           found.set(`${key} ${how}`, parties(messages.lost("HOST", how)));
         }
         break;

@@ -47,13 +47,13 @@ async function recorderOf(file: string): Promise<number> {
   });
 }
 
-/** The number of the last frame that a verbose server says it has taken. */
+/** The number of the last frame that a tracing server says it has taken. */
 function lastTaken(server: Running): number {
   const [, number] = server.stderr.matchAll(/^\[frame\] (\d+) at/gm).toArray().at(-1) ?? [];
   return Number(number ?? -1);
 }
 
-/** Waits until a verbose server has taken a frame of that number or a later one. */
+/** Waits until a tracing server has taken a frame of that number or a later one. */
 async function taken(server: Running, number: number): Promise<void> {
   await until(`frame ${number}`, () => lastTaken(server) >= number ? true : undefined);
 }
@@ -83,7 +83,7 @@ test(
   async () => {
     await using folder = await temporaryFolder();
     const file = `${folder.path}/video.avi`;
-    await using called = await startServer(["--record", file, "--stay", "--verbose"]);
+    await using called = await startServer(["--record", file, "--stay", "--trace"]);
     {
       await using client = startClient(called.port, []);
       await taken(called.server, 20);
@@ -108,7 +108,7 @@ test(
   async () => {
     await using folder = await temporaryFolder();
     const file = `${folder.path}/video.avi`;
-    await using called = await startServer(["--record", file, "--verbose"]);
+    await using called = await startServer(["--record", file, "--trace"]);
     await using client = startClient(called.port, []);
     await taken(called.server, 30);
     const atKill = lastTaken(called.server);
@@ -132,7 +132,7 @@ test(
     const file = `${folder.path}/video.avi`;
     let atKill: number;
     {
-      await using called = await startServer(["--record", file, "--verbose"]);
+      await using called = await startServer(["--record", file, "--trace"]);
       await using client = startClient(called.port, []);
       await taken(called.server, 40);
       const recorder = await recorderOf(file);
@@ -242,7 +242,7 @@ test(
     const format = { ...DEFAULT_FORMAT, width: 640, height: 480 };
     const input = `${folder.path}/numbers.avi`;
     await writeNumbers(input, Array.from({ length: 240 }, (_, n) => n), format);
-    await using called = await startServer(["--record", file, "--verbose"]);
+    await using called = await startServer(["--record", file, "--trace"]);
     await using client = startClient(called.port, ["--input", input, "--size", "640x480"]);
     await grown(file, 20_000);
     const recorder = await recorderOf(file);
@@ -524,7 +524,7 @@ test(
         NO_FAKE_STAT: "1",
       },
     };
-    await using called = await startServer(["--record", file, "--verbose"], set);
+    await using called = await startServer(["--record", file, "--trace"], set);
     await using client = startClient(called.port, ["--input", input], set);
     await taken(called.server, 30);
     await Deno.writeTextFile(time, "-1h");

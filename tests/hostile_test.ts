@@ -411,6 +411,29 @@ async function writeAll(connection: Deno.TcpConn, data: Uint8Array): Promise<voi
   for (let at = 0; at < data.length;) at += await connection.write(data.subarray(at));
 }
 
+test("a tutorial's server, which sends the pictures itself, is named in every mode, exit 1", async () => {
+  const pickle = new Uint8Array(230_564);
+  pickle.set([0x80, 4, 0x95]);
+  for (
+    const [wire, lang, sentence] of [
+      ["call", "en", "a server that only listens has spoken: 230564 bytes, as if it sent"],
+      ["pickle", "en", "a server that only listens has spoken: 230564 bytes, as if it sent"],
+      ["plain", "pt", "um servidor que só deveria escutar falou: 230564 bytes, como se enviasse"],
+    ] as const
+  ) {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using client = startClient(listener.addr.port, ["--wire", wire, "--lang", lang]);
+    const connection = await listener.accept();
+    const sending = (async (): Promise<void> => {
+      const all = message(pickle);
+      for (let at = 0; at < all.length; at += await connection.write(all.subarray(at)));
+    })().catch(() => {});
+    const reading = readAll(connection);
+    assertStringIncludes((await client.exits(1)).stderr, sentence, wire);
+    await Promise.all([sending, reading]);
+  }
+});
+
 async function readAll(connection: Deno.TcpConn): Promise<string> {
   const decoder = new TextDecoder();
   const bytes = new Uint8Array(4096);

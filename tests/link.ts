@@ -97,7 +97,7 @@ export async function callOver(
   await using folder = await temporaryFolder();
   const file = `${folder.path}/video.avi`;
   await using called = await startServer([
-    ...["--host", SERVER_ADDRESS, "--record", file, "--verbose"],
+    ...["--host", SERVER_ADDRESS, "--record", file, "--trace"],
   ], link.server);
   await using client = startClient(called.port, [
     ...["--host", SERVER_ADDRESS, "--duration", String(seconds), ...args],

@@ -23,6 +23,7 @@ import {
   systemLanguage,
   TITLES,
 } from "../lib/user/messages.ts";
+import type { NearMiss } from "../lib/near_miss.ts";
 import { test } from "./strict.ts";
 
 const en = messagesIn("en");
@@ -43,6 +44,27 @@ const SOURCE_KINDS: readonly SourceError["kind"][] = [
 ];
 
 const CURES: readonly NarrowCure[] = ["mjpeg", "h264", "smaller", "slower"];
+
+const MISSES: readonly NearMiss[] = [
+  ...(["u64-big", "u32-little", "u32-big", "digits"] as const).map((form) =>
+    ({ kind: "length", bytes: "7887331697112907776", form, value: 230_564 }) as const
+  ),
+  { kind: "protocol", bytes: "6073139484287059271", name: "HTTP", words: "GET / HT" },
+  { kind: "protocol", bytes: "71234", name: "TLS", words: "" },
+  { kind: "protocol", bytes: "71234", name: "", words: "good day" },
+  { kind: "bare", bytes: "71234", what: "JPEG" },
+  { kind: "server-sends", bytes: 230_564 },
+  { kind: "file", bytes: 12_345, what: "JPEG" },
+  { kind: "size", bytes: 921_600, size: "640x480" },
+  { kind: "shape", shape: "(240, 320)", cure: "COLOR_GRAY2BGR" },
+  { kind: "shape", shape: "(3, 240, 320)", cure: "" },
+  { kind: "elements", code: "f8", name: "float64" },
+  { kind: "elements", code: "O8", name: "" },
+  { kind: "encoded", what: "JPEG", within: "array" },
+  { kind: "encoded", what: "PNG", within: "bytes" },
+  { kind: "value", what: "None" },
+  { kind: "value", what: "a tuple" },
+];
 
 const SUMMARY = {
   seconds: 751,
@@ -76,6 +98,7 @@ const SENTENCES: {
   lostHow: (m) => LOSSES.map((how) => m.lostHow[how]),
   lost: (m) => PARTIES.flatMap((party) => LOSSES.map((how) => m.lost(party, how))),
   nonsense: (m) => PARTIES.map((party) => m.nonsense(party, "what it was")),
+  nearMiss: (m) => MISSES.map((miss) => m.nearMiss(miss)),
   nonsenseCure: (m) => [m.nonsenseCure],
   stranger: (m) => [m.stranger("192.168.1.9", "what it was")],
   leftSilently: (m) => [m.leftSilently("192.168.1.9")],

@@ -30,6 +30,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     lang: "pt",
     quiet: undefined,
     verbose: undefined,
+    trace: undefined,
     help: undefined,
     version: undefined,
   },
@@ -50,6 +51,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     lang: "pt",
     quiet: undefined,
     verbose: undefined,
+    trace: undefined,
     help: undefined,
     version: undefined,
   },
@@ -83,6 +85,7 @@ test("server: without options, it listens on 8080, shows, and records one call t
     messages: messagesIn("en"),
     quiet: false,
     verbose: false,
+    trace: false,
     instead: undefined,
     language: "en",
     record: "video.avi",
@@ -101,6 +104,7 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     messages: messagesIn("en"),
     quiet: false,
     verbose: false,
+    trace: false,
     instead: undefined,
     language: "en",
     from: { camera: undefined },
@@ -159,6 +163,8 @@ test("server: each option sets what it names", () => {
   assertEquals(server("--fps", "29.97").fps, 29.97);
   assertEquals(server("--quiet").quiet, true);
   assertEquals(server("--verbose").verbose, true);
+  assertEquals(server("--verbose").trace, false);
+  assertEquals([server("--trace").verbose, server("--trace").trace], [true, true]);
 });
 
 test("client: each option sets what it names", () => {
@@ -309,6 +315,7 @@ test("options: options that contradict each other are both named", () => {
   const cases: readonly (readonly [Program, readonly string[], string, string])[] = [
     ["server", ["--record", "a.avi", "--no-record"], "--record", "--no-record"],
     ["server", ["--quiet", "--verbose"], "--quiet", "--verbose"],
+    ["client", ["--trace", "--quiet"], "--quiet", "--trace"],
     ["client", ["--verbose", "--quiet"], "--quiet", "--verbose"],
     ["client", ["--camera", "0", "--input", "test"], "--camera", "--input"],
     ["client", ["--wire", "plain", "--size", "640x480"], "--wire plain", "--size 640x480"],

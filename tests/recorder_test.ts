@@ -463,7 +463,7 @@ test("recorder: ten minutes last ten minutes, whatever the rate, raw and encoded
       }
     }
   }
-});
+}, { slow: true });
 
 test("recorder: a gap of a second between two frames lasts a second in the file", async () => {
   await using folder = await Folder.make();

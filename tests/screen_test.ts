@@ -52,7 +52,7 @@ for (const side of ["server", "client"] as const) {
       const env = { env: { DISPLAY: screen.display } };
       await using called = await startServer(
         [
-          "--verbose",
+          "--trace",
           "--record",
           `${folder.path}/video.avi`,
           ...(side === "server" ? [] : ["--no-display"]),
@@ -129,7 +129,7 @@ onScreen("a screen that goes away is a warning, and the call goes on", async () 
   await using stack = new AsyncDisposableStack();
   const screen = stack.use(await Screen.forTwo(DEFAULT_FORMAT));
   const env = { DISPLAY: screen.display };
-  await using called = await startServer(["--no-record", "--verbose"], { env });
+  await using called = await startServer(["--no-record", "--trace"], { env });
   await using client = startClient(called.port, ["--no-display"]);
   await screen.window(RECEIVING);
   await stack.disposeAsync();
@@ -274,4 +274,4 @@ onScreen("a window that is paused is told of once, and ends as quickly as any ot
   const { stderr } = await called.server.exits(0);
   assertEquals(stderr.match(/The window stands still/g)?.length, 1, stderr);
   await client.exits(0);
-});
+}, { slow: true });

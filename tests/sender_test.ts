@@ -297,9 +297,11 @@ test("call: a refusal is told with its reason, and the connection let go", async
 test("call: an answer that is none of Chamada's is nonsense, and the connection let go", async () => {
   for (
     const [answer, reason] of [
-      [text("HTTP/1.1 400 Bad Request\r\n\r\n"), "bytes is too long"],
+      [text("HTTP/1.1 400 Bad Request\r\n\r\n"), 'it begins as HTTP does ("HTTP/1.1")'],
       [length(2n ** 63n), "a message of 9223372036854775808 bytes is too long"],
-      [length(65_537), "a message of 65537 bytes is too long: at most 65536 here"],
+      [length(65_537), "a server that only listens has spoken: 65537 bytes"],
+      [framed("80 04 95", new Uint8Array(9000)), "a server that only listens has spoken: 9003 "],
+      [bytes("00 03 84 a4 80 04 95 00"), "looks like 230564 in 4 bytes, big-endian"],
       [framed(new Uint8Array(65_536)), "the answer is not one of Chamada's"],
       [framed(), "the answer is not one of Chamada's"],
       [ack(0), "the answer is not one of Chamada's"],
@@ -415,6 +417,26 @@ test("plain: the end of the stream is a hang-up; words of the server are nonsens
     await using spoken = await openCall({ mode: "plain" });
     spoken.far.put(words);
     await assertRejects(() => spoken.sender.ended, ProtocolError, "has spoken");
+  }
+});
+
+test("a server that sends pictures is told from others in every mode", async () => {
+  const pickled = framed("80 04 95", new Uint8Array(230_561));
+  const jpeg = framed("ff d8 ff e0", new Uint8Array(5000));
+  for (const mode of ["plain", "pickle", "call"] as const) {
+    for (const words of [pickled, jpeg]) {
+      using pair = openPair();
+      pair.far.put(words);
+      const ended = async (): Promise<void> => {
+        const sender = await open(pair, mode);
+        await sender.ended.finally(() => sender.hangUp(""));
+      };
+      const ending = ended();
+      // A peer like this has nothing more to say, and lets go.
+      await pair.far.closeWrite();
+      const error = await assertRejects(() => ending, ProtocolError, "as if it sent pictures");
+      assertEquals(error.miss?.kind, "server-sends", mode);
+    }
   }
 });
 

@@ -1,7 +1,7 @@
 /** A program on a real pseudo-terminal, made by `script` of util-linux. */
 
 import { assertEquals } from "@std/assert";
-import { commandLine, until } from "./harness.ts";
+import { commandLine, Running } from "./harness.ts";
 
 /** True where `script` is as expected here. */
 export const hasTerminals = Deno.build.os === "linux";
@@ -18,10 +18,7 @@ export interface TerminalOptions {
 
 /** A program on a terminal, seen by the one who types. */
 export class Terminal implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #typing: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #reading: Promise<void>;
-  #text = "";
+  readonly #script: Running;
 
   /** Starts a program on a terminal: one of ours, or another one. */
   constructor(
@@ -36,65 +33,43 @@ export class Terminal implements AsyncDisposable {
     // The settings of the terminal before and after, and the exit status, are printed around what the program prints.
     const line =
       `stty cols ${columns}; echo before:$(stty -g); ${quoted}; echo status:$?; echo after:$(stty -g)`;
-    const child = new Deno.Command("script", {
-      args: ["--quiet", "--flush", "--return", "--command", line, "/dev/null"],
-      env: { LC_ALL: "C.UTF-8", SHELL: "/bin/sh", TERM: term },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    this.#child = child;
-    this.#typing = child.stdin.getWriter();
-    this.#reading = (async (): Promise<void> => {
-      const decoder = new TextDecoder();
-      for await (const chunk of child.stdout) {
-        this.#text += decoder.decode(chunk, { stream: true });
-      }
-    })();
+    this.#script = new Running(
+      ["script", "--quiet", "--flush", "--return", "--command", line, "/dev/null"],
+      { env: { SHELL: "/bin/sh", TERM: term }, stdin: "piped" },
+    );
   }
 
   /** All that was shown until now. */
   get text(): string {
-    return this.#text;
+    return this.#script.stdout;
   }
 
   /** Waits until this is on the terminal. */
   async shows(pattern: RegExp): Promise<RegExpExecArray> {
-    return await until(String(pattern), () => pattern.exec(this.#text) ?? undefined).catch(
-      (error) => {
-        throw new Error(`${error.message}:\n${this.#text}`);
-      },
-    );
+    return await this.#script.says(pattern);
   }
 
   /** Takes the terminal away, as closing its window does. */
   close(): void {
-    this.#child.kill("SIGKILL");
+    this.#script.signal("SIGKILL");
   }
 
   /** Types these keys. */
   async type(keys: string): Promise<void> {
-    await this.#typing.write(new TextEncoder().encode(keys));
+    await this.#script.write(new TextEncoder().encode(keys));
   }
 
   /** Waits for the end; gives all that was shown. Throws where the terminal is not as it was. */
   async ends(): Promise<{ text: string; status: number }> {
     const [, after] = await this.shows(/after:(\S+)/);
-    const [, before] = /before:(\S+)/.exec(this.#text)!;
+    const [, before] = /before:(\S+)/.exec(this.text)!;
     assertEquals(after, before, "the terminal is not as it was found");
-    const [, status] = /status:(\d+)/.exec(this.#text)!;
-    return { text: this.#text, status: Number(status) };
+    const [, status] = /status:(\d+)/.exec(this.text)!;
+    return { text: this.text, status: Number(status) };
   }
 
   /** Ends it, whatever it does. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#typing.close().catch(() => {});
-    try {
-      this.#child.kill("SIGTERM");
-    } catch {
-      // It has ended.
-    }
-    await this.#reading;
-    await this.#child.status;
+    await this.#script[Symbol.asyncDispose]();
   }
 }

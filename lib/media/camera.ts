@@ -7,7 +7,7 @@
  */
 
 import { AviReader } from "./avi.ts";
-import { type Child, openChild, readCommand } from "./child.ts";
+import { type Child, type ChildWatch, openChild, readCommand } from "./child.ts";
 import { NoCameraError, SourceError, type SourceIdentity } from "../errors.ts";
 import { type Ffmpeg, findFfmpeg } from "./ffmpeg.ts";
 import {
@@ -64,6 +64,10 @@ export interface SourceOptions {
   readonly system: System;
   /** Hears the name of an input that is there and has not given a picture yet, once. */
   readonly onWaiting?: (name: string) => void;
+  /** Hears each way that was tried to open it, and what became of it. */
+  readonly onWay?: (text: string) => void;
+  /** Hears what becomes of its ffmpegs. */
+  readonly watch?: ChildWatch | undefined;
 }
 
 /** How long a listing may take, in milliseconds. */
@@ -335,9 +339,13 @@ export function parseCameras(system: System, text: string): Camera[] {
   }
 }
 
+/** Finds the cameras of a machine. */
+export type ListCameras = (system: System) => Promise<Camera[]>;
+
 /** The cameras of this machine. Throws `NotInstalledError` where there is no ffmpeg. */
-export async function listCameras(system: System): Promise<Camera[]> {
-  const { text } = await readCommand("ffmpeg", listArguments(system), LIST_TIMEOUT_MS);
+export async function listCameras(system: System, watch?: ChildWatch): Promise<Camera[]> {
+  const options = { watch };
+  const { text } = await readCommand("ffmpeg", listArguments(system), LIST_TIMEOUT_MS, options);
   const cameras = parseCameras(system, text);
   if (system !== "linux") return cameras;
   // Each UVC camera has a second device file that gives metadata and no pictures: it has no formats to list.
@@ -346,6 +354,7 @@ export async function listCameras(system: System): Promise<Camera[]> {
       "ffmpeg",
       ["-hide_banner", "-nostdin", "-f", "v4l2", "-list_formats", "all", "-i", camera.device],
       LIST_TIMEOUT_MS,
+      options,
     );
     return /(Raw|Compressed)\s*:/.test(formats.text);
   }));
@@ -359,7 +368,7 @@ export async function listCameras(system: System): Promise<Camera[]> {
 export async function findCamera(
   wanted: string,
   system: System,
-  list: (system: System) => Promise<Camera[]> = listCameras,
+  list: ListCameras = listCameras,
 ): Promise<string> {
   if (system === "linux") {
     if (/^\d+$/.test(wanted)) return `/dev/video${Number(wanted)}`;
@@ -390,7 +399,7 @@ export function withoutSecrets(text: string): string {
 export async function openSource(
   options: SourceOptions,
   signal: AbortSignal,
-  list: (system: System) => Promise<Camera[]> = listCameras,
+  list: ListCameras = (system) => listCameras(system, options.watch),
 ): Promise<Source> {
   const { from } = options;
   if ("input" in from) return await openInput(from.input, options, signal);
@@ -407,7 +416,7 @@ async function openCamera(
   wanted: string,
   options: SourceOptions,
   signal: AbortSignal,
-  list: (system: System) => Promise<Camera[]>,
+  list: ListCameras,
 ): Promise<Source> {
   const { format, system } = options;
   const device = await findCamera(wanted, system, list);
@@ -432,7 +441,7 @@ async function openInput(
 async function openWays(
   ways: Way[],
   what: SourceIdentity,
-  { format, mirror, onWaiting }: SourceOptions,
+  { format, mirror, onWaiting, onWay, watch }: SourceOptions,
   signal: AbortSignal,
 ): Promise<Source> {
   const { isCamera, name } = what;
@@ -442,13 +451,16 @@ async function openWays(
   let asked = false;
   let also: string | undefined;
   let failure: SourceError | undefined;
+  const count = ways.length;
   for (let way = ways.shift(); way; way = ways.shift()) {
     signal.throwIfAborted();
     const { pace, args } = way;
     const before = [...BEFORE_INPUT, ...guardArguments(way, also), ...args];
     const output = { mirror, live: pace !== "file", passthrough };
     const observed = outputArguments(format, { ...output, observed: !isCamera });
-    const opening = new Opening([...before, ...observed], format);
+    const tell = (outcome: string): void =>
+      onWay?.(`way ${count - ways.length} of ${count}, ${args.join(" ")}: ${outcome}`);
+    const opening = new Opening([...before, ...observed], format, watch);
     const { child, words } = opening;
     const abort = (): void => void child.stop();
     signal.addEventListener("abort", abort, { once: true });
@@ -465,18 +477,24 @@ async function openWays(
       const still = outputArguments(format, { ...output, still: true });
       const hold = isCamera || comes === "live"
         ? undefined
-        : (): Opening => new Opening([...before, ...still], format);
+        : (): Opening => new Opening([...before, ...still], format, watch);
+      tell(`opened, ${comes === "file" ? "paced by our clock" : "as it comes"}`);
       return new ChildSource(opening, { format, what, paced: comes === "file", hold });
     }
     await child.stop();
     signal.throwIfAborted();
-    if (first === undefined) throw new SourceError("silent", what);
+    if (first === undefined) {
+      tell("no picture in time");
+      throw new SourceError("silent", what);
+    }
     if (first !== null) {
+      tell("as fast as a file");
       // It comes as fast as a file does: once more from its beginning, by our clock.
       ways.unshift({ ...way, pace: "file" });
       continue;
     }
     const kind = diagnose(words.problems);
+    tell(`${kind}, ${words.problems.at(-1) ?? "without a word"}`);
     const refused = refusedFormat(words.problems);
     if (refused !== undefined && kind !== "list" && also !== refused) {
       also = refused;
@@ -486,7 +504,7 @@ async function openWays(
     if (!asked) {
       // Only now: to ask takes as long as a camera takes to open, and an ffmpeg that works need not be asked.
       asked = true;
-      const ffmpeg = await findFfmpeg(ENCODERS[format.codec]);
+      const ffmpeg = await findFfmpeg(ENCODERS[format.codec], watch);
       if (ffmpeg.passthrough !== passthrough) {
         passthrough = ffmpeg.passthrough;
         ways.unshift(way);
@@ -545,12 +563,13 @@ class Opening {
   readonly #read: NextPicture;
   readonly #ahead: (Picture | Promise<Picture | null>)[] = [];
 
-  constructor(args: readonly string[], format: VideoFormat) {
+  constructor(args: readonly string[], format: VideoFormat, watch?: ChildWatch) {
     this.child = openChild({
       command: "ffmpeg",
       args,
       flow: "feeding",
       onLine: (line) => this.words.hear(line),
+      watch,
     });
     this.#read = pictureReader(this.child, format);
   }

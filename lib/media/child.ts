@@ -38,6 +38,18 @@ export interface ChildOptions {
   readonly finishMs?: number;
   /** Hears each line that it writes on stderr, when it comes. */
   readonly onLine?: (line: string) => void;
+  /** Hears what becomes of it. */
+  readonly watch?: ChildWatch | undefined;
+}
+
+/** Hears what becomes of children, for whoever looks for a fault. A child is called by its command and its id. */
+export interface ChildWatch {
+  /** It was started, by these words: variables, the command, its arguments. */
+  started(child: string, words: readonly string[]): void;
+  /** It said a line on stderr. */
+  said(child: string, line: string): void;
+  /** It has ended. */
+  ended(child: string, code: number): void;
 }
 
 /** How long each rung of the stop ladder is waited on, in milliseconds. */
@@ -79,19 +91,24 @@ export interface Child extends AsyncDisposable {
 
 /** Starts a child. Throws `NotInstalledError` where there is no such program. */
 export function openChild(options: ChildOptions): Child {
-  const { command, args, flow, env, finishMs = RUNG_MS, onLine } = options;
+  const { command, args, flow, env, finishMs = RUNG_MS, onLine, watch } = options;
   const process = spawn(command, args, {
     stdin: flow === "fed" ? "piped" : "null",
     stdout: flow === "feeding" ? "piped" : "null",
     ...(env && { env: { ...env } }),
   });
+  const name = `${command} ${process.pid}`;
+  watch?.started(name, wordsOf(command, args, env));
   const writer = flow === "fed" ? process.stdin.getWriter() : undefined;
   const reader = flow === "feeding" ? process.stdout.getReader({ mode: "byob" }) : undefined;
   // A child that is gone rejects what is written to it; `write` and `ended` say so, nobody else needs to hear of it.
   writer?.closed.catch(() => {});
   reader?.closed.catch(() => {});
 
-  const lines = new LastLines(onLine);
+  const lines = new LastLines((line) => {
+    onLine?.(line);
+    watch?.said(name, line);
+  });
   const words = listen(process.stderr, (text) => lines.add(text));
   let giveUpWriting = (): void => {};
 
@@ -102,6 +119,7 @@ export function openChild(options: ChildOptions): Child {
     // What it has written and nobody has read yet is still in the pipe: `read` gives it, `stop` gives it up.
     writer?.abort().catch(() => {});
     giveUpWriting();
+    watch?.ended(name, code);
     return { code, signalled: signal !== null, lastLines: lines.kept };
   })();
 
@@ -168,9 +186,11 @@ export async function readCommand(
   command: string,
   args: readonly string[],
   timeoutMs: number,
-  env: Readonly<Record<string, string>> = {},
+  { env, watch }: Pick<ChildOptions, "env" | "watch"> = {},
 ): Promise<{ readonly code: number; readonly text: string }> {
   const process = spawn(command, args, { stdin: "null", stdout: "piped", env: { ...env } });
+  const name = `${command} ${process.pid}`;
+  watch?.started(name, wordsOf(command, args, env));
   const said = { stdout: "", stderr: "" };
   const stdout = listen(process.stdout, (text) => said.stdout += text);
   const stderr = listen(process.stderr, (text) => said.stderr += text);
@@ -178,7 +198,32 @@ export async function readCommand(
   const { code } = await process.status;
   clearTimeout(timer);
   await Promise.all([stdout.finish(), stderr.finish()]);
+  if (watch) {
+    const lines = new LastLines((line) => watch.said(name, line));
+    lines.add(said.stderr);
+    lines.end();
+    watch.ended(name, code);
+  }
   return { code, text: said.stdout + said.stderr };
+}
+
+/** Words as a line that can be pasted in a shell, of Windows or of another system. */
+export function shellLine(words: readonly string[], system: string): string {
+  return words.map((word) => {
+    if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+    return system === "windows"
+      ? `"${word.replaceAll('"', '\\"')}"`
+      : `'${word.replaceAll("'", "'\\''")}'`;
+  }).join(" ");
+}
+
+function wordsOf(
+  command: string,
+  args: readonly string[],
+  env: ChildOptions["env"] = {},
+): string[] {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [...variables, command, ...args];
 }
 
 function spawn(
@@ -237,17 +282,17 @@ function listen(
 /** The last lines of a text that comes in parts, however long it is and however long its lines are. */
 class LastLines {
   readonly kept: string[] = [];
-  readonly #onLine: ((line: string) => void) | undefined;
+  readonly #onLine: (line: string) => void;
   #rest = "";
 
-  constructor(onLine: ((line: string) => void) | undefined) {
+  constructor(onLine: (line: string) => void) {
     this.#onLine = onLine;
   }
 
   add(text: string): void {
     const lines = (this.#rest + text).split(/[\r\n]+/);
     this.#rest = lines.pop()!.slice(-MAX_LINE);
-    for (const line of lines) this.#keep(line.trim());
+    for (const line of lines) this.#keep(line.slice(-MAX_LINE).trim());
   }
 
   /** The text is over: what there is of its last line is a line. */
@@ -260,6 +305,6 @@ class LastLines {
     if (line === "") return;
     this.kept.push(line);
     if (this.kept.length > KEPT_LINES) this.kept.shift();
-    this.#onLine?.(line);
+    this.#onLine(line);
   }
 }

@@ -6,7 +6,7 @@
  * more than what comes: frames are handed on 60 times a second at most.
  */
 
-import { type Child, type ChildEnd, openChild, readCommand } from "./child.ts";
+import { type Child, type ChildEnd, type ChildWatch, openChild, readCommand } from "./child.ts";
 import { pause, within } from "../clock.ts";
 import {
   type Frame,
@@ -64,6 +64,8 @@ export interface DisplayOptions {
   readonly place?: WindowPlace | undefined;
   /** The video driver of the window system, for SDL; its own choice if not given. */
   readonly driver?: string;
+  /** Hears what becomes of its ffplay. */
+  readonly watch?: ChildWatch | undefined;
   /** Told once if the window stands still, as one does that the user has paused. */
   readonly onStill?: () => void;
 }
@@ -154,10 +156,11 @@ export function displayEnd(end: ChildEnd): DisplayEnd | { kind: "gone"; detail: 
 }
 
 /** Whether windows can be opened: ffplay, which has nothing to show and so shows nothing, says so. */
-async function isScreenThere(driver: string | undefined): Promise<boolean> {
+async function isScreenThere({ driver, watch }: DisplayOptions): Promise<boolean> {
   const args = ["-loglevel", "error", "-f", "rawvideo", "-i", "file:/dev/null/none"];
   try {
-    const { text } = await readCommand("ffplay", args, SCREEN_MS, variables(driver));
+    const options = { env: variables(driver), watch };
+    const { text } = await readCommand("ffplay", args, SCREEN_MS, options);
     return !/SDL|display/i.test(text);
   } catch {
     return false;
@@ -165,11 +168,11 @@ async function isScreenThere(driver: string | undefined): Promise<boolean> {
 }
 
 /** What such an end means, the screen looked at where that decides. */
-async function meaningOf(end: ChildEnd, driver: string | undefined): Promise<DisplayEnd> {
+async function meaningOf(end: ChildEnd, options: DisplayOptions): Promise<DisplayEnd> {
   const meaning = displayEnd(end);
   if (meaning.kind !== "gone") return meaning;
   const { detail } = meaning;
-  return await isScreenThere(driver) ? { kind: "closed" } : { kind: "failed", detail };
+  return await isScreenThere(options) ? { kind: "closed" } : { kind: "failed", detail };
 }
 
 /** What SDL is told of the driver it shall take. */
@@ -190,7 +193,7 @@ export class Display implements Sink {
 
   /** Opens a window. Throws `NotInstalledError` where there is no ffplay. */
   constructor(options: DisplayOptions) {
-    const { driver, format } = options;
+    const { driver, format, watch } = options;
     this.#format = format;
     this.#onStill = options.onStill;
     this.#newest = new NewestFrame(newestOptions(format, WAITING_SECONDS));
@@ -199,6 +202,7 @@ export class Display implements Sink {
       args: displayArguments(options),
       flow: "fed",
       env: variables(driver),
+      watch,
       // A window that is paused does not read: it would not see the end of its input.
       finishMs: 0,
     });
@@ -206,7 +210,7 @@ export class Display implements Sink {
     this.ended = new Promise((resolve) => {
       this.#child.ended.then((end) => {
         this.#newest.close();
-        if (!this.#closing) resolve(meaningOf(end, driver));
+        if (!this.#closing) resolve(meaningOf(end, options));
       });
     });
   }

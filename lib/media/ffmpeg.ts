@@ -3,7 +3,7 @@
  * with it is told by name and not by the words in which it fails.
  */
 
-import { readCommand } from "./child.ts";
+import { type ChildWatch, readCommand } from "./child.ts";
 import { FfmpegError } from "../errors.ts";
 
 /** What an ffmpeg can do. */
@@ -26,14 +26,20 @@ const ANSWER_MS = 5000;
  * Finds out what the ffmpeg of this system can do, and that it has this encoder. Throws `NotInstalledError`, or
  * `FfmpegError` (`old`, `lacks`).
  */
-export async function findFfmpeg(encoder: string): Promise<Ffmpeg> {
-  const { text } = await readCommand("ffmpeg", ["-nostdin", "-encoders"], ANSWER_MS);
+export async function findFfmpeg(encoder: string, watch?: ChildWatch): Promise<Ffmpeg> {
+  const { text } = await readCommand("ffmpeg", ["-nostdin", "-encoders"], ANSWER_MS, { watch });
   const ffmpeg = parseFfmpeg(text);
   const { version, encoders } = ffmpeg;
   if (isOlder(version, LEAST_VERSION)) throw new FfmpegError("old", version);
   // One that did not answer in time is only slow.
   if (encoders.size > 0 && !encoders.has(encoder)) throw new FfmpegError("lacks", encoder);
   return ffmpeg;
+}
+
+/** The version of the ffmpeg of this system, as it says it. Throws `NotInstalledError`. */
+export async function readVersion(): Promise<string> {
+  const { text } = await readCommand("ffmpeg", ["-version"], ANSWER_MS);
+  return parseFfmpeg(text).version;
 }
 
 /** Reads what `ffmpeg -encoders` says: its banner and one encoder a line, behind six letters and dots. Pure. */

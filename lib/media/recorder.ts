@@ -6,7 +6,7 @@
  * a killed ffmpeg leaves all but one frame (1.35 s are missing without it, measured).
  */
 
-import { type Child, type ChildEnd, openChild } from "./child.ts";
+import { type Child, type ChildEnd, type ChildWatch, openChild } from "./child.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
 import {
   type Frame,
@@ -61,6 +61,8 @@ export interface RecorderOptions {
   readonly fps: number;
   /** Whether the frames' times are those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
+  /** Hears what becomes of its ffmpeg. */
+  readonly watch?: ChildWatch | undefined;
 }
 
 /** The failure of a recording that is empty because ffmpeg found no picture in what it was given. */
@@ -109,8 +111,8 @@ function rateText({ frames, seconds }: Rate): string {
 }
 
 /** Finds out whether there is an ffmpeg to record with. Throws `NotInstalledError` or `FfmpegError`. */
-export async function checkRecorder(): Promise<void> {
-  await findFfmpeg(ENCODER);
+export async function checkRecorder(watch?: ChildWatch): Promise<void> {
+  await findFfmpeg(ENCODER, watch);
 }
 
 /** A frame that has its place in the file: slots to fill before it, or its own slot where it is encoded. */
@@ -156,7 +158,9 @@ export class Recorder implements Sink {
     this.#timeline = new Timeline(this.#rate.frames / this.#rate.seconds, options.stamps);
     this.#held = hold(options.path);
     try {
-      this.#child = openChild({ command: "ffmpeg", args: recorderArguments(options), flow: "fed" });
+      const { watch } = options;
+      const args = recorderArguments(options);
+      this.#child = openChild({ command: "ffmpeg", args, flow: "fed", watch });
     } catch (error) {
       this.#held.close();
       throw error;

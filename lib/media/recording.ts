@@ -6,6 +6,7 @@
 import { type Frame, isInterCoded, type VideoFormat } from "../frame/frame.ts";
 import type { Sink } from "../frame/sink.ts";
 import { nowUs } from "../clock.ts";
+import type { ChildWatch } from "./child.ts";
 import { isSystemFailure, NO_PICTURES, type RecordedFile, Recorder } from "./recorder.ts";
 import { reserveFile } from "./recording_file.ts";
 
@@ -23,6 +24,8 @@ export interface RecordingOptions {
   readonly format: VideoFormat;
   /** Whether the frames' times are those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
+  /** Hears what becomes of its ffmpegs. */
+  readonly watch?: ChildWatch | undefined;
   /** Is told of each file that is begun. */
   readonly onBegun: (path: string) => void;
   /** Is told that nothing can be recorded, and why. */
@@ -113,11 +116,11 @@ export class Recording implements Sink {
 
   /** Starts a recorder on a file of its own; nothing where that cannot be. */
   async #begin(): Promise<Recorder | undefined> {
-    const { wanted, format, stamps, onBegun, onRefused } = this.#options;
+    const { wanted, format, stamps, watch, onBegun, onRefused } = this.#options;
     let reserved: string | undefined;
     try {
       const path = reserved = await reserveFile(wanted);
-      const recorder = new Recorder({ path, format, fps: format.fps, stamps });
+      const recorder = new Recorder({ path, format, fps: format.fps, stamps, watch });
       this.#startUs = nowUs();
       recorder.failed.then((detail) => this.#goOn(recorder, detail));
       onBegun(path);

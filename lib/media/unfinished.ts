@@ -3,7 +3,7 @@
  * are there, but the file does not say how many. It is mended beside the original, which stays until the copy is whole.
  */
 
-import { type Child, openChild } from "./child.ts";
+import { type Child, type ChildWatch, openChild } from "./child.ts";
 import { within } from "../clock.ts";
 import { isHeld, numberOf, reserveFile, resolveFolder, splitPath } from "./recording_file.ts";
 
@@ -71,7 +71,11 @@ async function writtenLast(paths: readonly string[]): Promise<readonly string[]>
  * Mends a recording in place, once nobody has written to it for a while. Resolves to whether it is whole now; where it is not,
  * it is as it was. Throws `NotInstalledError`, `RecordingError`, or the signal's reason.
  */
-export async function mend(path: string, signal: AbortSignal): Promise<boolean> {
+export async function mend(
+  path: string,
+  signal: AbortSignal,
+  watch?: ChildWatch,
+): Promise<boolean> {
   const before = await untilQuiet(path, signal);
   // A new file: what else lies there is none of ours, and no link is followed.
   const copy = await reserveFile(`${path}.mending`);
@@ -88,6 +92,7 @@ export async function mend(path: string, signal: AbortSignal): Promise<boolean> 
         ...["-map", "0", "-c", "copy", "-vtag", "XVID", "-f", "avi", `file:${copy}`],
       ],
       flow: "none",
+      watch,
     });
     if (signal.aborted) abort();
     const { code } = await child.ended;

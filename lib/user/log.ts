@@ -13,6 +13,8 @@ export interface LogOptions {
   readonly quiet: boolean;
   /** What happens inside, too. */
   readonly verbose: boolean;
+  /** Every frame, too. */
+  readonly trace: boolean;
   /** True for a terminal that knows no escape codes: the live line is then a line of its own now and then. */
   readonly plain?: boolean;
   /** The sentence that says that so many lines were not printed. */
@@ -37,6 +39,7 @@ const PLAIN_MS = 10_000;
 export class Log {
   readonly #quiet: boolean;
   readonly #verbose: boolean;
+  readonly #trace: boolean;
   readonly #plain: boolean;
   #plainMs = performance.now();
   readonly #stdout: WordStream;
@@ -46,11 +49,12 @@ export class Log {
 
   /** A log of that loudness, on the streams of this program unless told otherwise. */
   constructor(
-    { quiet, verbose, plain = false, dropped }: LogOptions,
+    { quiet, verbose, trace, plain = false, dropped }: LogOptions,
     { stdout, stderr }: Streams = { stdout: Deno.stdout, stderr: Deno.stderr },
   ) {
     this.#quiet = quiet;
     this.#verbose = verbose;
+    this.#trace = trace;
     this.#plain = plain;
     this.#stdout = stdout;
     this.#stderr = stderr;
@@ -84,10 +88,15 @@ export class Log {
     this.#words.print(this.#stderr, sentence);
   }
 
-  /** What happens inside, with the part that says it in front: `[recorder] …`. A text for each frame comes as a function. */
+  /** What happens inside, with the part that says it in front: `[recorder] …`. One that takes work comes as a function. */
   debug(part: string, text: string | (() => string)): void {
     if (!this.#verbose) return;
     this.#words.print(this.#stderr, `[${part}] ${typeof text === "string" ? text : text()}`);
+  }
+
+  /** What happens to each frame, as a function: most of the time nobody wants to hear it. */
+  trace(part: string, text: () => string): void {
+    if (this.#trace) this.#words.print(this.#stderr, `[${part}] ${text()}`);
   }
 
   /** True if there is a live line: elsewhere nobody need find out what would be in it. */
@@ -134,6 +143,7 @@ export function sayWhose(log: Voice, whose: () => string): Voice {
     warn: (sentence): void => log.warn(`${whose()}: ${sentence}`),
     error: (sentence): void => log.error(`${whose()}: ${sentence}`),
     debug: (part, text): void => log.debug(part, text),
+    trace: (part, text): void => log.trace(part, text),
     get live(): boolean {
       return log.live;
     },

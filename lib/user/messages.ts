@@ -15,6 +15,7 @@ import {
   SourceError,
   UsageError,
 } from "../errors.ts";
+import { describeMiss, type NearMiss } from "../near_miss.ts";
 
 import { type FigureKind, fitLine, type LiveCall } from "./live_line.ts";
 
@@ -150,6 +151,8 @@ export interface Messages {
   nonsense(party: Party, detail: string): string;
   /** Behind `nonsense`, in the same line. */
   readonly nonsenseCure: string;
+  /** Within `nonsense` and `stranger`: what a peer said that speaks something near. */
+  nearMiss(miss: NearMiss): string;
 
   /** During a call, twice a second: the line of the terminal with every figure. */
   status(status: Status): string;
@@ -346,6 +349,7 @@ const en: Messages = {
       : `The server refused the call: ${reason}.`,
   nonsense: (party, detail) => `The ${party} spoke what Chamada does not understand: ${detail}.`,
   nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
+  nearMiss: describeMiss,
 
   status: (s) => en.statusLine([s], Infinity),
   statusLine: (statuses, columns) => {
@@ -563,6 +567,7 @@ const pt: Messages = {
   nonsense: (party, detail) =>
     `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
   nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
+  nearMiss: describeMissPt,
 
   status: (s) => pt.statusLine([s], Infinity),
   statusLine: (statuses, columns) => {
@@ -734,7 +739,7 @@ export function describe(error: unknown, messages: Messages, system: string, pee
   if (error instanceof UsageError) return error.message;
   if (error instanceof PeerLostError) return messages.lost(peer, error.how);
   if (error instanceof ProtocolError) {
-    return `${messages.nonsense(peer, error.message)} ${messages.nonsenseCure}`;
+    return `${messages.nonsense(peer, wrongWith(error, messages))} ${messages.nonsenseCure}`;
   }
   if (error instanceof RefusedError) return messages.refused(error.message);
   if (error instanceof NotInstalledError) {
@@ -782,6 +787,11 @@ export function describeNoCamera(
   if (!first) return messages.noCameraHere(again("--input test"));
   const list = cameras.map(({ index, name }) => `${index}: ${name}`).join(", ");
   return messages.otherCamera(list, again(`--camera ${first.index}`));
+}
+
+/** What a peer said wrong, within other sentences: in the user's language where it is a near miss. */
+export function wrongWith(error: ProtocolError, messages: Messages): string {
+  return error.miss ? messages.nearMiss(error.miss) : error.message;
 }
 
 /** The sentence for an address that cannot be listened on. */
@@ -859,6 +869,55 @@ function isNotCapable(error: unknown): boolean {
 
 function detailOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** As `describeMiss` of near_miss.ts. */
+function describeMissPt(miss: NearMiss): string {
+  const tooLong = (bytes: string): string => `uma mensagem de ${bytes} bytes é longa demais`;
+  const noFirst = (bytes: number): string =>
+    `uma primeira mensagem de ${bytes} bytes não é um quadro de 230400 nem um hello`;
+  const noPicture = "o pickle não é uma imagem";
+  switch (miss.kind) {
+    case "length": {
+      const form = {
+        "u64-big": "8 bytes, big-endian",
+        "u32-little": "4 bytes, little-endian",
+        "u32-big": "4 bytes, big-endian",
+        "digits": "algarismos",
+      }[miss.form];
+      return `${tooLong(miss.bytes)}: o tamanho parece ser ${miss.value} em ${form}, ` +
+        'e esperam-se 8 bytes, little-endian (struct "<Q")';
+    }
+    case "protocol":
+      return `${tooLong(miss.bytes)}: começa como ${miss.name || "um texto"}` +
+        `${miss.words && ` ("${miss.words}")`}, e não com um tamanho`;
+    case "bare":
+      return `${tooLong(miss.bytes)}: começa com um ${miss.what}, e espera-se antes o tamanho ` +
+        'em 8 bytes, little-endian (struct "<Q")';
+    case "server-sends":
+      return `um servidor que só deveria escutar falou: ${miss.bytes} bytes, como se enviasse ` +
+        "imagens; aqui o cliente as envia e o servidor as recebe";
+    case "file":
+      return `${noFirst(miss.bytes)}: começa como um ${miss.what}, e quadros em plain são ` +
+        "imagens bgr24 de 320x240";
+    case "size":
+      return `${noFirst(miss.bytes)}: tem o tamanho de uma imagem de ${miss.size}, e quadros ` +
+        "em plain são de 320x240";
+    case "shape":
+      return `${noPicture}: seu shape não é (altura, largura, 3), e sim ${miss.shape}` +
+        `${miss.cure && `; cv2.cvtColor(frame, cv2.${miss.cure}) resolve`}`;
+    case "elements":
+      return `${noPicture}: seus elementos são ${miss.code}, e não bytes` +
+        `${miss.name && `: ${miss.name}, onde se espera uint8`}`;
+    case "encoded":
+      return `${noPicture}: é um ${miss.what} em ${
+        miss.within === "array" ? "um array" : "bytes"
+      }: envie a própria imagem, sem cv2.imencode`;
+    case "value":
+      return `${noPicture}: dele sai ${miss.what.replace(/^a /, "um ")}, e não um array${
+        miss.what === "None" ? "; a câmera não deu imagem?" : ""
+      }`;
+  }
 }
 
 function partyPt(party: Party): string {

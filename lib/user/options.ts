@@ -248,6 +248,11 @@ const TABLE: readonly Option[] = [
     help: { en: "print what happens inside, too", pt: "mostrar também o que acontece por dentro" },
   },
   {
+    name: "trace",
+    programs: BOTH,
+    help: { en: "like --verbose, and every frame", pt: "como --verbose, e cada quadro" },
+  },
+  {
     name: "help",
     programs: BOTH,
     help: { en: "print this and exit", pt: "mostrar isto e sair" },
@@ -279,6 +284,8 @@ export interface CommonOptions {
   readonly quiet: boolean;
   /** Print what happens inside, too. */
   readonly verbose: boolean;
+  /** Print what happens to every frame, too. */
+  readonly trace: boolean;
   /** Print this and exit, in place of a call. */
   readonly instead: "help" | "version" | "cameras" | undefined;
   /** The language that was asked for, or the system's. */
@@ -405,6 +412,7 @@ function common(
   where: { readonly minPort: number; readonly alone: boolean },
 ): Omit<CommonOptions, "record"> {
   words.refuseBoth("quiet", "verbose");
+  words.refuseBoth("quiet", "trace");
   const { host, port } = words.address(where);
   return {
     host,
@@ -414,7 +422,8 @@ function common(
     display: !words.on("no-display"),
     messages: words.messages,
     quiet: words.on("quiet"),
-    verbose: words.on("verbose"),
+    verbose: words.on("verbose") || words.on("trace"),
+    trace: words.on("trace"),
     instead: INSTEAD.find(([name]) => words.on(name))?.[1],
     language: words.language,
   };

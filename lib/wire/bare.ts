@@ -8,6 +8,7 @@ import { ProtocolError, RefusedError } from "../errors.ts";
 import { type Frame, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
+import { beginningOf, guessLength } from "../near_miss.ts";
 import type { Goodbye, Line, LineFigures, Peer } from "./line.ts";
 import { decodePickle, encodePickle, MAX_PICKLE_BYTES } from "./pickle.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
@@ -190,7 +191,7 @@ export class BareSendingLine extends BareLine {
   // deno-lint-ignore require-yield
   override async *frames(): AsyncGenerator<Frame, void, undefined> {
     try {
-      const message = await this.wire.readMessage(MAX_HELLO_BYTES);
+      const message = await readWord(this.wire);
       if (message !== null) throw unasked(message);
       this.settle();
     } catch (error) {
@@ -234,5 +235,23 @@ function unasked(message: Uint8Array): Error {
   const answer = isHello(message) ? decodeAnswer(message) : undefined;
   return answer?.accept === false
     ? new RefusedError(answer.reason)
+    : beginningOf(message)
+    ? serverSends(message.length)
     : new ProtocolError("a server that only listens has spoken");
+}
+
+/** Reads what a server says that has said nothing yet. One that sends pictures speaks in large messages. */
+export async function readWord(wire: Wire): Promise<Uint8Array | null> {
+  const length = await wire.readLength();
+  if (length === null) return null;
+  if (length > MAX_HELLO_BYTES) {
+    const miss = guessLength(length);
+    throw miss ? new ProtocolError(miss) : serverSends(length);
+  }
+  return await wire.readPayload(length);
+}
+
+/** The error for a server that sends pictures itself. */
+export function serverSends(bytes: number): ProtocolError {
+  return new ProtocolError({ kind: "server-sends", bytes });
 }

@@ -1,20 +1,20 @@
 /**
- * The door of a server: the callers that have connected and are in no call yet, and the words that are made of them.
- * Strangers may come in any number. They cost a bounded number of places and of lines, and an honest caller none.
+ * The door of a server: callers that have connected and are in no call yet, and the lines about them.
+ * Strangers may come in any number. The places and the lines that they cost are bounded.
  */
 
 import type { Connection } from "./wire.ts";
 
-/** How many may be at the door at once. */
+/** So many may be at the door at once. */
 const PLACES = 64;
 
-/** How many strangers are told of at once, and how soon there is room for one more, in milliseconds. */
+/** So many strangers are told of at once, and one more each time that these milliseconds pass. */
 const AT_ONCE = 20;
 const ONE_MORE_MS = 3000;
 
 /**
- * The callers that are in no call yet. Where there are too many, one has to go: of the address that has most of them, the
- * oldest. So one machine can fill the door only for itself.
+ * The callers that are in no call yet. Where there are too many, the address that has most of them
+ * loses its oldest one. So one machine can fill the door only for itself.
  */
 export class Door {
   readonly #places: number;
@@ -26,7 +26,7 @@ export class Door {
     this.#places = places;
   }
 
-  /** How many are there. */
+  /** The number of callers there. */
   get size(): number {
     return this.#callers.size;
   }
@@ -61,7 +61,7 @@ export class Door {
   }
 }
 
-/** Bounds how many strangers are told of: some at once, then one now and then. The others are counted. */
+/** Bounds the strangers that are told of: some at once, then one now and then. Counts the others. */
 export class StrangerLimit {
   readonly #nowMs: () => number;
   #room = AT_ONCE;
@@ -89,7 +89,7 @@ export class StrangerLimit {
     this.#untold++;
   }
 
-  /** How many were not told of since this was last asked. */
+  /** The number of those that were not told of since this was last asked. */
   takeUntold(): number {
     const untold = this.#untold;
     this.#untold = 0;

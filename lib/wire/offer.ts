@@ -5,6 +5,7 @@
 
 import { nowUs, type Timer } from "../clock.ts";
 import { PeerLostError, ProtocolError, REASON, RefusedError } from "../errors.ts";
+import { beginningOf, guessFirst, guessLength } from "../near_miss.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
 import { compareClocks } from "./delay.ts";
 import {
@@ -13,6 +14,8 @@ import {
   pickleReader,
   type Picture,
   plainReader,
+  readWord,
+  serverSends,
 } from "./bare.ts";
 import { type Again, CallLine, type Line, type Peer, peerOf } from "./line.ts";
 import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
@@ -82,9 +85,10 @@ export async function makeOffer(
     const askedUs = nowUs();
     await wire.writeMessage(encodeHello({ ...hello, clockUs: askedUs }));
     introduced = true;
-    const message = await wire.readMessage(MAX_HELLO_BYTES);
+    const message = await readWord(wire);
     if (message === null) throw new PeerLostError("no-bye");
     const gotUs = nowUs();
+    if (beginningOf(message)) throw serverSends(message.length);
     const answer = decodeAnswer(message);
     if (!answer.accept) throw new RefusedError(answer.reason);
     if (signal.aborted) {
@@ -138,7 +142,8 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
   }
   if (length === 0 || length > MAX_PICKLE_BYTES) {
     throw new ProtocolError(
-      `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
+      guessLength(length) ??
+        `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
     );
   }
   // The first byte tells a hello from a pickle, and so how long the message may be, before there is room made for it.
@@ -153,7 +158,8 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
     throw new ProtocolError(
       kind[0] === KIND.hello
         ? `a hello of ${length} bytes is too long: at most ${MAX_HELLO_BYTES}`
-        : `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
+        : guessFirst(length, kind[0]!) ??
+          `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
     );
   }
   const message = await readRest(wire, kind, length);

@@ -18,6 +18,7 @@
 import { concat } from "@std/bytes/concat";
 import { ProtocolError } from "../errors.ts";
 import { formatProblem, rawFrameBytes } from "../frame/frame.ts";
+import { beginningOf, type NearMiss } from "../near_miss.ts";
 
 /** A picture out of a pickle: bgr24 rows from the top. */
 export interface PickledPicture {
@@ -137,8 +138,10 @@ export function encodePickle(
   return { before, after: new Uint8Array([0x87, 0x52, 0x2e]) }; // TUPLE3, REDUCE, STOP
 }
 
-function refuse(reason: string): never {
-  throw new ProtocolError(`the pickle is no picture: ${reason}`);
+function refuse(reason: string | NearMiss): never {
+  throw new ProtocolError(
+    typeof reason === "string" ? `the pickle is no picture: ${reason}` : reason,
+  );
 }
 
 class Unpickler {
@@ -166,7 +169,12 @@ class Unpickler {
 
   #stop(): PickledPicture {
     const result = this.#pop();
-    if (kindOf(result) !== "picture") refuse(`it makes ${nameOf(result)}, not an array`);
+    if (kindOf(result) !== "picture") {
+      const what = encodedIn(result);
+      refuse(
+        what ? { kind: "encoded", what, within: "bytes" } : { kind: "value", what: nameOf(result) },
+      );
+    }
     if (this.#stack.length > 0) refuse("something is left on its stack");
     if (this.#at !== this.#bytes.length) refuse("there are bytes behind its end");
     return (result as Picture).picture;
@@ -254,6 +262,12 @@ class Unpickler {
         const object = this.#pop();
         return this.#make(build(object, state));
       }
+      case 0x5d: // EMPTY_LIST
+        refuse({ kind: "value", what: "a list" });
+        break;
+      case 0x7d: // EMPTY_DICT
+        refuse({ kind: "value", what: "a dict" });
+        break;
       default:
         refuse(`it uses opcode 0x${opcode.toString(16).padStart(2, "0")}`);
     }
@@ -350,8 +364,18 @@ function kindOf(value: Value): string {
   return typeof value === "object" && value !== null ? value.kind : String(value);
 }
 
+/** A value by Python's name for it. */
 function nameOf(value: Value): string {
-  return typeof value === "number" ? "a number" : `a ${kindOf(value)}`;
+  if (value === null) return "None";
+  if (typeof value === "number") return "a number";
+  if (typeof value === "boolean") return "a bool";
+  return value.kind === "bytes" ? "bytes" : `a ${value.kind}`;
+}
+
+/** The kind of an encoded picture, where bytes begin as one. */
+function encodedIn(value: Value): "JPEG" | "PNG" | undefined {
+  const what = kindOf(value) === "bytes" ? beginningOf((value as Bytes).bytes) : undefined;
+  return what === "pickle" ? undefined : what;
 }
 
 function madeBytes(value: Value): number {
@@ -390,7 +414,7 @@ function reduce(callable: Value, args: Value): Value {
       const flags = [align, copy].every((flag) => [false, true, 0, 1].some((one) => one === flag));
       if (items.length < 1 || items.length > 3 || !flags) refuse("its dtype is odd");
       const code = shortText(type!);
-      if (code !== "u1" && code !== "|u1") refuse(`its elements are ${code}, not bytes`);
+      if (code !== "u1" && code !== "|u1") refuse({ kind: "elements", code, name: elements(code) });
       return { kind: "dtype" };
     }
     case "reconstruct": {
@@ -440,7 +464,13 @@ function build(object: Value, state: Value): Value {
 function picture(shape: Value, buffer: Value, fortran: boolean): Picture {
   const sizes = kindOf(shape) === "tuple" ? (shape as Tuple).items : [];
   const [height, width, channels] = sizes;
-  if (sizes.length !== 3 || channels !== 3) refuse("its shape is not (height, width, 3)");
+  if (sizes.length !== 3 || channels !== 3) {
+    // A row or a column of bytes, which cv2.imencode makes.
+    const flat = sizes.length === 1 || (sizes.length === 2 && width === 1);
+    const what = flat ? encodedIn(buffer) : undefined;
+    if (what) refuse({ kind: "encoded", what, within: "array" });
+    refuse({ kind: "shape", shape: shapeName(shape), cure: shapeCure(sizes) });
+  }
   if (typeof width !== "number" || typeof height !== "number") {
     return refuse("its shape is not of numbers");
   }
@@ -457,6 +487,31 @@ function picture(shape: Value, buffer: Value, fortran: boolean): Picture {
     kind: "picture",
     picture: { width, height, data: fortran ? rowsFirst(bytes, width, height) : bytes },
   };
+}
+
+/** A shape as Python writes it. */
+function shapeName(shape: Value): string {
+  if (kindOf(shape) !== "tuple") return nameOf(shape);
+  const { items } = shape as Tuple;
+  const shown = items.slice(0, 5).map((item) => typeof item === "number" ? item : nameOf(item));
+  const rest = items.length > shown.length ? ", …" : items.length === 1 ? "," : "";
+  return `(${shown.join(", ")}${rest})`;
+}
+
+/** OpenCV's name for what makes a picture of an array with such a shape. */
+function shapeCure(sizes: readonly Value[]): string {
+  if (!sizes.every((size) => typeof size === "number" && size > 1 || size === 1)) return "";
+  if (sizes.length === 2 || (sizes.length === 3 && sizes[2] === 1)) return "COLOR_GRAY2BGR";
+  return sizes.length === 3 && sizes[2] === 4 ? "COLOR_BGRA2BGR" : "";
+}
+
+/** numpy's name for elements of a plain code. */
+function elements(code: string): string {
+  const [, kind, size] = /^[<>=|]?([fiub])([1248])$/.exec(code) ?? [];
+  if (kind === undefined) return "";
+  const bits = Number(size) * 8;
+  const names: Record<string, string> = { f: "float", i: "int", u: "uint" };
+  return kind === "b" ? "bool" : `${names[kind]}${bits}`;
 }
 
 /** Fortran order, in which the row changes fastest and the channel slowest, as rows of bgr24. */

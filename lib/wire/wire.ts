@@ -13,6 +13,7 @@
 
 import type { Timer } from "../clock.ts";
 import { PeerLostError, ProtocolError } from "../errors.ts";
+import { guessLength } from "../near_miss.ts";
 
 /** What the wire needs of a connection; `Deno.TcpConn` has it. Closing must wake a `read` that waits. */
 export interface Connection {
@@ -128,7 +129,7 @@ export class Wire {
     if (await this.#fill(this.#header, ahead, LENGTH_BYTES, true) === 0) return null;
     const length = new DataView(this.#header.buffer).getBigUint64(0, true);
     if (length > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw new ProtocolError(`a message of ${length} bytes is too long`);
+      throw new ProtocolError(guessLength(length) ?? `a message of ${length} bytes is too long`);
     }
     this.#length = this.#toCome = Number(length);
     return this.#length;
@@ -162,7 +163,9 @@ export class Wire {
     const length = await this.readLength();
     if (length === null) return null;
     if (length > maxBytes) {
-      throw new ProtocolError(`a message of ${length} bytes is too long: at most ${maxBytes} here`);
+      throw new ProtocolError(
+        guessLength(length) ?? `a message of ${length} bytes is too long: at most ${maxBytes} here`,
+      );
     }
     return await this.readPayload(length, memory);
   }

@@ -82,7 +82,7 @@ function ourFirst(bench: Bench): Contender<Moments> {
     async measure(): Promise<Moments> {
       await using screen = await Screen.open(WIDE_SCREEN);
       const record = `${bench.folder}/first.avi`;
-      await using called = await startServer(["--verbose", "--record", record], {
+      await using called = await startServer(["--trace", "--record", record], {
         env: { DISPLAY: screen.display },
       });
       const { server, port } = called;

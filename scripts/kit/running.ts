@@ -200,6 +200,8 @@ function environment(given: StartOptions["env"]): Record<string, string> {
     NO_COLOR: "1",
     DISPLAY: undefined,
     WAYLAND_DISPLAY: undefined,
+    // Set by deno task, under which the programs behave in another way: who has started us is not to matter.
+    INIT_CWD: undefined,
     ...given,
   };
   for (const [name, value] of Object.entries(wanted)) {
