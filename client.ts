@@ -19,13 +19,8 @@ import { checkFolder } from "./lib/media/recording_file.ts";
 import { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { quoted } from "./lib/user/command_line.ts";
-import {
-  describe,
-  describeConnect,
-  describeNoCamera,
-  type NarrowCure,
-  TITLES,
-} from "./lib/user/messages.ts";
+import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
+import { type NarrowCure, TITLES } from "./lib/user/sentences.ts";
 import { shownName } from "./lib/user/name.ts";
 import { checkRecordName, type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
 import type { Line } from "./lib/wire/line.ts";

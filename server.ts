@@ -9,7 +9,7 @@ import { checkRecorder } from "./lib/media/recorder.ts";
 import { checkFolder } from "./lib/media/recording_file.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
-import { describeListen } from "./lib/user/messages.ts";
+import { describeListen } from "./lib/user/problems.ts";
 import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
 
 /** As many callers may wait to be accepted. With the report's 5, a few strangers shut the door. */

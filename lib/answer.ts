@@ -11,7 +11,8 @@
 
 import { BUSY, PeerLostError, ProtocolError } from "./errors.ts";
 import type { Voice } from "./user/log.ts";
-import { type Messages, wrongWith } from "./user/messages.ts";
+import { wrongWith } from "./user/problems.ts";
+import { type Messages } from "./user/sentences.ts";
 import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
 import { Door, StrangerLimit } from "./wire/door.ts";
 import { CallLine, type Goodbye, type Line, type Peer } from "./wire/line.ts";

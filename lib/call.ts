@@ -20,15 +20,15 @@ import { NO_PICTURES } from "./media/recorder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
 import type { Outgoing, Taker } from "./outgoing.ts";
 import type { Voice } from "./user/log.ts";
+import { describe } from "./user/problems.ts";
 import {
-  describe,
   installCommand,
   type Messages,
   messagesIn,
   type NarrowCure,
   type Party,
   type Status,
-} from "./user/messages.ts";
+} from "./user/sentences.ts";
 import { Meter } from "./user/meter.ts";
 import type { Line, LineFigures, Peer } from "./wire/line.ts";
 import { LinkWatch } from "./wire/link_watch.ts";

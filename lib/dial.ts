@@ -7,7 +7,7 @@
 
 import { pause } from "./clock.ts";
 import { PeerLostError, REASON, RefusedError } from "./errors.ts";
-import { type BareMode, BareSendingLine } from "./wire/bare.ts";
+import { type BareMode, openSending } from "./wire/bare.ts";
 import { type Again, CallLine, type Goodbye, type Line } from "./wire/line.ts";
 import { makeOffer } from "./wire/offer.ts";
 import type { Introduction } from "./wire/session.ts";
@@ -52,7 +52,7 @@ export async function dial(
 
 /** Sends to a server that has no words: nothing is asked, and no answer comes. */
 export function dialBare(connection: Connection, mode: BareMode, ours: Introduction): Line {
-  return new BareSendingLine(connection, mode, ours.streams[0]!);
+  return openSending(connection, mode, ours.streams[0]!);
 }
 
 /** Calls again, until the peer answers, nobody listens any more, or the patience is over. */

@@ -1,6 +1,6 @@
 /**
  * The error classes that somebody catches. Each says what happened in terms of its own layer; the sentence for the
- * user is made from it in one place, by `describe` in messages.ts.
+ * user is made from it in one place, by `describe` of problems.ts.
  */
 
 import { describeMiss, type NearMiss } from "./near_miss.ts";

@@ -1,7 +1,7 @@
 /**
  * Guesses at what a peer meant that speaks something near. They are made where bytes are refused,
  * and tell whoever wrote the peer what to change. The English words go to the peer as well;
- * messages.ts has the same in Portuguese. Pure.
+ * portuguese.ts has the same in Portuguese. Pure.
  */
 
 /** A message that is refused, with a guess at what was meant. */

@@ -24,7 +24,8 @@ import { openSource, systemOf, withoutSecrets } from "./media/camera.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
 import { Outgoing } from "./outgoing.ts";
 import { sayWhose } from "./user/log.ts";
-import { describe, TITLES } from "./user/messages.ts";
+import { describe } from "./user/problems.ts";
+import { TITLES } from "./user/sentences.ts";
 import type { ServerOptions } from "./user/options.ts";
 
 /** The calls of this server, and what is told of them. */

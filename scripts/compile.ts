@@ -9,7 +9,7 @@
 // deno-lint-ignore-file no-console
 
 import config from "../deno.json" with { type: "json" };
-import { type Language, systemLanguage } from "../lib/user/messages.ts";
+import { type Language, systemLanguage } from "../lib/user/sentences.ts";
 import type { Program } from "../lib/user/options.ts";
 
 /** The systems of `--all`, as Deno calls them. */

@@ -7,7 +7,12 @@
 // deno-lint-ignore-file no-console
 
 import { displayDriver } from "../lib/media/display.ts";
-import { installCommand, type Language, messagesIn, systemLanguage } from "../lib/user/messages.ts";
+import {
+  installCommand,
+  type Language,
+  messagesIn,
+  systemLanguage,
+} from "../lib/user/sentences.ts";
 import type { Program } from "../lib/user/options.ts";
 import { commandLine } from "./kit/programs.ts";
 import { type Probe, probe } from "./kit/recording.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseArgs } from "@std/cli/parse-args";
 import { type Option, spell } from "../lib/user/command_line.ts";
-import { messagesIn } from "../lib/user/messages.ts";
+import { messagesIn } from "../lib/user/sentences.ts";
 import { test } from "./strict.ts";
 
 const VALUE = { en: "x", pt: "x" };

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { BUSY } from "../lib/errors.ts";
-import { type Language, type Messages, messagesIn } from "../lib/user/messages.ts";
+import { type Language, type Messages, messagesIn } from "../lib/user/sentences.ts";
 import { formatHelp } from "../lib/user/options.ts";
 import { test } from "./strict.ts";
 
@@ -189,7 +189,7 @@ for (const language of LANGUAGES) {
     const sentences = problems(messagesIn(language));
     assert(sentences.size > 40, `only ${sentences.size} sentences were looked for`);
     const missing = [...sentences].filter(([, sentence]) => !spans.has(sentence));
-    assertEquals(missing, [], "not in docs/troubleshooting.md as it is in lib/user/messages.ts");
+    assertEquals(missing, [], "not in docs/troubleshooting.md as it is in lib/user/sentences.ts");
   });
 
   test(`docs: the calls in ${READMES[language]} are in the programs' own words`, async () => {

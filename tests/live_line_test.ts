@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { fitLine, type LiveCall } from "../lib/user/live_line.ts";
-import { messagesIn } from "../lib/user/messages.ts";
+import { messagesIn } from "../lib/user/sentences.ts";
 import { textWidth } from "../lib/user/text_width.ts";
 import { test } from "./strict.ts";
 

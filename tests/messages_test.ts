@@ -10,10 +10,8 @@ import {
   SourceError,
   UsageError,
 } from "../lib/errors.ts";
+import { describe, describeConnect, describeListen } from "../lib/user/problems.ts";
 import {
-  describe,
-  describeConnect,
-  describeListen,
   installCommand,
   type Language,
   type Messages,
@@ -22,7 +20,7 @@ import {
   type Party,
   systemLanguage,
   TITLES,
-} from "../lib/user/messages.ts";
+} from "../lib/user/sentences.ts";
 import type { NearMiss } from "../lib/near_miss.ts";
 import { test } from "./strict.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../lib/errors.ts";
-import { type Language, messagesIn } from "../lib/user/messages.ts";
+import { type Language, messagesIn } from "../lib/user/sentences.ts";
 import {
   checkRecordName,
   type ClientOptions,

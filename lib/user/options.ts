@@ -12,7 +12,7 @@ import {
   type Words,
 } from "./command_line.ts";
 import { CODECS, DEFAULT_FORMAT, type VideoFormat } from "../frame/frame.ts";
-import type { Language, Messages } from "./messages.ts";
+import type { Language, Messages } from "./sentences.ts";
 
 export type { Program };
 

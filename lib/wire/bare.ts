@@ -115,7 +115,7 @@ abstract class BareLine implements Line {
 }
 
 /** A peer that sends pictures and hears nothing. */
-export class BareReceivingLine extends BareLine {
+class BareReceivingLine extends BareLine {
   readonly #next: NextPicture;
   readonly #limit: RateLimit;
   #first: Picture | undefined;
@@ -159,7 +159,7 @@ export class BareReceivingLine extends BareLine {
 }
 
 /** A server that is sent pictures and says nothing. Without acks, the one measure of the link is that it takes them. */
-export class BareSendingLine extends BareLine {
+class BareSendingLine extends BareLine {
   readonly #mode: BareMode;
   readonly #pickle: ReturnType<typeof encodePickle>;
   readonly #waiting: NewestFrame<Frame>;
@@ -238,6 +238,22 @@ function unasked(message: Uint8Array): Error {
     : beginningOf(message)
     ? serverSends(message.length)
     : new ProtocolError("a server that only listens has spoken");
+}
+
+/** A line from a peer that sends pictures, of which the first has come. It is held to `limitFps`. */
+export function openReceiving(
+  wire: Wire,
+  format: VideoFormat,
+  first: Picture,
+  next: NextPicture,
+  limitFps?: number,
+): Line {
+  return new BareReceivingLine(wire, format, first, next, limitFps);
+}
+
+/** A line to a server that is sent frames of this format over a connection, which is the line's from then on. */
+export function openSending(connection: Connection, mode: BareMode, format: VideoFormat): Line {
+  return new BareSendingLine(connection, mode, format);
 }
 
 /** Reads what a server says that has said nothing yet. One that sends pictures speaks in large messages. */

@@ -313,6 +313,7 @@ export class CallLine implements Line {
     return this.#hangingUp ??= this.#hangUp(reason);
   }
 
+  /** Hangs up without a reason. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.hangUp("");
   }

@@ -10,7 +10,7 @@ import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/frame.
 import { compareClocks } from "./delay.ts";
 import {
   type BareMode,
-  BareReceivingLine,
+  openReceiving,
   pickleReader,
   type Picture,
   plainReader,
@@ -179,7 +179,7 @@ function bareOffer(
   limitFps?: number,
 ): Offer {
   const next = mode === "plain" ? plainReader(wire, format) : pickleReader(wire, format);
-  const line = new BareReceivingLine(wire, format, first, next, limitFps);
+  const line = openReceiving(wire, format, first, next, limitFps);
   return {
     mode,
     peer: line.peer,

@@ -1,0 +1,280 @@
+/** Every sentence in Portuguese; those of the report are as they stand there. */
+
+import { BUSY } from "../errors.ts";
+import { type NearMiss } from "../near_miss.ts";
+import { bytes, count, duration, frames, liveCall } from "./figures.ts";
+import { fitLine } from "./live_line.ts";
+import type { Messages, NarrowCure, Party } from "./sentences.ts";
+
+/** The sentences. */
+export const portuguese: Messages = {
+  hostIp: (address) => `HOST IP: ${address}`,
+  listening: (host, port) => `ESCUTANDO EM: ('${host}', ${port})`,
+  dialHint: (command) => `No outro computador: ${command}`,
+  onlyHere: (command) => `Só esta máquina pode chamar: ${command}`,
+  scopeHint: "Depois do % o outro computador põe o nome da própria placa de rede.",
+  otherAddresses: (list) =>
+    `Esta máquina tem também outros endereços: ${list} (--host escolhe um, 0.0.0.0 são todos)`,
+  noAddress:
+    "Esta máquina não tem endereço em nenhuma rede: informe um com --host (127.0.0.1 para uma chamada dentro da própria máquina).",
+  portTaken: (host, port) =>
+    `A porta ${port} de ${host} já está em uso por outro programa: escolha outra com --port (0 para qualquer uma livre).`,
+  portForbidden: (port) =>
+    `A porta ${port} exige direitos especiais aqui: escolha uma acima de 1023 com --port.`,
+  addressNotHere: (host) =>
+    `${host} não é um endereço desta máquina: deixe --host de fora, ou informe um que seja dela.`,
+  scopeMissing: (host) =>
+    `${host} é um endereço de um cabo só: acrescente % e o nome da placa de rede desta máquina, como em ${host}%eth0.`,
+
+  calling: (host, port) => `CHAMANDO: ('${host}', ${port})`,
+  nameUnknown: (host) =>
+    `O nome ${host} não é conhecido nesta rede: confira --host, ou informe o endereço que o servidor mostra.`,
+  nobodyListens: (host, port) =>
+    `Ninguém escuta em ('${host}', ${port}): inicie antes o servidor lá, e confira --host e --port.`,
+  unreachable: (host) =>
+    `${host} não pode ser alcançado: confira --host, e se as duas máquinas estão na mesma rede, sem firewall entre elas.`,
+  network: (detail) => `A rede recusou: ${detail}. Confira --host e --port.`,
+
+  received: (host, port) => `CONEXÃO RECEBIDA DE: ('${host}', ${port})`,
+  stranger: (host, detail) => `${host} foi dispensado: ${detail}. Esperando a próxima chamada.`,
+  leftSilently: (host) => `${host} saiu sem dizer nada. Esperando a próxima chamada.`,
+  moreStrangers: (n) =>
+    `Conexões que não deram em nada e não são listadas: ${n}. ` +
+    "Para ver cada uma, inicie com --verbose; um firewall afasta quem liga assim.",
+  busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
+
+  answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
+  hangUpHint: "Tecle q para desligar.",
+  stayHint: (several) =>
+    several
+      ? "Tecle q para desligar todas as chamadas; de novo, ou sem nenhuma, q encerra o servidor."
+      : "Tecle q para desligar; de novo, ou sem chamada, q encerra o servidor.",
+  windowKeys: "Na janela: q ou Esc desliga, f é tela cheia e volta, espaço pausa a imagem.",
+  endedBy: (party) =>
+    party === "CLIENT"
+      ? "Video Chamada encerrada pelo CLIENTE"
+      : "Videochamada encerrada pelo HOST.",
+  complaint: (party, reason) => `O ${partyPt(party)} disse por quê: ${reason}.`,
+  lost: (party, how) => `Conexão com o ${partyPt(party)} perdida: ${portuguese.lostHow[how]}.`,
+  inputOver: "A entrada acabou: a chamada continua sem imagem daqui.",
+  networkGone: (how, patience) =>
+    how === "silence"
+      ? `Nada chega mais: esperando a rede, no máximo ${patience} s.`
+      : "A conexão foi cortada: esperando a rede.",
+  networkBack: (seconds) =>
+    `A rede voltou depois de ${seconds.toFixed(1).replace(".", ",")} s: a chamada continua.`,
+  lostHow: {
+    reset: "ela foi cortada",
+    cut: "ela terminou no meio de um quadro",
+    silence: "nada chegou por mais de 5 s",
+    slow: "uma mensagem demorou demais",
+    "no-bye": "ela terminou sem despedida",
+  },
+  refused: (reason) =>
+    reason === BUSY
+      ? "A linha está ocupada: o servidor está em outra chamada. Tente mais tarde, ou deixe-o atender mais com --max-calls."
+      : reason === ""
+      ? "O servidor recusou a chamada, e não disse por quê."
+      : `O servidor recusou a chamada: ${reason}.`,
+  nonsense: (party, detail) =>
+    `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
+  nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
+  nearMiss: describeMissPt,
+
+  status: (s) => portuguese.statusLine([s], Infinity),
+  statusLine: (statuses, columns) => {
+    const words = {
+      ...{ delay: "atraso", dropped: "descartados", file: "gravados" },
+      waiting: "esperando a rede…",
+    };
+    return fitLine(statuses.map((one) => liveCall(one, "pt", words)), columns);
+  },
+  narrowLink: (cure) => {
+    const cures: Readonly<Record<NarrowCure, string>> = {
+      mjpeg: "--codec mjpeg",
+      h264: "--codec h264",
+      smaller: "um --size menor ou um --fps mais baixo",
+      slower: "um --fps mais baixo",
+    };
+    return `A rede leva menos da metade das imagens: tente ${cures[cure]}.`;
+  },
+  summary: (s) =>
+    `Gravados ${duration(s.seconds)}, ${frames(s.frames, "pt")}` +
+    `${s.received !== s.frames ? ` (${count(s.received, "pt")} recebidos)` : ""}, ` +
+    `${count(s.lost, "pt")} perdidos: ${s.file} (${bytes(s.bytes, "pt")})`,
+  notRecorded: (s) =>
+    `Recebidos ${duration(s.seconds)}, ${frames(s.received, "pt")}, ${
+      count(s.lost, "pt")
+    } perdidos: sem gravação`,
+  sent: (s) =>
+    `Enviados ${duration(s.seconds)}, ${frames(s.frames, "pt")}, ${
+      count(s.dropped, "pt")
+    } descartados`,
+
+  recordingFailed: (file, detail) =>
+    `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,
+  recordingGoesOn: (file) => `A gravação continua em ${file}.`,
+  noPictures: ({ codec, width, height }) =>
+    `Nenhuma imagem se faz do que o CLIENTE envia: não é ${codec} de ${width}x${height}, ou não tem quadro-chave.`,
+  recordingIncomplete: (file) => `A gravação não está completa: ${file}`,
+  mended: (file) =>
+    `Uma gravação anterior não tinha sido concluída; está consertada agora: ${file}`,
+  notMended: (file) =>
+    `Uma gravação anterior não foi concluída, e não há como consertá-la; ela fica como está: ${file}`,
+  recorderSlow:
+    "A gravação não acompanha: quadros estão se perdendo. Feche outros programas se puder.",
+  noFolder: (path) =>
+    `A pasta de ${path} não existe: crie-a, ou informe outro arquivo com --record.`,
+  notWritable: (path) =>
+    `${path} não pode ser gravado: informe com --record um arquivo em uma pasta sua.`,
+  isFolder: (path) => `${path} é uma pasta: informe o nome de um arquivo com --record.`,
+  cannotRecord: (path, detail) =>
+    `Não é possível gravar em ${path} (${detail}): informe outro arquivo com --record.`,
+
+  noScreen: "Não há tela aqui: a chamada continua sem janela (--no-display diz isso).",
+  noFfplay: (install) =>
+    `O ffplay não está instalado: a chamada continua sem janela. Para tê-la: ${install}`,
+  displayStill:
+    "A janela está parada: espaço, p e s nela pausam a imagem, e espaço a solta de novo. A chamada continua.",
+  displayFailed: (detail) =>
+    `A janela falhou (${detail}). A chamada continua sem ela; --no-display a evita.`,
+
+  cameras: "Câmeras:",
+  noCameras:
+    "Nenhuma câmera encontrada. Conecte uma, ou envie outra coisa com --input (tente --input test).",
+  noCameraHere: (command) =>
+    `Não há câmera aqui: conecte uma e tente de novo, ou envie outra coisa: ${command}`,
+  otherCamera: (list, command) => `Não há câmera 0; há ${list}. Para enviar essa: ${command}`,
+  waitingFor: (name) => `Ainda não há imagem de ${name}: espera-se por ela, 30 s no máximo.`,
+  camera: (kind, device, detail) => {
+    const because = detail && ` (${detail})`;
+    switch (kind) {
+      case "missing":
+        return `${device} não foi encontrado${because}: confira --camera; --list-cameras mostra as câmeras.`;
+      case "none":
+        return `Não há câmera "${device}"${
+          detail ? `; há ${detail}` : ""
+        }: veja --list-cameras, ou tente --input test.`;
+      case "busy":
+        return `A câmera ${device} está em uso por outro programa: feche-o e tente de novo${because}.`;
+      case "forbidden":
+        return `A câmera ${device} não pode ser usada: no Linux, entre no grupo video (sudo usermod -aG video $USER); no macOS e no Windows, permita-a nas configurações de privacidade.`;
+      case "silent":
+        return `${device} não dá imagens. No macOS, permita a câmera nas configurações de privacidade; senão, desconecte-a e conecte-a de novo.`;
+      case "stopped":
+        return `${device} parou de dar imagens${because}: foi desconectada?`;
+      case "list":
+      case "unreadable":
+        return `${device} não pode ser lido${because}: confira --camera.`;
+    }
+  },
+  input: (kind, name, detail) => {
+    const because = detail && ` (${detail})`;
+    switch (kind) {
+      case "missing":
+      case "none":
+        return `${name} não foi encontrado${because}: confira --input.`;
+      case "forbidden":
+        return `${name} não pode ser lido por você${because}: confira de quem é, e usuário e senha em uma URL, ou dê outro --input.`;
+      case "silent":
+        return `${name} não dá imagens: confira --input e quem as envia.`;
+      case "stopped":
+        return `${name} parou de dar imagens${because}.`;
+      case "list":
+        return `${name} é uma lista de outros arquivos com um nome que não o diz, e não é aberto: dê-lhe o nome .m3u8, .mpd, .ffconcat ou .sdp se é isso o que quer.`;
+      case "busy":
+      case "unreadable":
+        return `${name} não pode ser lido${because}: confira --input.`;
+    }
+  },
+
+  notInstalled: (command, install) => `O ${command} não está instalado: ${install}`,
+  ffmpegOld: (version, install) =>
+    `Este ffmpeg (${version}) é antigo demais, é preciso o 4.0 ou mais novo: ${install}`,
+  ffmpegLacks: (encoder, install) =>
+    `Este ffmpeg foi feito sem o codificador ${encoder}; o completo o tem: ${install}`,
+  notAllowed: (detail) =>
+    `Falta um direito a este programa: ${detail}. Inicie-o com deno task, ou compilado com deno task compile.`,
+  linesDropped: (lines) =>
+    `Linhas que não foram mostradas: ${lines}. O terminal ou pipe ficou um tempo sem aceitá-las; com --quiet há menos.`,
+  failed: (detail) => `Algo deu errado: ${detail}`,
+
+  usage: {
+    unknown: (option) => `Não há a opção ${option}`,
+    near: (option, near) => `Não há a opção ${option}: seria ${near}?`,
+    ofServer: (typed, option) => `Não há a opção ${typed} aqui: ${option} é do servidor`,
+    ofClient: (typed, option) => `Não há a opção ${typed} aqui: ${option} é do cliente`,
+    noValue: (typed, option) => `Não há a opção ${typed}: ${option} não leva valor`,
+    stray: (word) => `"${word}" não pertence a nenhuma opção`,
+    strayNear: (word, near) => `"${word}" não pertence a nenhuma opção: seria ${near}?`,
+    missing: (option) => `${option} precisa de um valor`,
+    bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
+    conflict: (one, other) => `${one} e ${other} se contradizem`,
+    needs: (option, others) => `${option} nada diz sem um destes: ${others}`,
+    seeHelp: "--help mostra o que há.",
+    number: (min, max) => `espera-se um número inteiro de ${min} a ${max}`,
+    rate: (min, max) => `espera-se um número de ${min} a ${max}`,
+    size: "espera-se um tamanho como 640x480, de 16x16 a 3840x2160",
+    seconds: "espera-se um tempo acima de 0, como 90 (segundos), 90s, 1m30s ou 1:30",
+    oneOf: (values) => `espera-se um destes: ${values}`,
+    noStandardInput:
+      "a entrada padrão não é lida; espera-se um arquivo ou uma URL, ou tcp://127.0.0.1:9000?listen, para onde outro programa envia",
+    address: "espera-se um endereço como 192.168.1.7 ou 192.168.1.7:8080",
+    home: (typed) =>
+      `só o shell conhece a pasta ~: digite ${typed} com um espaço e sem aspas, ou o caminho inteiro`,
+    recording: (typed) => `uma gravação é um arquivo AVI: digite ${typed}`,
+  },
+};
+
+/** As `describeMiss` of near_miss.ts. */
+function describeMissPt(miss: NearMiss): string {
+  const tooLong = (bytes: string): string => `uma mensagem de ${bytes} bytes é longa demais`;
+  const noFirst = (bytes: number): string =>
+    `uma primeira mensagem de ${bytes} bytes não é um quadro de 230400 nem um hello`;
+  const noPicture = "o pickle não é uma imagem";
+  switch (miss.kind) {
+    case "length": {
+      const form = {
+        "u64-big": "8 bytes, big-endian",
+        "u32-little": "4 bytes, little-endian",
+        "u32-big": "4 bytes, big-endian",
+        "digits": "algarismos",
+      }[miss.form];
+      return `${tooLong(miss.bytes)}: o tamanho parece ser ${miss.value} em ${form}, ` +
+        'e esperam-se 8 bytes, little-endian (struct "<Q")';
+    }
+    case "protocol":
+      return `${tooLong(miss.bytes)}: começa como ${miss.name || "um texto"}` +
+        `${miss.words && ` ("${miss.words}")`}, e não com um tamanho`;
+    case "bare":
+      return `${tooLong(miss.bytes)}: começa com um ${miss.what}, e espera-se antes o tamanho ` +
+        'em 8 bytes, little-endian (struct "<Q")';
+    case "server-sends":
+      return `um servidor que só deveria escutar falou: ${miss.bytes} bytes, como se enviasse ` +
+        "imagens; aqui o cliente as envia e o servidor as recebe";
+    case "file":
+      return `${noFirst(miss.bytes)}: começa como um ${miss.what}, e quadros em plain são ` +
+        "imagens bgr24 de 320x240";
+    case "size":
+      return `${noFirst(miss.bytes)}: tem o tamanho de uma imagem de ${miss.size}, e quadros ` +
+        "em plain são de 320x240";
+    case "shape":
+      return `${noPicture}: seu shape não é (altura, largura, 3), e sim ${miss.shape}` +
+        `${miss.cure && `; cv2.cvtColor(frame, cv2.${miss.cure}) resolve`}`;
+    case "elements":
+      return `${noPicture}: seus elementos são ${miss.code}, e não bytes` +
+        `${miss.name && `: ${miss.name}, onde se espera uint8`}`;
+    case "encoded":
+      return `${noPicture}: é um ${miss.what} em ${
+        miss.within === "array" ? "um array" : "bytes"
+      }: envie a própria imagem, sem cv2.imencode`;
+    case "value":
+      return `${noPicture}: dele sai ${miss.what.replace(/^a /, "um ")}, e não um array${
+        miss.what === "None" ? "; a câmera não deu imagem?" : ""
+      }`;
+  }
+}
+
+function partyPt(party: Party): string {
+  return party === "CLIENT" ? "CLIENTE" : "HOST";
+}
