@@ -373,7 +373,9 @@ export class Call implements Taker {
     }
     if (nothing || files.length === 0) {
       const { seconds } = this.#came;
-      log.say(messages.notRecorded({ seconds, received: figures.received, lost }));
+      const unseen = files.reduce((sum, file) => sum + file.lost, figures.lost);
+      const all = { seconds, received: figures.received, lost: nothing ? unseen : lost };
+      log.say(messages.notRecorded(all));
     }
     // That there is nothing to record is the peer's failure, not the recording's.
     return nothing ? messages.noPictures(format) : this.#recordingProblem;

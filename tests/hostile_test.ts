@@ -14,10 +14,11 @@ import {
   encodeAck,
   encodeAnswer,
   encodeBye,
+  encodeFrameHeader,
   encodeHello,
-  encodeVideoHeader,
   KIND,
   MAX_HELLO_BYTES,
+  newCallId,
 } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import { accept } from "../server.ts";
@@ -40,7 +41,7 @@ function hello(json: string): Uint8Array {
   return new Uint8Array([KIND.hello, ...text.encode(`CHAMADA1${json}`)]);
 }
 
-const VIDEO = `{"codec":"raw","width":320,"height":240,"fps":20}`;
+const VIDEO = `{"kind":"video","codec":"raw","width":320,"height":240,"fps":20}`;
 
 /** What strangers say, and what the refusal that they are sent has to name. */
 const NONSENSE: readonly (readonly [string, Uint8Array<ArrayBuffer>, RegExp])[] = [
@@ -56,14 +57,12 @@ const NONSENSE: readonly (readonly [string, Uint8Array<ArrayBuffer>, RegExp])[] 
   ["another magic", message(new Uint8Array([1, ...text.encode("CHAMADA9{}")])), /no hello/],
   [
     "another version",
-    message(hello(`{"version":7,"name":"x","video":${VIDEO}}`)),
-    /version 7.*version 1/,
+    message(hello(`{"version":7,"name":"x","streams":[${VIDEO}]}`)),
+    /version 7.*version 2/,
   ],
   [
     "a picture of no size",
-    message(
-      hello(`{"version":1,"name":"x","video":{"codec":"raw","width":0,"height":240,"fps":20}}`),
-    ),
+    message(hello(`{"version":2,"name":"x","streams":[${VIDEO.replace("320", "0")}]}`)),
     /0x240/,
   ],
   [
@@ -91,14 +90,14 @@ test(
     }
     // Inside a call of its own, too: a frame of the wrong size.
     const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }));
-    await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+    await wire.writeMessage(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
     await wire.readMessage(MAX_HELLO_BYTES);
-    const header = encodeVideoHeader({
+    const header = encodeFrameHeader({
       data: new Uint8Array(0),
       captureUs: 0,
       sequence: 0,
       keyframe: true,
-    });
+    }, 0);
     await wire.writeMessage(header, new Uint8Array(1000));
     const bye = await wire.readMessage(MAX_HELLO_BYTES);
     assertStringIncludes(new TextDecoder().decode(bye!), "a frame of 1000 bytes");
@@ -126,13 +125,13 @@ test("what is no picture is said, counted as lost and leaves no file, exit 1", a
     const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }), {
       expecting: () => false,
     });
-    await wire.writeMessage(encodeHello({ name: "x", video: { ...DEFAULT_FORMAT, codec } }));
+    await wire.writeMessage(encodeHello({ name: "x", streams: [{ ...DEFAULT_FORMAT, codec }] }));
     await wire.readMessage(MAX_HELLO_BYTES);
     let sent = 0;
     const send = async (): Promise<void> => {
       const captureUs = sent * 50_000;
       const frame = { data, captureUs, sequence: sent++, keyframe: codec === "mjpeg" };
-      await wire.writeMessage(encodeVideoHeader(frame), data);
+      await wire.writeMessage(encodeFrameHeader(frame, 0), data);
     };
     const sending = setInterval(() => void send().catch(() => {}), 50);
     await called.server.says(/No picture can be made of what the CLIENT sends: it is not/);
@@ -156,10 +155,10 @@ async function flood(port: number, codec: "mjpeg" | "h264", count: number): Prom
     concat(Array.from({ length: 1000 }, (_, index) => {
       const sequence = first + index;
       const frame = { data: new Uint8Array(data), captureUs: sequence, sequence, keyframe: true };
-      return message(concat([encodeVideoHeader(frame), frame.data]));
+      return message(concat([encodeFrameHeader(frame, 0), frame.data]));
     }));
   try {
-    await writeAll(connection, message(encodeHello({ name: "x", video })));
+    await writeAll(connection, message(encodeHello({ name: "x", streams: [video] })));
     for (let first = 0; first < count; first += 1000) await writeAll(connection, frames(first));
   } catch {
     // The server has let go: what it said is read already.
@@ -196,7 +195,7 @@ test("a bye that complains is shown; the usual ones are not", async () => {
   for (const [reason, shown] of [["hung up", false], ["that was too loud", true]] as const) {
     await using called = await startServer(["--no-record"]);
     const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }));
-    await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+    await wire.writeMessage(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
     await wire.readMessage(MAX_HELLO_BYTES);
     await wire.writeMessage(encodeBye(reason));
     await wire.finish();
@@ -253,7 +252,7 @@ test(
     for (const stranger of strangers) stranger.resetAndDestroy();
     const caller = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
     const wire = new Wire(caller, { silenceMs: 30_000 });
-    await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+    await wire.writeMessage(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
     const startMs = performance.now();
     called.server.signal("SIGCONT");
     await wire.readMessage(MAX_HELLO_BYTES);
@@ -291,7 +290,7 @@ test(
     const calling = async (): Promise<{ connection: Deno.TcpConn; wire: Wire }> => {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
       const wire = new Wire(connection, { expecting: () => false });
-      await wire.writeMessage(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+      await wire.writeMessage(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
       return { connection, wire };
     };
     const answered = async (): Promise<Wire> => {
@@ -303,7 +302,7 @@ test(
       called.server.says(new RegExp(`(127\\.0\\.0\\.1 was turned away[^]*){${times}}`));
 
     const socket = await connected(called.port);
-    const greeting = message(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+    const greeting = message(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
     await new Promise<void>((resolve) => socket.write(greeting, () => resolve()));
     socket.resetAndDestroy();
     // Whether it was accepted before it was reset is a matter of luck.
@@ -332,7 +331,7 @@ test(
 
 test("many strangers of every kind make few lines, and a caller is announced all the same", async () => {
   await using called = await startServer(["--no-record", "--stay"]);
-  const hello = message(encodeHello({ name: "x", video: DEFAULT_FORMAT }));
+  const hello = message(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
   const bye = message(encodeBye(""));
   const strangers: readonly (readonly Uint8Array<ArrayBuffer>[])[] = [
     [],
@@ -392,8 +391,10 @@ test("a server that acknowledges what was never sent is refused by the client, e
   await using client = startClient(listener.addr.port, []);
   const wire = new Wire(await listener.accept(), { expecting: () => false });
   await wire.readMessage(MAX_HELLO_BYTES);
-  await wire.writeMessage(encodeAnswer({ accept: true }));
-  await wire.writeMessage(encodeAck(1_000_000));
+  await wire.writeMessage(
+    encodeAnswer({ accept: true, name: "x", streams: [], call: newCallId() }),
+  );
+  await wire.writeMessage(encodeAck(0, 1_000_000));
   const { stderr } = await client.exits(1);
   assertStringIncludes(stderr, "an ack for frame 1000000, which was never sent");
   wire.close();
