@@ -53,17 +53,25 @@ const SWITCHED = /^(true|false)$/i;
 /** Videos, by the endings of their names. */
 const VIDEO = /\.(avi|mp4|m4v|mkv|webm|mov|mpe?g|ts|flv|wmv|3gp|ogv|gif)$/i;
 
-/** The options that a word alone was probably meant for, the likeliest first. */
-const MEANT: readonly (readonly [option: string, isLikely: (word: string) => boolean])[] = [
-  ["camera", (word) => /^\d\d?$/.test(word)],
+/** The start of a URL. */
+const URL_START = /^[a-z][a-z\d+.-]+:\/\//i;
+
+/** An option that a word was probably meant for, and the program that it is so for, if it is not both. */
+type Meaning = readonly [option: string, isLikely: (word: string) => boolean, only?: Program];
+
+/** The options that a word alone was probably meant for, the likeliest first: a server rather records, a client sends. */
+const MEANT: readonly Meaning[] = [
+  ["camera", (word) => /^\d\d?$/.test(word), "client"],
   ["port", (word) => /^\d{1,5}$/.test(word)],
   ["size", (word) => readSize(word) !== undefined],
   ["codec", (word) => /^(raw|mjpeg|h264)$/i.test(word)],
-  ["input", (word) => word === "test" || VIDEO.test(word)],
-  ["record", (word) => VIDEO.test(word)],
+  ["input", (word) => word === "test"],
+  ["record", (word) => VIDEO.test(word) && !URL_START.test(word), "server"],
+  ["input", (word) => VIDEO.test(word)],
   ["host", (word) => /[.:]/.test(word) && readAddress(word) !== undefined],
+  ["input", (word) => URL_START.test(word)],
+  ["record", (word) => /[/\\]/.test(word), "server"],
   ["input", (word) => /[/\\]/.test(word)],
-  ["record", (word) => /[/\\]/.test(word)],
 ];
 
 /**
@@ -176,7 +184,7 @@ export function readWords(
   const words = new Words({
     values,
     rest,
-    names: own.map(({ name }) => name),
+    program,
     language: language === undefined ? system : language.toLowerCase() as Language,
   });
   const { usage } = words.messages;
@@ -205,18 +213,18 @@ export class Words {
   readonly language: Language;
   readonly #values: Readonly<Record<string, unknown>>;
   readonly #rest: readonly string[];
-  readonly #names: readonly string[];
+  readonly #program: Program;
 
-  /** The values of the options named, and the words that belong to none. */
+  /** The values of the program's options, and the words that belong to none. */
   constructor(parts: {
     readonly values: Readonly<Record<string, unknown>>;
     readonly rest: readonly string[];
-    readonly names: readonly string[];
+    readonly program: Program;
     readonly language: Language;
   }) {
     this.#values = parts.values;
     this.#rest = parts.rest;
-    this.#names = parts.names;
+    this.#program = parts.program;
     this.language = parts.language;
     this.messages = messagesIn(parts.language);
   }
@@ -375,7 +383,9 @@ export class Words {
   }
 
   #meant(word: string): string | undefined {
-    return MEANT.find(([name, isLikely]) => this.#names.includes(name) && isLikely(word))?.[0];
+    return MEANT.find(([, isLikely, only = this.#program]) =>
+      only === this.#program && isLikely(word)
+    )?.[0];
   }
 }
 

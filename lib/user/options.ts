@@ -41,7 +41,7 @@ const TABLE: readonly Option[] = [
     programs: SERVER,
     value: { en: "address", pt: "endereço" },
     help: {
-      en: "where to listen; 0.0.0.0 or :: is everywhere (default: this machine's address)",
+      en: "where to listen; 0.0.0.0 or :: means all (default: this machine's address)",
       pt: "onde escutar; 0.0.0.0 ou :: em toda rede (padrão: o endereço desta máquina)",
     },
   },
@@ -74,8 +74,8 @@ const TABLE: readonly Option[] = [
     programs: SERVER,
     value: { en: "file", pt: "arquivo" },
     help: {
-      en: "the recording; a file that is there is kept: video-2.avi, … (default: video.avi)",
-      pt: "a gravação; um arquivo que já existe fica: video-2.avi, … (padrão: video.avi)",
+      en: "the recording; one that is there stays: video-2.avi, … (default: video.avi)",
+      pt: "a gravação; o que já existe fica: video-2.avi, … (padrão: video.avi)",
     },
   },
   {
@@ -114,18 +114,24 @@ const TABLE: readonly Option[] = [
     programs: SERVER,
     value: { en: "n", pt: "n" },
     help: {
-      en: "frames a second to send, and to record of a caller that announces none (default: 20)",
-      pt: "quadros por segundo a enviar, e a gravar de quem não os anuncia (padrão: 20)",
+      en: "frames a second to send, and of a caller that announces none (default: 20)",
+      pt: "quadros por segundo a enviar, e de quem não os anuncia (padrão: 20)",
     },
   },
   {
     name: "camera",
-    programs: BOTH,
-    value: { en: "index or name", pt: "índice ou nome" },
+    programs: SERVER,
+    value: { en: "n or name", pt: "n ou nome" },
     help: {
-      en: "the camera to send (default: the client's is 0, the server sends none)",
-      pt: "a câmera a enviar (padrão: a do cliente é 0, o servidor não envia)",
+      en: "send the picture of this camera, too (default: none is sent)",
+      pt: "enviar também a imagem desta câmera (padrão: nenhuma é enviada)",
     },
+  },
+  {
+    name: "camera",
+    programs: CLIENT,
+    value: { en: "n or name", pt: "n ou nome" },
+    help: { en: "the camera to send (default: 0)", pt: "a câmera a enviar (padrão: 0)" },
   },
   {
     name: "talk",
