@@ -11,7 +11,7 @@ import {
 } from "@std/assert";
 import { within } from "../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
-import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
+import { encodeFrameHeader, encodeHello } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import {
   commandLine,
@@ -272,10 +272,10 @@ test("a plain peer cut inside a frame is a loss; what was whole is recorded", as
 test("a call session that ends without a goodbye is a loss", async () => {
   await using called = await startServer(["--no-record"]);
   const wire = await plainPeer(called.port);
-  await wire.writeMessage(encodeHello({ name: "test", video: DEFAULT_FORMAT }));
+  await wire.writeMessage(encodeHello({ name: "test", streams: [DEFAULT_FORMAT] }));
   await wire.readMessage(65536);
   const frame = numberedFrame(0, DEFAULT_FORMAT);
-  await wire.writeMessage(encodeVideoHeader(frame), frame.data);
+  await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
   await wire.readMessage(65536);
   wire.close();
   assertStringIncludes((await called.server.exits(3)).stdout, "without a goodbye");

@@ -37,6 +37,14 @@ test("live line: a narrow terminal costs whole figures, the least important firs
   for (const [columns, line] of cases) assertEquals(fitLine([CALL], columns), line, `${columns}`);
 });
 
+test("live line: while the network is gone, how long it is waited for outlives every other figure", () => {
+  const [time, ...others] = CALL.figures;
+  const waiting = { kind: "waiting", text: "waiting for the network… 4 s" } as const;
+  const call = { figures: [time!, waiting, ...others] };
+  assertEquals(fitLine([call], 40), "00:01:01  waiting for the network… 4 s");
+  assertEquals(fitLine([{ ...call, label: "Ana" }], 40), "Ana: waiting for the network… 4 s");
+});
+
 test("live line: several calls share it, each under its name", () => {
   const calls = named("Ana", "Bruno");
   const cases: readonly (readonly [number, string])[] = [
@@ -85,11 +93,14 @@ test("live line: whatever the calls and the terminal, it fits", () => {
 
 test("live line: in either language the line of an ordinary call fits 79 columns with its figures whole", () => {
   const status = {
-    ...{ seconds: 61, fps: 20, delayMs: 48, dropped: 1234 },
+    ...{ seconds: 61, delayMs: 48, dropped: 1234 },
     ...{ bytesPerSecond: 4.6e6, fileBytes: 1.2e6 },
   };
   for (const language of ["en", "pt"] as const) {
     const messages = messagesIn(language);
-    assertEquals(messages.statusLine([status], 79), messages.status(status));
+    for (const fps of [{ up: 20, down: undefined }, { up: undefined, down: 20 }]) {
+      const one = { ...status, fps };
+      assertEquals(messages.statusLine([one], 79), messages.status(one));
+    }
   }
 });

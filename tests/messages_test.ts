@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   BUSY,
   NoCameraError,
@@ -73,7 +80,10 @@ const SUMMARY = {
   bytes: 41_000_000,
 };
 
-const STATUS = { seconds: 12, fps: 20, dropped: 0, bytesPerSecond: 4_608_000 };
+const STATUS = {
+  ...{ seconds: 12, dropped: 0, bytesPerSecond: 4_608_000 },
+  fps: { up: 20, down: undefined },
+};
 
 /** Every sentence there is, made with values; a sentence that is missing here does not compile. */
 const SENTENCES: {
@@ -95,6 +105,9 @@ const SENTENCES: {
   complaint: (m) => PARTIES.map((party) => m.complaint(party, "what it was")),
   lostHow: (m) => LOSSES.map((how) => m.lostHow[how]),
   lost: (m) => PARTIES.flatMap((party) => LOSSES.map((how) => m.lost(party, how))),
+  inputOver: (m) => [m.inputOver],
+  networkGone: (m) => LOSSES.map((how) => m.networkGone(how, 30)),
+  networkBack: (m) => [m.networkBack(4.21)],
   nonsense: (m) => PARTIES.map((party) => m.nonsense(party, "what it was")),
   nearMiss: (m) => MISSES.map((miss) => m.nearMiss(miss)),
   nonsenseCure: (m) => [m.nonsenseCure],
@@ -110,6 +123,7 @@ const SENTENCES: {
   statusLine: (m) => [m.statusLine([{ ...STATUS, label: "Ana" }, STATUS], 200)],
   narrowLink: (m) => CURES.map((cure) => m.narrowLink(cure)),
   recordingFailed: (m) => [m.recordingFailed("video.avi", "No space left on device")],
+  recordingGoesOn: (m) => [m.recordingGoesOn("video-2.avi")],
   noPictures: (m) => [m.noPictures({ codec: "mjpeg", width: 320, height: 240 })],
   recordingIncomplete: (m) => [m.recordingIncomplete("video.avi")],
   mended: (m) => [m.mended("video.avi")],
@@ -162,6 +176,7 @@ const USAGE: {
   missing: (usage) => usage.missing("--port"),
   bad: (usage) => usage.bad("--port", "x", usage.number(0, 1)),
   conflict: (usage) => usage.conflict("--quiet", "--verbose"),
+  needs: (usage) => usage.needs("--size", "--camera, --input"),
   seeHelp: (usage) => usage.seeHelp,
   number: (usage) => usage.number(0, 65535),
   rate: (usage) => usage.rate(1, 120),
@@ -198,7 +213,7 @@ test("messages: the report's sentences in English", () => {
 
 test("messages: windows are named in the report's words", () => {
   assertEquals(TITLES, {
-    receiving: "RECEBENDO VIDEO (CLIENTE)",
+    receiving: { CLIENT: "RECEBENDO VIDEO (CLIENTE)", HOST: "RECEBENDO VIDEO (HOST)" },
     sending: "TRANSMITINDO VIDEO",
   });
 });
@@ -333,7 +348,7 @@ test("summary: sizes have two digits at least and round up into the next unit", 
 test("status: time, rate, delay, drops, bytes a second and the size of the file, in both languages", () => {
   const status = {
     seconds: 61.9,
-    fps: 19.96,
+    fps: { up: undefined, down: 19.96 },
     delayMs: 47.6,
     dropped: 1234,
     bytesPerSecond: 4_608_000,
@@ -347,6 +362,35 @@ test("status: time, rate, delay, drops, bytes a second and the size of the file,
     pt.status(status),
     "00:01:01  20,0 fps  atraso 48 ms  1.234 descartados  4,6 MB/s  1,2 MB gravados",
   );
+});
+
+test("status: of a call both ways, each direction has its rate", () => {
+  const status = { ...STATUS, fps: { up: 20, down: 29.94 }, delayMs: 2 };
+  assertEquals(
+    en.status(status),
+    "00:00:12  ↑ 20.0 fps  ↓ 29.9 fps  delay 2 ms  0 dropped  4.6 MB/s",
+  );
+  assertEquals(
+    pt.status(status),
+    "00:00:12  ↑ 20,0 fps  ↓ 29,9 fps  atraso 2 ms  0 descartados  4,6 MB/s",
+  );
+});
+
+test("status: while the network is gone, for how long is said in whole seconds", () => {
+  const status = { ...STATUS, waitingMs: 4990 };
+  assertEquals(
+    en.status(status),
+    "00:00:12  waiting for the network… 4 s  20.0 fps  0 dropped  4.6 MB/s",
+  );
+  assertStringIncludes(pt.status(status), "  esperando a rede… 4 s  ");
+});
+
+test("network: a silence names how long is waited, and how long it took is told when it is over", () => {
+  for (const messages of [en, pt]) {
+    assertStringIncludes(messages.networkGone("silence", 12.5), "12");
+    assert(!/\d/.test(messages.networkGone("reset", 12.5)));
+    assertMatch(messages.networkBack(4.21), /4[.,]2 s/);
+  }
 });
 
 test("status: several calls stand in one line, each under its name", () => {

@@ -27,6 +27,14 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     "max-calls": "3",
     name: "Ana",
     fps: "30",
+    camera: "1",
+    input: "test",
+    talk: undefined,
+    size: "640x480",
+    "no-mirror": undefined,
+    codec: "mjpeg",
+    patience: "10",
+    "list-cameras": undefined,
     lang: "pt",
     quiet: undefined,
     verbose: undefined,
@@ -37,15 +45,18 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
   client: {
     host: "192.168.1.7",
     port: "9000",
+    record: "aula.avi",
     "no-display": undefined,
     fps: "30",
     camera: "1",
     input: "test",
+    talk: undefined,
     size: "640x480",
     "no-mirror": undefined,
     duration: "10",
     wire: "plain",
     codec: "mjpeg",
+    patience: "10",
     name: "Ana",
     "list-cameras": undefined,
     lang: "pt",
@@ -55,6 +66,18 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     help: undefined,
     version: undefined,
   },
+};
+
+/** The options that mean nothing without another one, and such another one. */
+const BESIDE: Readonly<Record<Program, Readonly<Record<string, readonly string[]>>>> = {
+  server: { size: ["--talk"], "no-mirror": ["--talk"], codec: ["--talk"] },
+  client: {},
+};
+
+/** A client shows what comes and sends its camera as it is. */
+const SAYS_NOTHING_NEW: Readonly<Record<Program, readonly string[]>> = {
+  server: [],
+  client: ["talk"],
 };
 
 function server(...args: string[]): ServerOptions {
@@ -89,6 +112,8 @@ test("server: without options, it listens on 8080, shows, and records one call t
     instead: undefined,
     language: "en",
     record: "video.avi",
+    patienceSeconds: 30,
+    given: undefined,
     stay: false,
     maxCalls: 1,
     fps: 20,
@@ -107,9 +132,13 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     trace: false,
     instead: undefined,
     language: "en",
-    from: { camera: undefined },
-    format: { codec: "raw", width: 320, height: 240, fps: 20 },
-    mirror: true,
+    record: undefined,
+    patienceSeconds: 30,
+    given: {
+      from: { camera: undefined },
+      format: { codec: "raw", width: 320, height: 240, fps: 20 },
+      mirror: true,
+    },
     durationSeconds: undefined,
     wire: "call",
   });
@@ -118,15 +147,18 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
 test("options: every option of the design is taken by its program, as --x v and as --x=v", () => {
   for (const program of PROGRAMS) {
     for (const [name, value] of Object.entries(OPTIONS[program])) {
-      const plain = parse(program, []);
-      const given = parse(program, value === undefined ? [`--${name}`] : [`--${name}`, value]);
-      if (name !== "codec") {
-        assert(
-          JSON.stringify(given) !== JSON.stringify(plain),
-          `${program} --${name} does nothing`,
-        );
+      const beside = BESIDE[program][name] ?? [];
+      const plain = parse(program, beside);
+      const words = value === undefined ? [`--${name}`] : [`--${name}`, value];
+      const given = parse(program, [...beside, ...words]);
+      assertEquals(
+        JSON.stringify(given) === JSON.stringify(plain),
+        SAYS_NOTHING_NEW[program].includes(name),
+        `${program} --${name}`,
+      );
+      if (value !== undefined) {
+        assertEquals(parse(program, [...beside, `--${name}=${value}`]), given);
       }
-      if (value !== undefined) assertEquals(parse(program, [`--${name}=${value}`]), given);
     }
   }
 });
@@ -170,35 +202,99 @@ test("server: each option sets what it names", () => {
 test("client: each option sets what it names", () => {
   assertEquals(client("--host", "notebook.local").host, "notebook.local");
   assertEquals(client("--port", "1").port, 1);
-  assertEquals(client("--camera", "2").from, { camera: "2" });
-  assertEquals(client("--camera", "Câmera HD (USB)").from, { camera: "Câmera HD (USB)" });
-  assertEquals(client("--input=rtsp://x/y?z=1").from, { input: "rtsp://x/y?z=1" });
-  assertEquals(client("--size", "16x16", "--fps", "1").format, {
+  assertEquals(client("--camera", "2").given.from, { camera: "2" });
+  assertEquals(client("--camera", "Câmera HD (USB)").given.from, { camera: "Câmera HD (USB)" });
+  assertEquals(client("--input=rtsp://x/y?z=1").given.from, { input: "rtsp://x/y?z=1" });
+  assertEquals(client("--size", "16x16", "--fps", "1").given.format, {
     codec: "raw",
     width: 16,
     height: 16,
     fps: 1,
   });
-  assertEquals(client("--size=3840X2160", "--fps=120").format, {
+  assertEquals(client("--size=3840X2160", "--fps=120").given.format, {
     codec: "raw",
     width: 3840,
     height: 2160,
     fps: 120,
   });
-  assertEquals(client("--no-mirror").mirror, false);
+  assertEquals(client("--no-mirror").given.mirror, false);
   assertEquals(client("--no-display").display, false);
   assertEquals(client("--duration", "0.5").durationSeconds, 0.5);
   for (const wire of ["call", "plain", "pickle"] as const) {
     assertEquals(client("--wire", wire).wire, wire);
   }
   for (const codec of ["raw", "mjpeg", "h264"] as const) {
-    assertEquals(client("--codec", codec).format.codec, codec);
+    assertEquals(client("--codec", codec).given.format.codec, codec);
   }
   assertEquals(client("--list-cameras").instead, "cameras");
 });
 
+test("server: it sends nothing, unless --camera, --input or --talk is there", () => {
+  const format = { codec: "raw", width: 320, height: 240, fps: 20 } as const;
+  const own = { from: { camera: undefined }, format, mirror: true };
+  assertEquals(server("--fps", "30").given, undefined);
+  assertEquals(server("--talk").given, own);
+  assertEquals(server("--camera", "0").given, { ...own, from: { camera: "0" } });
+  assertEquals(server("--input", "film.avi").given, { ...own, from: { input: "film.avi" } });
+  assertEquals(
+    server("--talk", "--camera", "2", "--no-mirror", "--codec=h264", "--size=640x480", "--fps=30")
+      .given,
+    {
+      from: { camera: "2" },
+      format: { codec: "h264", width: 640, height: 480, fps: 30 },
+      mirror: false,
+    },
+  );
+});
+
+test("server: how to send, and nothing to send, is refused, in both languages", () => {
+  for (const words of [["--size", "640x480"], ["--codec", "mjpeg"], ["--no-mirror"]]) {
+    assertEquals(
+      refusal("server", words),
+      `${words[0]} means nothing without one of --camera, --input, --talk. ` +
+        "--help shows what there is.",
+    );
+    assertStringIncludes(
+      refusal("server", words, "pt"),
+      `${words[0]} nada diz sem um destes: --camera, --input, --talk. `,
+    );
+  }
+});
+
+test("client: nothing is recorded, unless --record is there; --talk is what it does anyway", () => {
+  assertEquals(client("--record", "aula.avi").record, "aula.avi");
+  assertEquals(client("--talk"), client());
+});
+
+test("options: --patience is a time, at either end", () => {
+  for (const read of [server, client]) {
+    assertEquals(read("--patience", "1m30s").patienceSeconds, 90);
+    assertEquals(read("--patience=0,5").patienceSeconds, 0.5);
+  }
+  for (const program of PROGRAMS) {
+    for (const value of ["0", "-1", "soon"]) {
+      assert(
+        refusal(program, [`--patience=${value}`]).startsWith(
+          `--patience ${value}: a time above 0 is wanted`,
+        ),
+      );
+    }
+  }
+});
+
+test("client: a server that has no words sends nothing back and is not waited for", () => {
+  for (const wire of ["plain", "pickle"]) {
+    for (const words of [["--record", "a.avi"], ["--talk"], ["--patience", "5"]]) {
+      assertEquals(
+        refusal("client", ["--wire", wire, ...words]),
+        `--wire ${wire} and ${words[0]} contradict each other. --help shows what there is.`,
+      );
+    }
+  }
+});
+
 test("options: a word that is no option's value stays a word even if it looks like a number", () => {
-  assertEquals(client("--camera", "0x10").from, { camera: "0x10" });
+  assertEquals(client("--camera", "0x10").given.from, { camera: "0x10" });
   assertEquals(client("--host", "1e3").host, "1e3");
 });
 
@@ -318,6 +414,7 @@ test("options: options that contradict each other are both named", () => {
     ["client", ["--trace", "--quiet"], "--quiet", "--trace"],
     ["client", ["--verbose", "--quiet"], "--quiet", "--verbose"],
     ["client", ["--camera", "0", "--input", "test"], "--camera", "--input"],
+    ["server", ["--camera", "0", "--input", "test"], "--camera", "--input"],
     ["client", ["--wire", "plain", "--size", "640x480"], "--wire plain", "--size 640x480"],
     ["client", ["--size=320x241", "--wire=plain"], "--wire plain", "--size 320x241"],
     ["client", ["--wire", "plain", "--codec", "mjpeg"], "--wire plain", "--codec mjpeg"],
@@ -330,8 +427,8 @@ test("options: options that contradict each other are both named", () => {
     );
   }
   assertEquals(client("--wire", "plain", "--size", "320x240").wire, "plain");
-  assertEquals(client("--wire", "plain", "--fps", "30").format.fps, 30);
-  assertEquals(client("--wire", "call", "--size", "640x480").format.width, 640);
+  assertEquals(client("--wire", "plain", "--fps", "30").given.format.fps, 30);
+  assertEquals(client("--wire", "call", "--size", "640x480").given.format.width, 640);
 });
 
 test("options: an option without its value is named", () => {
@@ -411,7 +508,7 @@ test("options: a switch that is given a value is refused", () => {
       );
     }
   }
-  assertEquals(client("--camera", "true").from, { camera: "true" });
+  assertEquals(client("--camera", "true").given.from, { camera: "true" });
 });
 
 test("options: stray words are refused, before and behind --, with the option they were meant for", () => {
@@ -420,7 +517,10 @@ test("options: stray words are refused, before and behind --, with the option th
     ["server", "[::1]:80", '--host "[::1]:80"'],
     ["server", "aula.avi", "--record aula.avi"],
     ["server", "aulas/aula", "--record aulas/aula"],
+    ["server", "80", "--port 80"],
     ["server", "8080", "--port 8080"],
+    ["server", "test", "--input test"],
+    ["server", "rtsp://camera/door", "--input rtsp://camera/door"],
     ["client", "8080", "--port 8080"],
     ["client", "0", "--camera 0"],
     ["client", "640x480", "--size 640x480"],
@@ -518,16 +618,16 @@ test("options: two addresses or two ports that differ are both named", () => {
 
 test("options: a value is taken however it is written, where its sense is plain", () => {
   for (const codec of ["H264", "h.264", "H-264"]) {
-    assertEquals(client("--codec", codec).format.codec, "h264");
+    assertEquals(client("--codec", codec).given.format.codec, "h264");
   }
-  assertEquals(client("--codec", "MJPEG").format.codec, "mjpeg");
+  assertEquals(client("--codec", "MJPEG").given.format.codec, "mjpeg");
   assertEquals(client("--wire", "Pickle").wire, "pickle");
   for (const size of ["640X480", "640×480", "640*480", "640 x 480"]) {
-    const { width, height } = client("--size", size).format;
+    const { width, height } = client("--size", size).given.format;
     assertEquals([width, height], [640, 480], size);
   }
   for (const fps of ["29,97", "29.97", "29.97fps", "29,97 FPS"]) {
-    assertEquals(client("--fps", fps).format.fps, 29.97);
+    assertEquals(client("--fps", fps).given.format.fps, 29.97);
     assertEquals(server("--fps", fps).fps, 29.97);
   }
   for (const lang of ["pt", "PT", "pt_BR", "pt-br", "pt_BR.UTF-8"]) {
@@ -551,6 +651,8 @@ test("options: a folder ~ that the shell has left as it is is told how to type i
       ["server", "record", "~/x.avi"],
       ["server", "record", "~"],
       ["server", "record", "~ana/x.avi"],
+      ["client", "record", "~/x.avi"],
+      ["server", "input", "~/film.mp4"],
       ["client", "input", "~/film.mp4"],
       ["client", "input", "~\\film.mp4"],
     ] as const
@@ -645,7 +747,11 @@ test("help: every default of the design is told, in both languages", () => {
     ["server", "stay", "one call, then exit", "uma chamada, e fim"],
     ["server", "max-calls", "1", "1"],
     ["server", "fps", "20", "20"],
+    ["server", "camera", "none is sent", "nenhuma é enviada"],
+    ["server", "patience", "30", "30"],
     ["client", "host", "this machine", "esta máquina"],
+    ["client", "record", "nothing is recorded here", "nada é gravado aqui"],
+    ["client", "patience", "30", "30"],
     ["client", "port", "8080", "8080"],
     ["client", "fps", "20", "20"],
     ["client", "camera", "0", "0"],

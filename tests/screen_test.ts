@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
-import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
+import { encodeFrameHeader, encodeHello } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import { startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { numberedFrame, writeNumbers } from "./numbered.ts";
@@ -154,7 +154,7 @@ onScreen(
     const wire = new Wire(connection, { expecting: () => false });
     const announced = { ...DEFAULT_FORMAT, fps: 10 };
     const real = { ...DEFAULT_FORMAT, fps: 30 };
-    await wire.writeMessage(encodeHello({ name: "test", video: announced }));
+    await wire.writeMessage(encodeHello({ name: "test", streams: [announced] }));
     await wire.readMessage(65536);
     const acks = (async (): Promise<void> => {
       while (await wire.readMessage(65536) !== null);
@@ -169,7 +169,7 @@ onScreen(
       if (n === 20 * real.fps) delays = [];
       const frame = numberedFrame(n, real);
       writtenMs.push(performance.now());
-      await wire.writeMessage(encodeVideoHeader(frame), frame.data);
+      await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
       const nextMs = startMs + (n + 1) * 1000 / real.fps;
       do {
         const number = screen.number();

@@ -3,8 +3,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { nowUs, pause } from "../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
-import { openSender } from "../lib/wire/sender.ts";
-import { encodeHello, encodeVideoHeader } from "../lib/wire/session.ts";
+import { compareClocks } from "../lib/wire/delay.ts";
+import {
+  decodeAnswer,
+  encodeBye,
+  encodeFrameHeader,
+  encodeHello,
+  MAX_HELLO_BYTES,
+} from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import {
   commandLine,
@@ -120,24 +126,24 @@ test(
     for (const aheadUs of [-hourUs, 5 * hourUs]) {
       const now = (): number => nowUs() + aheadUs;
       const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
-      const sender = await openSender(
-        connection,
-        { mode: "call", format: DEFAULT_FORMAT, name: "", now },
-        new AbortController().signal,
-      );
+      const wire = new Wire(connection, { expecting: () => false });
+      const askedUs = now();
+      const hello = { name: "", streams: [DEFAULT_FORMAT], clockUs: askedUs };
+      await wire.writeMessage(encodeHello(hello));
+      const answer = decodeAnswer((await wire.readMessage(MAX_HELLO_BYTES))!);
+      assert(answer.accept && answer.clock);
+      const { aheadUs: theirsUs } = compareClocks({ askedUs, ...answer.clock, gotUs: now() });
       const before = delays(terminal).length;
-      let sequence = 0;
-      const sending = setInterval(() => {
+      for (let sequence = 0; delays(terminal).length <= before + 2; sequence++) {
         // Each picture is a second old when it leaves.
-        const captureUs = now() - 1_000_000;
-        sender.push({ ...numberedFrame(sequence++, DEFAULT_FORMAT), captureUs });
-      }, 50);
-      await until("delays", () => delays(terminal).length > before + 2 ? true : undefined)
-        .finally(() => clearInterval(sending));
+        const frame = { ...numberedFrame(sequence, DEFAULT_FORMAT), captureUs: now() - 1_000_000 };
+        await wire.writeMessage(encodeFrameHeader(frame, 0, theirsUs), frame.data);
+        await pause(50);
+      }
       const shown = delays(terminal).slice(before);
       assert(shown.every((ms) => ms >= 950 && ms < 2000), `${shown}`);
-      assert(sender.delayMs! >= 950 && sender.delayMs! < 2000, `${sender.delayMs}`);
-      await sender.hangUp("");
+      await wire.writeMessage(encodeBye(""));
+      await wire.finish();
     }
   },
   { ignore, slow: true },
@@ -148,11 +154,11 @@ test("a caller that does not compare clocks is shown without a delay", async () 
   const [, port] = await terminal.shows(/LISTENING ON: \('127.0.0.1', (\d+)\)/);
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
   const wire = new Wire(connection, { expecting: () => false });
-  await wire.writeMessage(encodeHello({ name: "", video: DEFAULT_FORMAT }));
+  await wire.writeMessage(encodeHello({ name: "", streams: [DEFAULT_FORMAT] }));
   await wire.readMessage(65536);
   for (let n = 0; !/ fps .* fps /s.test(terminal.text); n++) {
     const frame = numberedFrame(n, DEFAULT_FORMAT);
-    await wire.writeMessage(encodeVideoHeader(frame), frame.data);
+    await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
     await pause(50);
   }
   assertEquals(delays(terminal), []);

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { numberedPath, Recorder } from "../lib/media/recorder.ts";
+import { Recorder } from "../lib/media/recorder.ts";
+import { numberedPath } from "../lib/media/recording_file.ts";
 import { findUnfinished, isUnfinished, mend } from "../lib/media/unfinished.ts";
 import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
 import { temporaryFolder, until } from "./harness.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { type ChildWatch, openChild, readCommand, shellLine } from "../lib/child.ts";
+import { type ChildWatch, openChild, readCommand, shellLine } from "../lib/media/child.ts";
 import { startClient, startServer, temporaryFolder } from "./harness.ts";
 import { test } from "./strict.ts";
 

@@ -9,8 +9,9 @@
 
 import { nowUs, pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
-import { openSender, type Sender } from "../../lib/wire/sender.ts";
+import type { Line } from "../../lib/wire/line.ts";
 import { print } from "../kit/writing.ts";
+import { callOver } from "./lines.ts";
 import { readTestPictures } from "./pictures.ts";
 
 const FORMAT = DEFAULT_FORMAT;
@@ -25,16 +26,16 @@ async function have(call: number): Promise<void> {
   await send(await open(Number(port)), call);
 }
 
-async function open(port: number): Promise<Sender> {
+async function open(port: number): Promise<Line> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   connection.setNoDelay(true);
-  const options = { mode: "call", format: FORMAT, name: "bench" } as const;
-  const sender = await openSender(connection, options, new AbortController().signal);
-  sender.ended.catch(() => {});
-  return sender;
+  return await callOver(connection, FORMAT);
 }
 
-async function send(sender: Sender, call: number): Promise<void> {
+async function send(line: Line, call: number): Promise<void> {
+  const listening = (async (): Promise<void> => {
+    for await (const _ of line.frames());
+  })();
   const count = Math.round(Number(seconds) * FORMAT.fps);
   const periodMs = 1000 / FORMAT.fps;
   const firstMs = performance.now() + periodMs * call / Number(calls);
@@ -45,9 +46,11 @@ async function send(sender: Sender, call: number): Promise<void> {
     const data = pictures[(sequence + call) % pictures.length]!;
     // Its time is that at which it was due: what this process is late by is no fault of the server's.
     const captureUs = nowUs() + Math.round((dueMs - performance.now()) * 1000);
-    sender.push({ data, captureUs, sequence, keyframe: true });
+    line.push({ data, captureUs, sequence, keyframe: true });
   }
-  await sender.flush();
-  await sender.hangUp("that was all");
-  print(`SENT ${sender.sent} DROPPED ${sender.dropped}`);
+  await line.flush();
+  const { sent, dropped } = line.figures;
+  await line.hangUp("that was all");
+  await listening;
+  print(`SENT ${sent} DROPPED ${dropped}`);
 }

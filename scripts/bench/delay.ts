@@ -3,7 +3,7 @@
 import { pause, within } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/frame.ts";
 import { encodePickle } from "../../lib/wire/pickle.ts";
-import { encodeHello, encodeVideoHeader, MAX_HELLO_BYTES } from "../../lib/wire/session.ts";
+import { encodeFrameHeader, encodeHello, MAX_HELLO_BYTES } from "../../lib/wire/session.ts";
 import { Wire } from "../../lib/wire/wire.ts";
 import { numberedFrame, NUMBERS, paintNumber } from "../../tests/numbered.ts";
 import { Screen } from "../../tests/screen.ts";
@@ -263,7 +263,7 @@ async function openCaller(port: number, format: VideoFormat): Promise<Writer> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   connection.setNoDelay(true);
   const wire = new Wire(connection, { expecting: () => false });
-  await wire.writeMessage(encodeHello({ name: "bench", video: format }));
+  await wire.writeMessage(encodeHello({ name: "bench", streams: [format] }));
   await wire.readMessage(MAX_HELLO_BYTES);
   const acks = (async (): Promise<void> => {
     while (await wire.readMessage(MAX_HELLO_BYTES) !== null);
@@ -278,7 +278,7 @@ async function openCaller(port: number, format: VideoFormat): Promise<Writer> {
         captureUs: startUs + sequence * 1e6 / format.fps,
       };
       sequence++;
-      await wire.writeMessage(encodeVideoHeader(frame), frame.data);
+      await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
     },
     async [Symbol.asyncDispose](): Promise<void> {
       wire.close();

@@ -10,16 +10,16 @@
 
 import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
-import { readOffer } from "../../lib/wire/receiver.ts";
 import { Recorder } from "../../lib/media/recorder.ts";
 import {
   encodeBye,
+  encodeFrameHeader,
   encodeHello,
-  encodeVideoHeader,
   MAX_HELLO_BYTES,
 } from "../../lib/wire/session.ts";
 import { Wire } from "../../lib/wire/wire.ts";
 import { print } from "../kit/writing.ts";
+import { answerOver } from "./lines.ts";
 import { ANY_RATE, readTestPictures } from "./pictures.ts";
 
 /** How much may wait for ffmpeg, in bytes: a quarter of what the recorder has room for. */
@@ -34,20 +34,18 @@ async function receive(path: string, rate: number): Promise<void> {
   print(`PORT ${listener.addr.port}`);
   const connection = await listener.accept();
   connection.setNoDelay(true);
-  const receiver = await (await readOffer(connection, rate, { limitFps: ANY_RATE }))!.accept();
+  const line = await answerOver(connection, rate, { limitFps: ANY_RATE });
   const startMs = performance.now();
   const format = DEFAULT_FORMAT;
   const recorder = new Recorder({ path, format, fps: rate, stamps: "capture" });
-  while (true) {
-    const frame = await receiver.read();
-    if ("reason" in frame) break;
+  for await (const frame of line.frames()) {
     recorder.push(frame);
     frame.lease?.letGo();
     while (recorder.waitingBytes > MAX_WAITING_BYTES) await pause(1);
   }
   const { frames, lost } = await recorder.close();
   print(`FRAMES ${frames} LOST ${lost} SECONDS ${(performance.now() - startMs) / 1000}`);
-  await receiver.hangUp("");
+  await line.hangUp("");
 }
 
 async function send(port: number, path: string, count: number, rate: number): Promise<void> {
@@ -55,7 +53,7 @@ async function send(port: number, path: string, count: number, rate: number): Pr
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   connection.setNoDelay(true);
   const wire = new Wire(connection, { expecting: () => false });
-  await wire.writeMessage(encodeHello({ name: "bench", video: DEFAULT_FORMAT }));
+  await wire.writeMessage(encodeHello({ name: "bench", streams: [DEFAULT_FORMAT] }));
   const acks = (async (): Promise<void> => {
     while (await wire.readMessage(MAX_HELLO_BYTES) !== null);
   })().catch(() => {});
@@ -63,7 +61,7 @@ async function send(port: number, path: string, count: number, rate: number): Pr
     const data = pictures[sequence % pictures.length]!;
     const captureUs = Math.round(sequence * 1e6 / rate);
     const frame = { data, captureUs, sequence, keyframe: true };
-    await wire.writeMessage(encodeVideoHeader(frame), data);
+    await wire.writeMessage(encodeFrameHeader(frame, 0), data);
   }
   await wire.writeMessage(encodeBye("that was all"));
   await acks;

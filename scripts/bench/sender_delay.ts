@@ -3,13 +3,13 @@
 import { pause, within } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../../lib/frame/frame.ts";
 import { outputArguments } from "../../lib/media/camera.ts";
-import { readOffer } from "../../lib/wire/receiver.ts";
 import { readPicture } from "../../tests/numbered.ts";
 import { startClient } from "../kit/programs.ts";
 import { writeAll } from "../kit/writing.ts";
 import { start } from "./command.ts";
 import { percentile } from "./figure.ts";
 import { FFMPEG } from "./goals.ts";
+import { answerOver } from "./lines.ts";
 import { liveHeader, livePicture, QUIETLY } from "./pictures.ts";
 import {
   type Bench,
@@ -87,13 +87,8 @@ function ourSender(format: VideoFormat, seconds: number): Contender<number[]> {
       const [stream, connection] = await Promise.all([camera.accept(), door.accept()]);
       connection.setNoDelay(true);
       const take = async (seen: (picture: Uint8Array) => void): Promise<void> => {
-        const offer = await readOffer(connection, format.fps);
-        const receiver = await offer!.accept();
-        while (true) {
-          const frame = await receiver.read();
-          if ("reason" in frame) return;
-          seen(frame.data);
-        }
+        const line = await answerOver(connection, format.fps);
+        for await (const { data } of line.frames()) seen(data);
       };
       return await measureThrough(stream, take, format, seconds).finally(() => connection.close());
     },

@@ -10,9 +10,9 @@
 
 import { nowUs } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame/frame.ts";
-import { readOffer } from "../../lib/wire/receiver.ts";
-import { openSender } from "../../lib/wire/sender.ts";
+import { openSending } from "../../lib/wire/bare.ts";
 import { print, writeAll } from "../kit/writing.ts";
+import { answerOver, callOver } from "./lines.ts";
 import { ANY_RATE } from "./pictures.ts";
 
 const FRAME_BYTES = rawFrameBytes(DEFAULT_FORMAT);
@@ -85,16 +85,16 @@ function bytesTaker(connection: Deno.TcpConn, same?: Uint8Array): Taker {
 }
 
 async function openTaker(connection: Deno.TcpConn): Promise<Taker> {
-  const offer = await readOffer(connection, DEFAULT_FORMAT.fps, { limitFps: ANY_RATE });
-  const receiver = await offer!.accept();
+  const line = await answerOver(connection, DEFAULT_FORMAT.fps, { limitFps: ANY_RATE });
+  const frames = line.frames()[Symbol.asyncIterator]();
   return {
     async take(): Promise<number | null> {
-      const frame = await receiver.read();
-      if ("reason" in frame) return null;
+      const { value: frame, done } = await frames.next();
+      if (done) return null;
       frame.lease?.letGo();
       return frame.data.length;
     },
-    end: () => receiver.hangUp(""),
+    end: () => line.hangUp(""),
   };
 }
 
@@ -106,16 +106,20 @@ async function send(way: string, port: number): Promise<void> {
     if (way === "bytes") {
       while (true) await writeAll(connection, data);
     }
-    const mode = way === "plain" ? "plain" : "call";
-    const options = { mode, format: DEFAULT_FORMAT, name: "bench" } as const;
-    const sender = await openSender(connection, options, new AbortController().signal);
+    const line = way === "plain"
+      ? openSending(connection, "plain", DEFAULT_FORMAT)
+      : await callOver(connection, DEFAULT_FORMAT);
     let over = false;
-    sender.ended.catch(() => {}).finally(() => over = true);
+    const listening = (async (): Promise<void> => {
+      for await (const _ of line.frames());
+      over = true;
+    })();
     for (let sequence = 0; !over; sequence++) {
-      sender.push({ data, captureUs: nowUs(), sequence, keyframe: true });
-      await sender.flush();
+      line.push({ data, captureUs: nowUs(), sequence, keyframe: true });
+      await line.flush();
     }
-    await sender.hangUp("");
+    await line.hangUp("");
+    await listening;
   } catch {
     // The other end has seen enough.
   }
