@@ -317,6 +317,21 @@ test("an ack for a frame that was never sent is refused and named", () => {
   assertThrows(() => window.acknowledged(3, 1), ProtocolError, "frame 3");
 });
 
+test("what was under way on a lost connection may be acknowledged on the next one", () => {
+  const window = new SendWindow();
+  window.sent(0, 10, 0);
+  window.acknowledged(0, 1);
+  window.sent(1, 10, 2);
+  window.sent(2, 10, 2);
+  window.restart();
+  assertEquals(window.count, 0);
+  for (const sequence of [1, 2]) window.acknowledged(sequence, 3);
+  window.sent(3, 10, 4);
+  window.acknowledged(2, 5);
+  assertEquals(window.count, 1);
+  assertThrows(() => window.acknowledged(4, 6), ProtocolError, "frame 4");
+});
+
 test("a frame that arrives in no time at all does not open the window for ever", () => {
   const window = new SendWindow();
   window.sent(0, 1000, 5);

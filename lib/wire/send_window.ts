@@ -108,8 +108,12 @@ export class SendWindow {
     return this.#rates.length === 0 ? undefined : this.#bytes / this.#rate(nowMs);
   }
 
-  /** Forgets what is under way: the connection was lost. The rate of the link stays known. */
+  /**
+   * Forgets what is under way: the connection was lost. The rate of the link stays known. The peer may have got some of it, and
+   * say so on the next connection.
+   */
   restart(): void {
+    this.#lastSequence = this.#underWay.at(-1)?.sequence ?? this.#lastSequence;
     this.#underWay = [];
     this.#bytes = 0;
   }
