@@ -1,6 +1,7 @@
 /**
- * Slow links: two network namespaces, a veth between them, and `tc … tbf` on the sender's side. The measure is the age of a
- * frame when the server takes it, from its capture to its arrival: both programs are on one machine, so it is one clock.
+ * Links: two network namespaces, a switch between them in a third, and `tc … tbf` on the sender's side where it is to be slow.
+ * The measure is the age of a frame when the server takes it, from its capture to its arrival: both programs are on one
+ * machine, so it is one clock.
  */
 
 import { assert } from "@std/assert";
@@ -25,33 +26,44 @@ async function run(command: string): Promise<boolean> {
   }
 }
 
-/** Two machines that are none, and the cable between them. */
+/**
+ * Where a link is cut: at the plug of either end, which is told by its own machine; or in the middle, where nobody is told and
+ * whatever is sent is lost.
+ */
+export type Cut = "client" | "server" | "middle";
+
+/** Two machines that are none, and the cables between them. */
 export class Link implements AsyncDisposable {
   readonly server: StartOptions;
   readonly client: StartOptions;
-  readonly #names: readonly [string, string];
+  readonly #names: Readonly<Record<Cut, string>>;
 
-  private constructor(names: readonly [string, string]) {
+  private constructor(names: Readonly<Record<Cut, string>>) {
     this.#names = names;
-    this.server = { inside: ["ip", "netns", "exec", names[0]] };
-    this.client = { inside: ["ip", "netns", "exec", names[1]] };
+    this.server = { inside: ["ip", "netns", "exec", names.server] };
+    this.client = { inside: ["ip", "netns", "exec", names.client] };
   }
 
   /** Lays a cable of that many Mbit/s; nothing where namespaces cannot be made. */
   static async lay(megabits?: number): Promise<Link | undefined> {
     const id = `chamada-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
-    const names = [`${id}-s`, `${id}-c`] as const;
+    const names = { server: `${id}-s`, client: `${id}-c`, middle: `${id}-m` };
+    const { server, client, middle } = names;
     const link = new Link(names);
     const commands = [
-      `ip netns add ${names[0]}`,
-      `ip netns add ${names[1]}`,
-      `ip -n ${names[0]} link add call type veth peer name call netns ${names[1]}`,
-      `ip -n ${names[0]} address add ${SERVER_ADDRESS}/24 dev call`,
-      `ip -n ${names[1]} address add ${CLIENT_ADDRESS}/24 dev call`,
-      `ip -n ${names[0]} link set call up`,
-      `ip -n ${names[1]} link set call up`,
+      ...[server, client, middle].map((name) => `ip netns add ${name}`),
+      `ip -n ${middle} link add call type bridge`,
+      `ip -n ${middle} link set call up`,
+      ...([["s", server, SERVER_ADDRESS], ["c", client, CLIENT_ADDRESS]] as const).flatMap(
+        ([port, name, address]) => [
+          `ip -n ${middle} link add ${port} type veth peer name call netns ${name}`,
+          `ip -n ${middle} link set ${port} master call up`,
+          `ip -n ${name} address add ${address}/24 dev call`,
+          `ip -n ${name} link set call up`,
+        ],
+      ),
       ...(megabits === undefined ? [] : [
-        `tc -n ${names[1]} qdisc add dev call root tbf ${shape(megabits)}`,
+        `tc -n ${client} qdisc add dev call root tbf ${shape(megabits)}`,
       ]),
     ];
     for (const command of commands) {
@@ -62,18 +74,26 @@ export class Link implements AsyncDisposable {
     return link;
   }
 
-  /** Pulls the plug on the client's side, or puts it back. */
-  async plug(state: "up" | "down"): Promise<void> {
-    assert(await run(`ip -n ${this.#names[1]} link set call ${state}`));
+  /** Cuts the link, or mends it. */
+  async plug(state: "up" | "down", where: Cut = "client"): Promise<void> {
+    assert(await run(`ip -n ${this.#names[where]} link set call ${state}`));
+  }
+
+  /** Gives the client another address, as going from the wireless network to a cable does. */
+  async moveClient(address = "10.77.0.3"): Promise<void> {
+    assert(await run(`ip -n ${this.#names.client} address flush dev call`));
+    assert(await run(`ip -n ${this.#names.client} address add ${address}/24 dev call`));
   }
 
   /** Lets that many Mbit/s through from now on. */
   async carry(megabits: number): Promise<void> {
-    assert(await run(`tc -n ${this.#names[1]} qdisc change dev call root tbf ${shape(megabits)}`));
+    assert(
+      await run(`tc -n ${this.#names.client} qdisc change dev call root tbf ${shape(megabits)}`),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const name of this.#names) await run(`ip netns delete ${name}`);
+    for (const name of Object.values(this.#names)) await run(`ip netns delete ${name}`);
   }
 }
 

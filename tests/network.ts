@@ -1,0 +1,169 @@
+/** A call both ways whose ends are watched from outside: when each picture came, what was said, what is in the files. */
+
+import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
+import {
+  type Outcome,
+  probe,
+  Running,
+  type RunningServer,
+  startClient,
+  type StartOptions,
+  startServer,
+  until,
+} from "./harness.ts";
+import { Link, SERVER_ADDRESS } from "./link.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { readNumbers, writeNumbers } from "./numbered.ts";
+
+/** A picture as an end took it. */
+export interface Came {
+  readonly sequence: number;
+  /** When its line in the log was read, by `performance.now()`. */
+  readonly atMs: number;
+}
+
+/** One end of a call. */
+export class End {
+  /** The pictures that it took, in the order in which they came. */
+  readonly came: Came[] = [];
+  /** Where it records to. */
+  readonly file: string;
+  #running: Running | undefined;
+
+  /** An end that records to this file. */
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  /** The program. */
+  get running(): Running {
+    return this.#running!;
+  }
+
+  set running(running: Running) {
+    this.#running = running;
+  }
+
+  /** Hears a line of the program. */
+  readonly onLine = (line: string): void => {
+    const [, sequence] = /^(?:.*: )?\[frame\] (\d+) at /.exec(line) ?? [];
+    if (sequence !== undefined) {
+      this.came.push({ sequence: Number(sequence), atMs: performance.now() });
+    }
+  };
+
+  /** The first picture that came after that moment. */
+  async cameAfter(atMs: number): Promise<Came> {
+    return await until("a picture", () => this.came.find((one) => one.atMs > atMs));
+  }
+
+  /** The number of the newest picture. */
+  get newest(): number {
+    return this.came.at(-1)?.sequence ?? -1;
+  }
+
+  /** Waits until it has taken a picture of that number or a later one. */
+  async taken(sequence: number): Promise<void> {
+    await until(`picture ${sequence}`, () => this.newest >= sequence ? true : undefined);
+  }
+}
+
+/** A call both ways. */
+export interface WatchedCall extends AsyncDisposable {
+  readonly server: End;
+  readonly client: End;
+  readonly port: number;
+  /** Starts another client, into this file. */
+  callAgain(file: string): End;
+}
+
+/** How a watched call is had. */
+export interface WatchedOptions {
+  /** The folder for recordings. */
+  readonly folder: string;
+  /** What the server is told besides. */
+  readonly serve?: readonly string[];
+  /** What the client is told besides. */
+  readonly send?: readonly string[];
+  readonly codec?: "raw" | "h264";
+  /** The input of both ends. */
+  readonly input?: string;
+  /** Where the two programs run; on this machine if not given. */
+  readonly link?: Link;
+  /** The port that the client calls, where it is not the server's own. */
+  readonly through?: (port: number) => number;
+}
+
+/** Begins a call both ways, each end recording, and waits until each has seen ten pictures of the other. */
+export async function watchedCall(
+  { folder, serve = [], send = [], codec = "raw", input = "test", link, through }: WatchedOptions,
+): Promise<WatchedCall> {
+  await using stack = new AsyncDisposableStack();
+  const host = link ? SERVER_ADDRESS : "127.0.0.1";
+  const common = ["--host", host, "--codec", codec, "--input", input, "--trace"];
+  const server = new End(`${folder}/server.avi`);
+  const where = (end: End, given: StartOptions = {}): StartOptions => ({
+    ...given,
+    onLine: end.onLine,
+  });
+  const called: RunningServer & AsyncDisposable = stack.use(
+    await startServer(
+      [...common, "--no-display", "--record", server.file, ...serve],
+      where(server, link?.server),
+    ),
+  );
+  server.running = called.server;
+  const port = through?.(called.port) ?? called.port;
+  const callAgain = (file: string): End => {
+    const end = new End(file);
+    const args = [...common, "--no-display", "--record", file, ...send];
+    end.running = stack.use(startClient(port, args, where(end, link?.client)));
+    return end;
+  };
+  const client = callAgain(`${folder}/client.avi`);
+  await Promise.all([server.taken(10), client.taken(10)]);
+  const owned = stack.move();
+  return {
+    ...{ server, client, port, callAgain },
+    [Symbol.asyncDispose]: (): Promise<void> => owned.disposeAsync(),
+  };
+}
+
+/** Makes an input of that many seconds, each picture of which shows its number. */
+export async function numberedFile(folder: string, seconds: number): Promise<string> {
+  const file = `${folder}/numbers.avi`;
+  const count = seconds * DEFAULT_FORMAT.fps;
+  await writeNumbers(file, Array.from({ length: count }, (_, n) => n), DEFAULT_FORMAT);
+  return file;
+}
+
+/** What the summary of an end says. */
+export function summaryOf({ stdout }: Outcome): { frames: number; lost: number } {
+  const [, frames, lost] = /Recorded \S+, (\d+) frames[^,]*, (\d+) lost/.exec(stdout) ?? [];
+  return { frames: Number(frames), lost: Number(lost) };
+}
+
+/**
+ * Fails unless the recording of an end keeps the time of the numbered pictures that came: each stands where it belongs, and
+ * in a gap the one before it. Gives how far it is from that, in seconds.
+ */
+export async function assertKeepsTime(end: End, outcome: Outcome): Promise<number> {
+  const numbers = await readNumbers(end.file);
+  const [first = 0] = numbers;
+  assertEquals(numbers, numbers.toSorted((a, b) => a - b), "not in order");
+  const shown = new Set(numbers);
+  const strays = numbers.filter((number, slot) =>
+    (number !== numbers[slot - 1]) && Math.abs(number - first - slot) > 5
+  );
+  assertEquals(strays, [], `more than 0.25 s from their time: ${numbers}`);
+  // What came is what the summary says: nothing is lost without being counted.
+  const { lost } = summaryOf(outcome);
+  const came = end.came.length;
+  assertGreaterOrEqual(came + lost, end.newest + 1);
+  assertLessOrEqual(came + lost, end.newest + 1 + 1);
+  assertGreaterOrEqual(shown.size, came - 2);
+  const { seconds } = await probe(end.file);
+  const lasted = (end.newest - first + 1) / DEFAULT_FORMAT.fps;
+  assertLessOrEqual(Math.abs(seconds - lasted), 0.25);
+  return seconds - lasted;
+}
