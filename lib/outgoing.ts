@@ -37,6 +37,8 @@ export class Outgoing implements AsyncDisposable {
   readonly #options: OutgoingOptions;
   readonly #takers = new Set<Taker>();
   #opening: Opening | undefined;
+  /** Resolves when the source before is closed. */
+  #closed: Promise<void> = Promise.resolve();
 
   /** Opens nothing yet. */
   constructor(options: OutgoingOptions) {
@@ -50,13 +52,13 @@ export class Outgoing implements AsyncDisposable {
    */
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const opening = this.#open();
+    const opening = this.#opening = this.#open();
     const onAbort = (): void => opening.abort.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       await opening.source;
     } catch (error) {
-      this.#opening = undefined;
+      if (this.#opening === opening) this.#opening = undefined;
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -66,7 +68,7 @@ export class Outgoing implements AsyncDisposable {
   /** Gives frames to somebody from now on, and opens the source if it is not. Never throws: `onOver` tells. */
   join(taker: Taker): void {
     this.#takers.add(taker);
-    const opening = this.#opening ?? this.#open();
+    const opening = this.#opening ??= this.#open();
     opening.pumping ??= this.#pump(opening);
   }
 
@@ -81,42 +83,50 @@ export class Outgoing implements AsyncDisposable {
     await this.#close();
   }
 
+  /** Opens the source when the one before is closed: a camera has one user at a time. */
   #open(): Opening {
     const abort = new AbortController();
-    const source = this.#options.openSource(abort.signal);
+    const source = this.#closed.then(() => {
+      abort.signal.throwIfAborted();
+      return this.#options.openSource(abort.signal);
+    });
     // Whoever waits for it is told as well.
     source.catch(() => {});
-    return this.#opening = { source, abort };
+    return { source, abort };
   }
 
   async #pump(opening: Opening): Promise<void> {
     let failure: unknown;
     try {
-      const source = await opening.source;
-      const view = this.#options.openView();
-      try {
-        for await (const frame of source.frames()) {
-          if (this.#opening !== opening) break;
-          for (const taker of this.#takers) taker.push(frame);
-          view?.push(frame);
-          frame.lease?.letGo();
-        }
-      } finally {
-        await view?.[Symbol.asyncDispose]();
+      await using source = await opening.source;
+      if (this.#opening !== opening) return;
+      await using view = this.#options.openView();
+      for await (const frame of source.frames()) {
+        if (this.#opening !== opening) return;
+        for (const taker of this.#takers) taker.push(frame);
+        view?.push(frame);
+        frame.lease?.letGo();
       }
     } catch (error) {
       failure = error;
     }
     // Whoever closed it need not be told.
-    if (this.#opening === opening) this.#options.onOver(failure);
+    if (this.#opening !== opening) return;
+    // The next one to join has it opened anew: the camera may be back.
+    this.#opening = undefined;
+    this.#options.onOver(failure);
   }
 
   async #close(): Promise<void> {
     const opening = this.#opening;
     this.#opening = undefined;
-    if (opening === undefined) return;
-    opening.abort.abort();
-    await opening.source.then((source) => source[Symbol.asyncDispose](), () => {});
-    await opening.pumping;
+    if (opening) this.#closed = this.#release(opening);
+    await this.#closed;
+  }
+
+  async #release({ source, abort, pumping }: Opening): Promise<void> {
+    abort.abort();
+    await source.then((open) => open[Symbol.asyncDispose](), () => {});
+    await pumping;
   }
 }
