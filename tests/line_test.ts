@@ -1,6 +1,7 @@
 /** A line against a peer made by hand, and against another line. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
 import type { Frame, VideoFormat } from "../lib/frame/frame.ts";
 import { type Again, CallLine, type Goodbye } from "../lib/wire/line.ts";
@@ -338,6 +339,32 @@ test("CallLine ignores streams of kinds that it does not know", async () => {
   const ack = decodeAck(await rig.hear());
   assertEquals(ack, { stream: 1, sequence: 7 });
   assertEquals(got.numbers, [7]);
+});
+
+test("CallLine gives the first picture of a peer that sends two, and takes the other", async () => {
+  await using rig = new Rig({ theirs: [H264, { ...RAW, width: 32 }] });
+  const got = collect(rig.line);
+  assertEquals(rig.line.peer.format, H264);
+  await rig.say(unit(0, true), 0);
+  assertEquals(decodeAck(await rig.hear()), { stream: 0, sequence: 0 });
+  await rig.say({ ...picture(7), data: new Uint8Array(1536) }, 1);
+  assertEquals(decodeAck(await rig.hear()), { stream: 1, sequence: 7 });
+  await rig.say(unit(1, false), 0);
+  assertEquals(decodeAck(await rig.hear()), { stream: 0, sequence: 1 });
+  assertEquals(got.numbers, [0, 1]);
+  assertEquals(rig.line.figures.received, 2);
+});
+
+test("CallLine tells everybody who waits for the last frames when they have left", async () => {
+  await using rig = new Rig();
+  const got = collect(rig.line);
+  rig.line.push(picture(0));
+  let flushed = 0;
+  const all = [rig.line.flush(), rig.line.flush()].map((one) => one.then(() => flushed++));
+  assertEquals(await rig.hearFrame(), 0);
+  await within(Promise.all(all), 5000);
+  assertEquals(flushed, 2);
+  assertEquals(got.numbers, []);
 });
 
 for (

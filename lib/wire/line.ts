@@ -179,6 +179,8 @@ export class CallLine implements Line {
   readonly #aheadUs: number;
   readonly #send: readonly SendStream[];
   readonly #receive: readonly (ReceiveStream | undefined)[];
+  /** The stream of the peer's that is given; -1 where there is none. */
+  readonly #shown: number;
   readonly #maxBytes: number;
   readonly #acks = new Map<number, number>();
   readonly #end = Promise.withResolvers<Goodbye>();
@@ -206,6 +208,7 @@ export class CallLine implements Line {
     );
     const from = { aheadUs: clocks?.aheadUs, limitFps };
     this.#receive = theirs.streams.map((format) => format && new ReceiveStream(format, from));
+    this.#shown = theirs.streams.findIndex((format) => format !== undefined);
     this.peer = peerOf(theirs);
     this.#maxBytes = Math.max(
       MAX_HELLO_BYTES,
@@ -227,7 +230,7 @@ export class CallLine implements Line {
 
   get figures(): LineFigures {
     const [send] = this.#send;
-    const receive = this.#receive.find((stream) => stream !== undefined);
+    const receive = this.#receive[this.#shown];
     return {
       sent: send?.sent ?? 0,
       dropped: send?.dropped ?? 0,
@@ -260,8 +263,9 @@ export class CallLine implements Line {
 
   async flush(): Promise<void> {
     if (this.#over || !this.#isSending) return;
-    this.#flushed = Promise.withResolvers<void>();
-    await within(this.#flushed.promise, FLUSH_MS);
+    const flushed = this.#flushed ??= Promise.withResolvers<void>();
+    await within(flushed.promise, FLUSH_MS);
+    if (this.#flushed === flushed) this.#flushed = undefined;
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
@@ -359,7 +363,9 @@ export class CallLine implements Line {
     const { stream, frame } = decoded;
     this.#acks.set(stream, frame.sequence);
     this.#notify();
-    return this.#receive[stream]!.take(frame) ? memory.lend(frame) : undefined;
+    // Of several pictures the first is shown: frames of another size would spoil its window and its recording.
+    const isWhole = this.#receive[stream]!.take(frame);
+    return isWhole && stream === this.#shown ? memory.lend(frame) : undefined;
   }
 
   /** Looks twice in half a second at what does not happen by itself: silence, and streams that rest. */
