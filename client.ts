@@ -73,6 +73,7 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   await using outgoing = openOutgoing(options, around, {
     // With two windows at this end, each has its place; on one screen with the server's as well.
     isInPlace: () => isHere || isShown,
+    isVain: () => talks[0]?.cannotShow ?? false,
     onClosed: () => talks[0]?.hangUp(REASON.windowClosed),
     onOver: (error) =>
       sourceOver.resolve(
@@ -149,8 +150,9 @@ async function introduce(
 function openOutgoing(
   { given }: ClientOptions,
   around: Surroundings,
-  { isInPlace, onClosed, onOver }: {
+  { isInPlace, isVain, onClosed, onOver }: {
     readonly isInPlace: () => boolean;
+    readonly isVain: () => boolean;
     readonly onClosed: () => void;
     readonly onOver: (error?: unknown) => void;
   },
@@ -167,7 +169,8 @@ function openOutgoing(
         watch: around.watch,
       }, signal),
     openView: () =>
-      openDisplay(
+      // Where the peer cannot be shown, we cannot be either, and that was said.
+      isVain() ? undefined : openDisplay(
         {
           ...{ format, title: TITLES.sending },
           place: isInPlace() ? { slot: 0, inGrid: false } : undefined,

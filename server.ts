@@ -7,9 +7,11 @@ import { EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { checkRecorder } from "./lib/media/recorder.ts";
 import { checkFolder } from "./lib/media/recording_file.ts";
+import { NoCameraError } from "./lib/errors.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
-import { describeListen } from "./lib/user/problems.ts";
+import { quoted } from "./lib/user/command_line.ts";
+import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
 import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
 
 /** As many callers may wait to be accepted. With the report's 5, a few strangers shut the door. */
@@ -32,7 +34,18 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
     await checkRecorder(around.watch);
   }
   const reception = new Reception(options, around);
-  await reception.checkSource();
+  try {
+    await reception.checkSource();
+  } catch (error) {
+    if (around.hangUp.aborted) {
+      log.say(messages.endedBy("HOST"));
+      return EXIT.ok;
+    }
+    if (!(error instanceof NoCameraError)) throw error;
+    const command = [commandOf("server"), ...Deno.args.map(quoted)].join(" ");
+    log.error(describeNoCamera(error, messages, command));
+    return EXIT.failed;
+  }
   const own = options.host === undefined ? await findOwnAddress(around) : undefined;
   const host = options.host ?? own?.address;
   if (host === undefined) {

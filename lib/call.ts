@@ -137,6 +137,8 @@ export class Call implements Taker {
   /** Warnings that wait until the call has begun: strangers are not to make them. */
   #warnings: string[] | undefined = [];
   #fileBytes: number | undefined;
+  /** Lets the last frames leave, when the duration is over. */
+  #finishing: Promise<void> | undefined;
 
   /** Nothing is opened yet. */
   constructor(parts: CallParts, around: Surroundings) {
@@ -154,7 +156,7 @@ export class Call implements Taker {
     const { durationSeconds, outgoing } = this.#parts;
     const elapsedUs = frame.captureUs - (this.#given.firstUs ?? frame.captureUs);
     if (durationSeconds !== undefined && elapsedUs >= durationSeconds * 1e6) {
-      this.#line?.flush().then(() => this.hangUp(REASON.durationReached));
+      this.#finishing ??= this.#line?.flush().then(() => this.hangUp(REASON.durationReached));
       return;
     }
     this.#given.add(frame.captureUs, 1e6 / outgoing!.format.fps);
@@ -179,6 +181,11 @@ export class Call implements Taker {
       waitingMs: figures.waitingMs,
       fileBytes: this.#fileBytes,
     };
+  }
+
+  /** True where there is something to see and no window for it; why not was said. */
+  get cannotShow(): boolean {
+    return this.#parts.peer.format !== undefined && this.#display === undefined;
   }
 
   /** Has the call and prints how it ended. */
@@ -378,7 +385,7 @@ export class Call implements Taker {
       log.say(messages.notRecorded(all));
     }
     // That there is nothing to record is the peer's failure, not the recording's.
-    return nothing ? messages.noPictures(format) : this.#recordingProblem;
+    return nothing ? messages.noPictures(other(this.#parts.we), format) : this.#recordingProblem;
   }
 
   /** Says how the call ended. Gives the exit status. */
@@ -427,7 +434,7 @@ export class Call implements Taker {
     const nothing = figures.received > 0
       ? figures.received >= LEAST_FRAMES && await this.#recording?.isEmpty()
       : this.#lost(figures) > 0;
-    if (nothing) log.warn(messages.noPictures(this.#parts.peer.format!));
+    if (nothing) log.warn(messages.noPictures(other(this.#parts.we), this.#parts.peer.format!));
   }
 
   /** Tells the user, once, that frames find no room in the recording. */

@@ -43,7 +43,7 @@ export class Reception {
     this.#around = around;
     const { given } = options;
     if (given === undefined) return;
-    const { log, messages, system, hangUp } = around;
+    const { log, messages, system } = around;
     this.#outgoing = new Outgoing({
       format: given.format,
       openSource: (signal) =>
@@ -52,22 +52,27 @@ export class Reception {
           onWaiting: (name) => log.say(messages.waitingFor(name)),
           onWay: (text) => log.debug("source", () => withoutSecrets(text)),
           watch: around.watch,
-        }, AbortSignal.any([signal, hangUp])),
+        }, signal),
       openView: () =>
-        // On one screen with the caller's windows, the first places are taken.
-        openDisplay(
+        // Where no caller can be shown, we cannot be either, and that was said.
+        [...this.#calls.values()].some((call) => call.cannotShow) ? undefined : openDisplay(
           {
             format: given.format,
             title: TITLES.sending,
-            place: { slot: this.#isCallerHere ? 3 : 0, inGrid: options.maxCalls > 1 },
+            // On one screen with the caller's windows, the first places are taken.
+            place: {
+              slot: this.#isCallerHere ? options.maxCalls + 2 : 0,
+              inGrid: options.maxCalls > 1,
+            },
           },
           { ...around, warn: (sentence) => log.warn(sentence) },
           () => this.#hangUpAll(REASON.windowClosed),
         ),
       // The caller may have more to show: the call goes on without a picture of ours.
       onOver: (error) => {
-        if (error === undefined) log.warn(messages.inputOver);
-        else log.error(describe(error, messages, system, "HOST"));
+        if (error === undefined) return log.warn(messages.inputOver);
+        log.error(describe(error, messages, system, "HOST"));
+        this.#exit = EXIT.failed;
       },
     });
   }
@@ -183,7 +188,7 @@ export class Reception {
     const { messages } = this.#around;
     const { host } = caller;
     if (end.kind === "error") return strangerSentence(host, end.error, messages);
-    if (lost > 0 && peer.format) return messages.noPictures(peer.format);
+    if (lost > 0 && peer.format) return messages.noPictures("CLIENT", peer.format);
     return isUsual(end.reason)
       ? messages.leftSilently(host)
       : messages.complaint(end.by, end.reason);

@@ -130,7 +130,7 @@ function problems(messages: Messages): Map<string, string> {
       case "noPictures":
         found.set(
           key,
-          parties(messages.noPictures({ codec: BLANK, width: number, height: number })),
+          parties(messages.noPictures("HOST", { codec: BLANK, width: number, height: number })),
         );
         break;
       case "narrowLink":

@@ -124,7 +124,7 @@ const SENTENCES: {
   narrowLink: (m) => CURES.map((cure) => m.narrowLink(cure)),
   recordingFailed: (m) => [m.recordingFailed("video.avi", "No space left on device")],
   recordingGoesOn: (m) => [m.recordingGoesOn("video-2.avi")],
-  noPictures: (m) => [m.noPictures({ codec: "mjpeg", width: 320, height: 240 })],
+  noPictures: (m) => [m.noPictures("CLIENT", { codec: "mjpeg", width: 320, height: 240 })],
   recordingIncomplete: (m) => [m.recordingIncomplete("video.avi")],
   mended: (m) => [m.mended("video.avi")],
   notMended: (m) => [m.notMended("video.avi")],

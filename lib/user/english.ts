@@ -108,8 +108,8 @@ export const english: Messages = {
   recordingFailed: (file, detail) =>
     `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,
   recordingGoesOn: (file) => `The recording goes on in ${file}.`,
-  noPictures: ({ codec, width, height }) =>
-    `No picture can be made of what the CLIENT sends: it is not ${codec} of ${width}x${height}, or has no keyframe.`,
+  noPictures: (party, { codec, width, height }) =>
+    `No picture can be made of what the ${party} sends: it is not ${codec} of ${width}x${height}, or has no keyframe.`,
   recordingIncomplete: (file) => `The recording is not whole: ${file}`,
   mended: (file) => `An earlier recording was never finished; it is mended now: ${file}`,
   notMended: (file) =>

@@ -114,8 +114,10 @@ export const portuguese: Messages = {
   recordingFailed: (file, detail) =>
     `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,
   recordingGoesOn: (file) => `A gravação continua em ${file}.`,
-  noPictures: ({ codec, width, height }) =>
-    `Nenhuma imagem se faz do que o CLIENTE envia: não é ${codec} de ${width}x${height}, ou não tem quadro-chave.`,
+  noPictures: (party, { codec, width, height }) =>
+    `Nenhuma imagem se faz do que o ${
+      partyPt(party)
+    } envia: não é ${codec} de ${width}x${height}, ou não tem quadro-chave.`,
   recordingIncomplete: (file) => `A gravação não está completa: ${file}`,
   mended: (file) =>
     `Uma gravação anterior não tinha sido concluída; está consertada agora: ${file}`,

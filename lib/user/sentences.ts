@@ -164,6 +164,7 @@ export interface Messages {
   recordingGoesOn(file: string): string;
   /** During a call and at its end: nothing that came can be shown or recorded. */
   noPictures(
+    party: Party,
     format: { readonly codec: string; readonly width: number; readonly height: number },
   ): string;
   /** At the end of a call, behind its summary: a reminder of `recordingFailed`. */
