@@ -25,6 +25,7 @@ import {
   guardArguments,
   inputWays,
   InputWords,
+  isMeasured,
   isTimed,
   type Pace,
   paceOf,
@@ -542,8 +543,8 @@ async function judge(opening: Opening, way: Way): Promise<Way> {
   const timed = description ? isTimed(description) : way.timed;
   if (told !== "unknown" || timed !== way.timed) return { ...way, pace: told, timed };
   while (true) {
-    const isOver = await opening.skip(LOOK_MS) === null;
-    const verdict = isOver ? "file" : opening.words.verdict(startMs, performance.now());
+    const goesOn = await opening.skip(LOOK_MS);
+    const verdict = goesOn ? opening.words.verdict(startMs, performance.now()) : "file";
     if (verdict === "file") return { ...way, pace: "file", timed: true };
     if (verdict === "live") return { ...way, pace: timed ? "steady" : "live" };
   }
@@ -571,7 +572,12 @@ class Opening {
       args,
       flow: "feeding",
       onLine: (line) => this.words.hear(line),
-      watch,
+      watch: watch && {
+        started: (name, words) => watch.started(name, words),
+        // What our filters say of each picture is for us.
+        said: (name, line) => void (isMeasured(line) || watch.said(name, line)),
+        ended: (name, code) => watch.ended(name, code),
+      },
     });
     this.#read = pictureReader(this.child, format);
   }
@@ -586,20 +592,20 @@ class Opening {
     this.#ahead.unshift(picture);
   }
 
-  /** Leaves out the next picture if there is one behind it in that time; `null` at the end. */
-  async skip(timeoutMs: number): Promise<boolean | null> {
+  /** Leaves out the next picture if another one comes in that time; resolves to `false` at the end. */
+  async skip(timeoutMs: number): Promise<boolean> {
     const picture = await this.next();
-    if (picture === null) return null;
+    if (picture === null) return false;
     const reading = this.next();
     this.#ahead.unshift(reading);
     const following = await within(reading, timeoutMs);
     if (following === undefined) {
-      this.#ahead.unshift(picture);
-      return false;
+      this.putBack(picture);
+      return true;
     }
     this.#skipped = true;
     picture.lease?.letGo();
-    return following && true;
+    return following !== null;
   }
 
   /** True if pictures were left out. */

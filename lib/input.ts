@@ -172,6 +172,14 @@ const MOST_MS = 3000;
 /** No stream is this far ahead of its time, in seconds. */
 const MAX_LEAD = 30;
 
+/** A line that our filters say. */
+const MEASURED = /\[info\] (-?\d+\.\d{6}|-?nan)$/;
+
+/** True of a line that our filters say of a picture, which is for `InputWords` only. */
+export function isMeasured(line: string): boolean {
+  return MEASURED.test(line);
+}
+
 /**
  * Listens to an ffmpeg with `-loglevel level+info`. Our filters say for each picture how far it is ahead of the time at
  * which it comes, which is the lead, or that it is the second one.
@@ -205,7 +213,7 @@ export class InputWords {
       const lasts = /[1-9]/.test(duration);
       this.#describe({ format: this.#format, whole: lasts && bitrate !== "N/A" });
     }
-    const [, said] = /\[info\] (-?\d+\.\d{6}|-?nan)$/.exec(line) ?? [];
+    const [, said] = MEASURED.exec(line) ?? [];
     if (said !== undefined) this.#leads.push({ atMs, lead: Number(said) });
   }
 

@@ -18,7 +18,7 @@ import { recorderArguments } from "../lib/recorder.ts";
 import type { Source } from "../lib/source.ts";
 import { temporaryFolder } from "./harness.ts";
 import { paintNumber, readPicture, writeNumbers } from "./numbered.ts";
-import { serveFiles, servePictures, serveProgram } from "./streams.ts";
+import { serveFiles, servePictures, serveProgram, serveRtsp } from "./streams.ts";
 import { test } from "./strict.ts";
 
 const never = new AbortController().signal;
@@ -364,6 +364,16 @@ test(
   },
   { slow: true },
 );
+
+test("RTSP whose datagrams get lost is read over TCP", async () => {
+  await using folder = await temporaryFolder();
+  const film = `${folder.path}/film.mkv`;
+  await writeNumbers(film, Array(200).keys(), SMALL);
+  await using camera = await serveRtsp(film, folder.path);
+  const numbers = numbersOf(await framesOf(camera.url, 20));
+  assertGreater(new Set(numbers).size, 15);
+  assertEquals(camera.asked, ["RTP/AVP/TCP"]);
+});
 
 test("RTSP is asked for TCP first, and no stream for a file of this machine", () => {
   const [way] = inputWays("rtsp://ana:x@host/door", "linux");
