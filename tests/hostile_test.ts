@@ -173,7 +173,7 @@ test(
     const file = `${folder.path}/video.avi`;
     const numbers = Array.from({ length: FRAMES }, (_, n) => n);
     await writeNumbers(`${folder.path}/numbers.avi`, numbers, DEFAULT_FORMAT);
-    await using called = await startServer(["--record", file, "--stay", "--max-calls", "2"]);
+    await using called = await startServer(["--record", file, "--stay", "--max-calls", "3"]);
     await using client = startClient(called.port, ["--input", `${folder.path}/numbers.avi`]);
     await client.says(/IN A CALL/);
     const before = await residentBytes(called.server.pid);

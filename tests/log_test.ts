@@ -11,6 +11,7 @@ import {
   startClient,
   startServer,
   temporaryFolder,
+  until,
 } from "./harness.ts";
 import { test } from "./strict.ts";
 
@@ -130,10 +131,32 @@ test("Log hands on the words of one stream while the other has stopped", async (
   stderr.stop();
   log.warn("stuck");
   log.say("goes on");
+  await until("the other stream", () => stdout.text !== "" || undefined);
+  log.say("and on");
   await settled();
-  assertEquals([stdout.text, stderr.text], ["goes on\n", ""]);
+  assertEquals([stdout.text, stderr.text], ["goes on\nand on\n", ""]);
+  log.warn("stuck, too");
   stderr.goOn();
   await log.close();
+  assertEquals(stderr.text, "stuck\nstuck, too\n");
+});
+
+test("Log keeps the order of both streams, which may lead to one file", async () => {
+  const { log, stdout, stderr } = pipedLog();
+  const written: string[] = [];
+  for (const stream of [stdout, stderr]) {
+    const write = stream.write.bind(stream);
+    stream.write = (data): Promise<number> => {
+      written.push(new TextDecoder().decode(data));
+      return write(data);
+    };
+  }
+  for (const text of ["one", "two"]) {
+    log.say(text);
+    log.warn(`${text}!`);
+  }
+  await log.close();
+  assertEquals(written, ["one\n", "one!\n", "two\n", "two!\n"]);
 });
 
 test("Log clears the live line for a sentence that goes into a pipe", async () => {
@@ -147,6 +170,23 @@ test("Log clears the live line for a sentence that goes into a pipe", async () =
   await settled();
   await log.close();
   assertEquals([stdout.text, stderr.text], ["hello\n", `00:01${ERASE}00:02${ERASE}`]);
+});
+
+test("Log hands sentences into a pipe while the screen of the live line has stopped", async () => {
+  const [stdout, stderr] = [new FakeStream(), new FakeStream({ terminal: true })];
+  const options = { quiet: false, verbose: false, trace: false, dropped };
+  const log = new Log(options, { stdout, stderr });
+  log.status("00:01");
+  await settled();
+  stderr.stop();
+  log.status("00:02");
+  log.say("one");
+  await until("the pipe", () => stdout.text !== "" || undefined);
+  log.say("two");
+  await settled();
+  assertEquals([stdout.text, stderr.text], ["one\ntwo\n", "00:01"]);
+  stderr.goOn();
+  await log.close();
 });
 
 test("Log writes every byte to a stream that takes a few at a time, or none for a while", async () => {

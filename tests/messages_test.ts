@@ -17,7 +17,12 @@ import {
   SourceError,
   UsageError,
 } from "../lib/errors.ts";
-import { describe, describeConnect, describeListen } from "../lib/user/problems.ts";
+import {
+  describe,
+  describeConnect,
+  describeListen,
+  describeNoCamera,
+} from "../lib/user/problems.ts";
 import {
   installCommand,
   type Language,
@@ -765,4 +770,14 @@ test("describeConnect(): a network that has no way there", () => {
       words,
     );
   }
+});
+
+test("without a camera, what to type is the whole command line, and more", () => {
+  const command = "deno task send --host 192.168.1.7";
+  const messages = messagesIn("en");
+  const none = describeNoCamera(new NoCameraError([]), messages, command);
+  assert(none.endsWith(`: ${command} --input test`), none);
+  const one = new NoCameraError([{ index: 2, name: "C920" }]);
+  const other = describeNoCamera(one, messages, command);
+  assert(other.endsWith(`: ${command} --camera 2`), other);
 });

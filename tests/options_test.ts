@@ -431,6 +431,20 @@ test("options: options that contradict each other are both named", () => {
   assertEquals(client("--wire", "call", "--size", "640x480").given.format.width, 640);
 });
 
+test("options: standard input is no input, by whatever name, and what to type instead is said", () => {
+  for (const input of ["-", "pipe:", "pipe:0", "fd:0", "/dev/stdin", "/proc/self/fd/0"]) {
+    for (const language of ["en", "pt"] as const) {
+      const args = [`--input=${input}`, "--lang", language];
+      const error = assertThrows(() => parseClientOptions(args, "en"), UsageError);
+      assertStringIncludes(error.message, `--input ${input}: `);
+      assertStringIncludes(error.message, "tcp://127.0.0.1:9000?listen");
+    }
+  }
+  for (const input of ["./-", "-x.mp4", "pipe:1.avi", "/dev/video2"]) {
+    assertEquals(parseClientOptions([`--input=${input}`], "en").from, { input });
+  }
+});
+
 test("options: an option without its value is named", () => {
   for (const program of PROGRAMS) {
     for (const [name, value] of Object.entries(OPTIONS[program])) {

@@ -25,6 +25,8 @@ import {
   guardArguments,
   inputWays,
   InputWords,
+  isMeasured,
+  isTimed,
   type Pace,
   paceOf,
   refusedFormat,
@@ -81,6 +83,9 @@ const OPEN_MS = 10_000;
 const STREAM_MS = 30_000;
 const SILENCE_MS = 5000;
 
+/** How far apart the bundles of a stream may be, in milliseconds. */
+const BUNDLE_MS = 12_000;
+
 /** After how long the user is told that an input is waited for, in milliseconds. */
 const NOTICE_MS = 5000;
 
@@ -119,8 +124,8 @@ export interface OutputOptions {
   readonly live: boolean;
   /** True if the first picture stands for ever. */
   readonly still?: boolean;
-  /** True if ffmpeg says what `InputWords` listens for. */
-  readonly observed?: boolean;
+  /** What ffmpeg says for `InputWords`: how far each picture is ahead of its time, or that there is a second one. */
+  readonly observed?: "lead" | "second" | undefined;
   /** The option that keeps ffmpeg from making up frames. */
   readonly passthrough?: Ffmpeg["passthrough"];
 }
@@ -173,14 +178,21 @@ function slotOf({ fps }: VideoFormat): string {
   return `1000/${Math.round(fps * 1000)}`;
 }
 
-/** Filters that make the rate of a file constant, by the times of its pictures. */
+/** Filters that make the rate of an input constant, by the times of its pictures. */
 function fileFilters({ fps }: VideoFormat, { still, observed }: OutputOptions): string[] {
   return [
-    ...(observed ? ["select='if(eq(n,1),print(n,32));1'"] : []),
+    ...(observed === "lead" ? [`select='${[...LEAD, "1"].join(";")}'`] : []),
+    ...(observed === "second" ? ["select='if(eq(n,1),print(n,32));1'"] : []),
     ...(still ? ["loop=-1:1", `setpts=N/(${fps}*TB)`] : []),
     `fps=${fps}`,
   ];
 }
+
+/** How far a picture is ahead of the time at which it comes, by the first one; said of the second and for some seconds. */
+const LEAD = [
+  ...["st(1,if(n,ld(1),time(0)))", "st(3,if(n,ld(3),t))"],
+  "if(eq(n,1)+n*lt(time(0)-ld(1),4),print(t-ld(3)-time(0)+ld(1),32))",
+];
 
 /**
  * Filters that leave out the frames beyond a rate and hold none back, as `fps` does by one. They look at the time at which a
@@ -193,11 +205,8 @@ function fileFilters({ fps }: VideoFormat, { still, observed }: OutputOptions): 
 function liveFilters(format: VideoFormat, { observed }: OutputOptions): string[] {
   const { fps } = format;
   const expression = [
-    "st(1,if(n,ld(1),time(0)))",
+    ...(observed === "lead" ? LEAD : ["st(1,if(n,ld(1),time(0)))"]),
     `st(2,(time(0)-ld(1))*${fps})`,
-    ...(observed
-      ? ["st(3,if(n,ld(3),t))", `if(n*lt(ld(2),${4 * fps}),print(t-ld(3)-ld(2)/${fps},32))`]
-      : []),
     "if(lt(ld(2),ld(0)-3),st(0,ld(2)))",
     `if(gte(ld(2),ld(0)-1),1+0*st(0,max(ld(0)+1,ld(2)-${Math.max(fps / 4, 1)})),0)`,
   ];
@@ -280,7 +289,7 @@ export function cameraArguments(
 /** The way to a moving test picture. */
 function testWay({ width, height, fps }: VideoFormat): Way {
   const picture = `testsrc2=size=${width}x${height}:rate=${fps}`;
-  return { args: ["-f", "lavfi", "-i", picture], pace: "file", alone: false };
+  return { args: ["-f", "lavfi", "-i", picture], pace: "file", timed: true, alone: false };
 }
 
 /** Arguments that make ffmpeg list the cameras. */
@@ -421,7 +430,7 @@ async function openCamera(
   const { format, system } = options;
   const device = await findCamera(wanted, system, list);
   const ways = cameraArguments(system, device, format).map((args): Way => ({
-    ...{ args, pace: "live", alone: false },
+    ...{ args, pace: "live", timed: false, alone: false },
   }));
   // A bare number says nothing to a user; where ffmpeg opens it by another name, that one does.
   const name = /^\d+$/.test(wanted) ? device : wanted;
@@ -454,13 +463,14 @@ async function openWays(
   const count = ways.length;
   for (let way = ways.shift(); way; way = ways.shift()) {
     signal.throwIfAborted();
-    const { pace, args } = way;
+    const { pace, timed, args } = way;
     const before = [...BEFORE_INPUT, ...guardArguments(way, also), ...args];
-    const output = { mirror, live: pace !== "file", passthrough };
-    const observed = outputArguments(format, { ...output, observed: !isCamera });
+    const output = { mirror, live: !timed, passthrough };
+    const observed = pace === "unknown" ? "lead" : pace === "file" ? "second" : undefined;
     const tell = (outcome: string): void =>
       onWay?.(`way ${count - ways.length} of ${count}, ${args.join(" ")}: ${outcome}`);
-    const opening = new Opening([...before, ...observed], format, watch);
+    const watched = outputArguments(format, { ...output, observed });
+    const opening = new Opening([...before, ...watched], format, watch);
     const { child, words } = opening;
     const abort = (): void => void child.stop();
     signal.addEventListener("abort", abort, { once: true });
@@ -471,15 +481,15 @@ async function openWays(
     const first = await within(opening.next(), isStream ? STREAM_MS : OPEN_MS);
     clearTimeout(slow);
     if (first) opening.putBack(first);
-    const comes = first && pace === "unknown" ? await judge(opening) : pace;
+    const better = first && pace === "unknown" ? await judge(opening, way) : way;
     signal.removeEventListener("abort", abort);
-    if (first && (comes === pace || comes === "live")) {
+    if (first && better.timed === timed && (better.pace !== "file" || !opening.skipped)) {
       const still = outputArguments(format, { ...output, still: true });
-      const hold = isCamera || comes === "live"
-        ? undefined
-        : (): Opening => new Opening([...before, ...still], format, watch);
-      tell(`opened, ${comes === "file" ? "paced by our clock" : "as it comes"}`);
-      return new ChildSource(opening, { format, what, paced: comes === "file", hold });
+      const hold = better.pace === "file"
+        ? (): Opening => new Opening([...before, ...still], format, watch)
+        : undefined;
+      tell(`opened, ${better.pace === "live" ? "as it comes" : "paced by our clock"}`);
+      return new ChildSource(opening, { format, what, pace: better.pace, hold });
     }
     await child.stop();
     signal.throwIfAborted();
@@ -488,9 +498,9 @@ async function openWays(
       throw new SourceError("silent", what);
     }
     if (first !== null) {
-      tell("as fast as a file");
-      // It comes as fast as a file does: once more from its beginning, by our clock.
-      ways.unshift({ ...way, pace: "file" });
+      tell("opened otherwise than it comes");
+      // It is another thing than it was opened for: once more from its beginning.
+      ways.unshift(better);
       continue;
     }
     const kind = diagnose(words.problems);
@@ -512,39 +522,31 @@ async function openWays(
       }
     }
     const cause = causeOf(words.problems).replace(`${args.at(-1)}: `, "");
-    // A camera's first failure is that of the way that was wanted; an input's last one, where ffmpeg knew the protocol.
-    if (!failure || !isCamera && !/^Protocol not found/.test(cause)) {
+    // The first failure is that of the way that was wanted, unless it only says that a name is no file's.
+    if (!failure || failure.kind === "missing" && !/^Protocol not found/.test(cause)) {
       failure = new SourceError(kind, what, withoutSecrets(cause));
     }
-    if (isCamera ? kind !== "unreadable" : kind !== "missing") break;
+    if (isCamera ? kind !== "unreadable" : kind === "list") break;
   }
   throw failure ?? new SourceError("unreadable", what);
 }
 
 /**
- * How the pictures behind a URL come. Where ffmpeg's description does not tell, they are read until it is clear, the newest
- * being kept: a stream gives at once what its server holds, and then no more than time brings; a film goes on. One that ends
- * while it is looked at is a film, or a picture.
+ * The way to open what is behind a URL, now that its first picture is there. Where ffmpeg's description does not tell, pictures
+ * are skipped until it is clear how they come: a stream gives at once what its server holds, and then no more than time
+ * brings; a film goes on. One that ends while it is looked at is a film, or a picture.
  */
-async function judge(opening: Opening): Promise<Pace> {
+async function judge(opening: Opening, way: Way): Promise<Way> {
   const startMs = performance.now();
   const description = await within(opening.words.described, ENDING_MS);
-  const told = description ? paceOf(description) : "unknown";
-  if (told !== "unknown") return told;
-  let newest: Picture | undefined;
+  const told = description ? paceOf(description) : way.pace;
+  const timed = description ? isTimed(description) : way.timed;
+  if (told !== "unknown" || timed !== way.timed) return { ...way, pace: told, timed };
   while (true) {
-    const reading = opening.next();
-    const read = await within(reading, LOOK_MS);
-    if (read === null) return "file";
-    if (read === undefined) opening.putBack(reading);
-    else {
-      newest?.lease?.letGo();
-      newest = read;
-    }
-    const verdict = opening.words.verdict(startMs, performance.now());
-    if (verdict === undefined) continue;
-    if (newest) opening.putBack(newest);
-    return verdict;
+    const goesOn = await opening.skip(LOOK_MS);
+    const verdict = goesOn ? opening.words.verdict(startMs, performance.now()) : "file";
+    if (verdict === "file") return { ...way, pace: "file", timed: true };
+    if (verdict === "live") return { ...way, pace: timed ? "steady" : "live" };
   }
 }
 
@@ -562,6 +564,7 @@ class Opening {
   readonly words = new InputWords();
   readonly #read: NextPicture;
   readonly #ahead: (Picture | Promise<Picture | null>)[] = [];
+  #skipped = false;
 
   constructor(args: readonly string[], format: VideoFormat, watch?: ChildWatch) {
     this.child = openChild({
@@ -569,7 +572,12 @@ class Opening {
       args,
       flow: "feeding",
       onLine: (line) => this.words.hear(line),
-      watch,
+      watch: watch && {
+        started: (name, words) => watch.started(name, words),
+        // What our filters say of each picture is for us.
+        said: (name, line) => void (isMeasured(line) || watch.said(name, line)),
+        ended: (name, code) => watch.ended(name, code),
+      },
     });
     this.#read = pictureReader(this.child, format);
   }
@@ -579,9 +587,30 @@ class Opening {
     return await (this.#ahead.shift() ?? this.#read());
   }
 
-  /** Gives back what was read, before whatever was given back earlier. */
-  putBack(picture: Picture | Promise<Picture | null>): void {
+  /** Gives back the picture that was read last. */
+  putBack(picture: Picture): void {
     this.#ahead.unshift(picture);
+  }
+
+  /** Leaves out the next picture if another one comes in that time; resolves to `false` at the end. */
+  async skip(timeoutMs: number): Promise<boolean> {
+    const picture = await this.next();
+    if (picture === null) return false;
+    const reading = this.next();
+    this.#ahead.unshift(reading);
+    const following = await within(reading, timeoutMs);
+    if (following === undefined) {
+      this.putBack(picture);
+      return true;
+    }
+    this.#skipped = true;
+    picture.lease?.letGo();
+    return following !== null;
+  }
+
+  /** True if pictures were left out. */
+  get skipped(): boolean {
+    return this.#skipped;
   }
 }
 
@@ -600,12 +629,77 @@ function pictureReader(child: Child, format: VideoFormat): NextPicture {
   };
 }
 
+/** Says when a picture is due. */
+interface Clock {
+  /** Resolves when the next picture may be asked for. */
+  untilAsked(): Promise<void>;
+  /** Resolves when the picture that was asked for then is due, with that time. */
+  untilDue(askedUs: number): Promise<number>;
+}
+
+/** Paces a file, from its first picture on. */
+class FileClock implements Clock {
+  readonly #fps: number;
+  #startUs = nowUs();
+  #count = 0;
+
+  constructor(fps: number) {
+    this.#fps = fps;
+  }
+
+  async untilAsked(): Promise<void> {
+    const earlyUs = this.#dueUs - nowUs();
+    if (earlyUs > 0) await pause(earlyUs / 1000);
+    if (earlyUs < -MAX_LATE_US) this.#startUs -= earlyUs;
+  }
+
+  untilDue(): Promise<number> {
+    const dueUs = this.#dueUs;
+    this.#count++;
+    return Promise.resolve(dueUs);
+  }
+
+  get #dueUs(): number {
+    return this.#startUs + Math.round(this.#count * 1e6 / this.#fps);
+  }
+}
+
+/**
+ * Paces a stream whose pictures come in bundles, such as the clusters of Matroska. What comes late makes all that follow as
+ * late, so that the next bundle is not. Where no picture had to be waited for in a long time, more is held back than it
+ * takes: then the stream runs faster until one has to be.
+ */
+class StreamClock implements Clock {
+  readonly #slotUs: number;
+  #dueUs = nowUs();
+  #waitedUs = nowUs();
+
+  constructor(fps: number) {
+    this.#slotUs = 1e6 / fps;
+  }
+
+  untilAsked(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async untilDue(askedUs: number): Promise<number> {
+    const cameUs = nowUs();
+    const earlyUs = this.#dueUs - cameUs;
+    if (earlyUs < 0 || cameUs - askedUs > this.#slotUs / 4) this.#waitedUs = cameUs;
+    if (earlyUs > 0) await pause(earlyUs / 1000);
+    const dueUs = Math.round(Math.max(this.#dueUs, cameUs));
+    const hurries = cameUs - this.#waitedUs > BUNDLE_MS * 1000;
+    this.#dueUs = dueUs + (hurries ? 0.8 : 1) * this.#slotUs;
+    return dueUs;
+  }
+}
+
 /** What a source is told of its ffmpeg. */
 interface ChildSourceOptions {
   readonly format: VideoFormat;
   readonly what: SourceIdentity;
-  /** True if our clock says when a frame is due. */
-  readonly paced: boolean;
+  /** How its pictures come. */
+  readonly pace: Pace;
   /** Starts an ffmpeg that repeats the only picture of an input; nothing where an end is an end. */
   readonly hold: (() => Opening) | undefined;
 }
@@ -614,36 +708,34 @@ interface ChildSourceOptions {
 class ChildSource implements Source {
   readonly #format: VideoFormat;
   readonly #what: SourceIdentity;
-  readonly #paced: boolean;
+  readonly #pace: Pace;
   #hold: ChildSourceOptions["hold"];
   #opening: Opening;
   #stopped = false;
 
-  constructor(opening: Opening, { format, what, paced, hold }: ChildSourceOptions) {
+  constructor(opening: Opening, { format, what, pace, hold }: ChildSourceOptions) {
     this.#opening = opening;
     this.#format = format;
     this.#what = what;
-    this.#paced = paced;
+    this.#pace = pace;
     this.#hold = hold;
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
     const { codec, fps } = this.#format;
-    let startUs = nowUs();
+    const clock = this.#pace === "file"
+      ? new FileClock(fps)
+      : this.#pace === "steady"
+      ? new StreamClock(fps)
+      : undefined;
     for (let sequence = 0;; sequence++) {
-      let dueUs = startUs + Math.round(sequence * 1e6 / fps);
-      if (this.#paced) {
-        const earlyUs = dueUs - nowUs();
-        if (earlyUs > 0) await pause(earlyUs / 1000);
-        if (earlyUs < -MAX_LATE_US) {
-          startUs -= earlyUs;
-          dueUs -= earlyUs;
-        }
-      }
+      await clock?.untilAsked();
+      const askedUs = nowUs();
       const picture = await this.#next();
       if (picture === null || this.#stopped) return;
       const { data } = picture;
-      const captureUs = this.#paced ? dueUs : nowUs();
+      const captureUs = await clock?.untilDue(askedUs) ?? nowUs();
+      if (this.#stopped) return;
       yield { ...picture, captureUs, sequence, keyframe: !isInterCoded(codec) || hasIdr(data) };
     }
   }
@@ -651,7 +743,8 @@ class ChildSource implements Source {
   /** The next picture, or `null` after the last one. Throws `SourceError` where the end was not to be expected. */
   async #next(): Promise<Picture | null> {
     const { child, words } = this.#opening;
-    const picture = await within(this.#opening.next(), SILENCE_MS);
+    const silenceMs = this.#pace === "steady" ? BUNDLE_MS : SILENCE_MS;
+    const picture = await within(this.#opening.next(), silenceMs);
     if (this.#stopped) return null;
     if (picture === undefined) throw new SourceError("silent", this.#what);
     if (picture !== null) return picture;

@@ -9,9 +9,10 @@ import type { SourceError } from "../errors.ts";
 
 /**
  * How the pictures of an input come. Of a `file` they come as fast as they are read, and our clock paces them. Those of
- * something `live` come as they are made. Behind a URL there may be either: only its arrival tells.
+ * something `live` come as they are made. Those of a `steady` stream do as well, but in bundles: its own times are right.
+ * Behind a URL there may be any of these, which only its arrival tells.
  */
-export type Pace = "file" | "live" | "unknown";
+export type Pace = "file" | "live" | "steady" | "unknown";
 
 /** One way to open an input; the next one is tried where there is no such file. */
 export interface Way {
@@ -19,6 +20,8 @@ export interface Way {
   readonly args: readonly string[];
   /** How its pictures come. */
   readonly pace: Pace;
+  /** True where the times that it gives to its pictures are to be believed. */
+  readonly timed: boolean;
   /** True of a file whose name promises that it opens no other one. */
   readonly alone: boolean;
 }
@@ -29,6 +32,13 @@ const URL = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 /** Streams that are sent to us as their pictures are made. */
 const LIVE = /^(rtsps?|rtmp[a-z]*|rtp|srtp?|rist|udp|udplite|tcp|tls|unix|mms[ht]?):|^\/dev\//i;
+
+/** What is found behind a URL is a film by its name, such as `…/film.mp4?x=1`, or the stream of a camera. */
+const WEB_FILM =
+  /\.(mp4|m4v|mov|mkv|webm|avi|ogv|ogg|flv|m?2?ts|mpe?g|vob|mxf|wmv|asf|3gp|3g2|gif|m3u8|mpd)($|[?#])/i;
+
+/** Formats without times: ffmpeg makes them up, 25 a second. */
+const UNTIMED = /^(mpjpeg|mjpeg|\w+_pipe|h264|hevc|m4v|mpegvideo)$/;
 
 /** Names of files that say that they lead to others. */
 const NAMED_LIST = /\.(m3u8?|mpd|(ff)?concat|sdp|xml|avs|vpy)$/i;
@@ -60,9 +70,14 @@ const NUMBERED_PICTURE = /%.*\.(jpe?g|png|bmp|gif|tiff?|webp|p[bgnp]m|tga|jp2|ex
 /** The ways to open what the user named, the best first; the system by the names of `Deno.build.os`. */
 export function inputWays(input: string, system: string): Way[] {
   return namesOf(input, system).flatMap((name) => {
-    const pace = LIVE.test(name) ? "live" : URL.test(name) ? "unknown" : "file";
+    const pace = LIVE.test(name) || /\.sdp$/i.test(name)
+      ? "live"
+      : URL.test(name)
+      ? "unknown"
+      : "file";
     const alone = /^file:/i.test(name) && !NAMED_LIST.test(name);
-    const way = { args: [...optionsOf(name), "-i", name], pace, alone } as const;
+    const timed = pace === "file" || pace === "unknown" && WEB_FILM.test(name);
+    const way = { args: [...optionsOf(name), "-i", name], pace, timed, alone } as const;
     if (!NUMBERED_PICTURE.test(name) || pace !== "file") return [way];
     return [{ ...way, args: ["-f", "image2", "-pattern_type", "none", ...way.args] }, way];
   });
@@ -105,12 +120,21 @@ function decoded(path: string): string {
 /** What ffmpeg is told of a name besides. */
 function optionsOf(name: string): string[] {
   const [, scheme] = SCHEME.exec(name) ?? [];
-  if (!URL.test(name) || /^(file|https?):/i.test(name)) return [];
+  // Whoever calls a file a list means what is on it.
+  if (NAMED_LIST.test(name) && !URL.test(name)) return protocols("file");
+  if (!URL.test(name) || /^file:/i.test(name)) return [];
+  // A camera's few bytes a second would take long to be enough for ffmpeg to be sure what they are.
+  if (/^https?:/i.test(name)) return WEB_FILM.test(name) ? [] : ["-formatprobesize", "32768"];
   return [
     // Many networks lose the datagrams of a camera; UDP is tried where the camera does not have TCP.
     ...(/^rtsps?$/i.test(scheme!) ? ["-rtsp_flags", "prefer_tcp"] : []),
-    ...["-protocol_whitelist", [...NETWORK, scheme!.toLowerCase()].join(",")],
+    ...protocols(scheme!.toLowerCase()),
   ];
+}
+
+/** Arguments that let an input lead to the network, and by one protocol more. */
+function protocols(also: string): string[] {
+  return ["-protocol_whitelist", [...NETWORK, also].join(",")];
 }
 
 /** What ffmpeg says of an input that it has opened. */
@@ -129,6 +153,11 @@ export function paceOf({ format, whole }: InputDescription): Pace {
   return whole ? "file" : "unknown";
 }
 
+/** True where the times that an input gives to its pictures are its own. */
+export function isTimed({ format }: InputDescription): boolean {
+  return !UNTIMED.test(format);
+}
+
 /** How many lines with problems are kept. */
 const KEPT_PROBLEMS = 20;
 
@@ -142,6 +171,14 @@ const MOST_MS = 3000;
 
 /** No stream is this far ahead of its time, in seconds. */
 const MAX_LEAD = 30;
+
+/** A line that our filters say. */
+const MEASURED = /\[info\] (-?\d+\.\d{6}|-?nan)$/;
+
+/** True of a line that our filters say of a picture, which is for `InputWords` only. */
+export function isMeasured(line: string): boolean {
+  return MEASURED.test(line);
+}
 
 /**
  * Listens to an ffmpeg with `-loglevel level+info`. Our filters say for each picture how far it is ahead of the time at
@@ -176,7 +213,7 @@ export class InputWords {
       const lasts = /[1-9]/.test(duration);
       this.#describe({ format: this.#format, whole: lasts && bitrate !== "N/A" });
     }
-    const [, said] = /\[info\] (-?\d+\.\d{6}|-?nan)$/.exec(line) ?? [];
+    const [, said] = MEASURED.exec(line) ?? [];
     if (said !== undefined) this.#leads.push({ atMs, lead: Number(said) });
   }
 

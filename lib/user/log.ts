@@ -44,8 +44,7 @@ export class Log {
   #plainMs = performance.now();
   readonly #stdout: WordStream;
   readonly #stderr: WordStream;
-  readonly #sentences: Outlet;
-  readonly #words: Outlet;
+  readonly #outlet: Outlet;
 
   /** A log of that loudness, on the streams of this program unless told otherwise. */
   constructor(
@@ -58,18 +57,15 @@ export class Log {
     this.#plain = plain;
     this.#stdout = stdout;
     this.#stderr = stderr;
-    this.#words = new Outlet(this.#stderr, dropped);
-    // On one screen everything has its order; two streams that lead elsewhere do not wait for each other.
-    const oneScreen = this.#stdout.isTerminal() && this.#stderr.isTerminal();
-    this.#sentences = oneScreen ? this.#words : new Outlet(this.#stdout, dropped);
+    this.#outlet = new Outlet(stderr, dropped);
   }
 
   /** A sentence for the user, on standard output. */
   say(sentence: string): void {
     if (this.#quiet) return;
-    // What comes out of a pipe may land on the screen of the live line, which must not stand in its way.
-    if (this.#sentences !== this.#words) this.#words.show("");
-    this.#sentences.print(this.#stdout, sentence);
+    // It is shown again with its next text: what comes out of a pipe needs a moment to the screen.
+    if (!this.#stdout.isTerminal()) this.#outlet.show("");
+    this.#outlet.print(this.#stdout, sentence);
   }
 
   /** How something was lost: a sentence like the others, and an error where only those are shown. */
@@ -80,23 +76,23 @@ export class Log {
 
   /** Something that did not stop the call. */
   warn(sentence: string): void {
-    this.#words.print(this.#stderr, sentence);
+    this.#outlet.print(this.#stderr, sentence);
   }
 
   /** Something that did. */
   error(sentence: string): void {
-    this.#words.print(this.#stderr, sentence);
+    this.#outlet.print(this.#stderr, sentence);
   }
 
   /** What happens inside, with the part that says it in front: `[recorder] …`. One that takes work comes as a function. */
   debug(part: string, text: string | (() => string)): void {
     if (!this.#verbose) return;
-    this.#words.print(this.#stderr, `[${part}] ${typeof text === "string" ? text : text()}`);
+    this.#outlet.print(this.#stderr, `[${part}] ${typeof text === "string" ? text : text()}`);
   }
 
   /** What happens to each frame, as a function: most of the time nobody wants to hear it. */
   trace(part: string, text: () => string): void {
-    if (this.#trace) this.#words.print(this.#stderr, `[${part}] ${text()}`);
+    if (this.#trace) this.#outlet.print(this.#stderr, `[${part}] ${text()}`);
   }
 
   /** True if there is a live line: elsewhere nobody need find out what would be in it. */
@@ -112,11 +108,11 @@ export class Log {
   /** Shows the live line, in place of the one before; an empty text removes it. */
   status(text: string): void {
     if (!this.live) return;
-    if (!this.#plain) return this.#words.show(cutText(text, this.columns));
+    if (!this.#plain) return this.#outlet.show(cutText(text, this.columns));
     const nowMs = performance.now();
     if (text !== "" && nowMs - this.#plainMs < PLAIN_MS) return;
     this.#plainMs = nowMs;
-    if (text !== "") this.#words.print(this.#stderr, text);
+    if (text !== "") this.#outlet.print(this.#stderr, text);
   }
 
   /** Lets the last words leave, for a second at most. Nothing can be said after it. */
@@ -127,8 +123,7 @@ export class Log {
 
   /** Waits until all that was said has left, for a second at most. Resolves to true if it has. */
   async hasLeft(): Promise<boolean> {
-    const all = Promise.all([this.#sentences.idle, this.#words.idle]);
-    return await within(all, LEAVE_MS) !== undefined;
+    return await within(this.#outlet.idle().then(() => true), LEAVE_MS) ?? false;
   }
 }
 

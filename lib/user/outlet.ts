@@ -1,11 +1,12 @@
 /**
  * The way of words to a terminal, a pipe or a file, which may stop taking them: nobody who says something waits for it.
  *
- * One write is under way at a time, in a thread of Deno's. Meanwhile lines queue within a bound, and the live line below
- * them is only remembered: the newest one is shown when its turn comes.
+ * One write is under way at a time, in a thread of Deno's, so that lines keep their order wherever both streams lead to one
+ * place. Meanwhile lines queue within a bound, and the live line below them is only remembered: the newest one is shown when
+ * its turn comes. Where a write takes long, the other stream does not wait for it.
  */
 
-import { pause } from "../clock.ts";
+import { pause, within } from "../clock.ts";
 
 /** A stream that words are written to, such as `Deno.stdout`. */
 export interface WordStream {
@@ -20,6 +21,9 @@ const MAX_WAITING_BYTES = 64 * 1024;
 
 /** The most that is written at once, in bytes: lines are joined up to it. */
 const MAX_WRITE_BYTES = 16 * 1024;
+
+/** How long a write may take before the other stream goes on without it, in milliseconds. */
+const STALL_MS = 100;
 
 /** How long a stream that would have to wait, and must not, is left alone, in milliseconds. */
 const FULL_MS = 50;
@@ -38,10 +42,12 @@ export class Outlet {
   readonly #droppedNote: (lines: number) => string;
   readonly #waiting: Line[] = [];
   #waitingBytes = 0;
-  #dropped = 0;
+  readonly #dropped = new Map<WordStream, number>();
   #live = "";
   #shown = "";
   #writing: Promise<void> | undefined;
+  /** Writes that take long, by where they go. */
+  readonly #stalled = new Map<WordStream, Promise<void>>();
 
   /** An outlet. `screen` is where the live line goes; `droppedNote` says that lines were dropped. */
   constructor(screen: WordStream, droppedNote: (lines: number) => string) {
@@ -49,19 +55,21 @@ export class Outlet {
     this.#droppedNote = droppedNote;
   }
 
-  /** Resolves when there is nothing more to write. A stream that takes nothing keeps it waiting. */
-  get idle(): Promise<void> {
-    return this.#writing ?? Promise.resolve();
+  /** Waits until there is nothing more to write. A stream that takes nothing keeps it waiting. */
+  async idle(): Promise<void> {
+    while (this.#writing || this.#stalled.size > 0) {
+      await (this.#writing ?? Promise.race(this.#stalled.values()));
+    }
   }
 
-  /** Writes a line to one of the streams of this outlet. */
+  /** Writes a line to a stream. */
   print(stream: WordStream, text: string): void {
     const bytes = encode(`${text}\n`);
     this.#waiting.push({ stream, bytes });
     this.#waitingBytes += bytes.length;
     while (this.#waitingBytes > MAX_WAITING_BYTES && this.#waiting.length > 1) {
-      this.#take();
-      this.#dropped++;
+      const oldest = this.#take(0);
+      this.#dropped.set(oldest.stream, (this.#dropped.get(oldest.stream) ?? 0) + 1);
     }
     this.#wake();
   }
@@ -79,38 +87,62 @@ export class Outlet {
   async #write(): Promise<void> {
     // What is said in one go is written in one go.
     await Promise.resolve();
-    while (this.#waiting.length > 0 || this.#live !== this.#shown) {
-      const [next] = this.#waiting;
-      if (next === undefined) {
-        const text = `${this.#shown && ERASE}${this.#live}`;
-        this.#shown = this.#live;
-        await writeAll(this.#screen, encode(text));
-      } else {
-        await writeAll(next.stream, this.#nextLines(next.stream));
-      }
+    for (let next = this.#next(); next; next = this.#next()) {
+      const place = this.#placeOf(next.stream);
+      const writing = writeAll(next.stream, next.bytes);
+      if (await within(writing.then(() => true), STALL_MS)) continue;
+      this.#stalled.set(place, writing);
+      writing.then(() => {
+        this.#stalled.delete(place);
+        this.#wake();
+      });
     }
     // At once: what is said from here on needs to wake it again.
     this.#writing = undefined;
   }
 
-  /** As many lines for this stream as go into one write, the live line erased before them. */
-  #nextLines(stream: WordStream): Uint8Array {
-    const parts = [encode(this.#shown && ERASE)];
-    this.#shown = "";
-    if (this.#dropped > 0) parts.push(encode(`${this.#droppedNote(this.#dropped)}\n`));
-    this.#dropped = 0;
-    for (let size = 0; this.#waiting[0]?.stream === stream && size < MAX_WRITE_BYTES;) {
-      const { bytes } = this.#take();
+  /** Where the words of a stream arrive: all terminals are one screen. */
+  #placeOf(stream: WordStream): WordStream {
+    return stream.isTerminal() ? this.#screen : stream;
+  }
+
+  /** What is to be written next, where nothing has stalled. */
+  #next(): Line | undefined {
+    const at = this.#waiting.findIndex(({ stream }) => !this.#stalled.has(this.#placeOf(stream)));
+    const stream = this.#waiting[at]?.stream;
+    const erase = this.#shown && ERASE;
+    const isStopped = this.#stalled.has(this.#screen);
+    if (stream?.isTerminal()) {
+      this.#shown = "";
+      return { stream, bytes: this.#linesFrom(at, erase) };
+    }
+    // What comes out of a pipe may land on the screen of the live line, which must not stand in its way.
+    if (stream && (erase === "" || isStopped)) return { stream, bytes: this.#linesFrom(at, "") };
+    const live = stream ? "" : this.#live;
+    if (live === this.#shown || isStopped) return undefined;
+    this.#shown = live;
+    return { stream: this.#screen, bytes: encode(`${erase}${live}`) };
+  }
+
+  /** As many of the lines that wait as go into one write to the stream of the first. */
+  #linesFrom(at: number, erase: string): Uint8Array {
+    const { stream } = this.#waiting[at]!;
+    const parts = [encode(erase)];
+    const dropped = this.#dropped.get(stream);
+    if (dropped !== undefined) parts.push(encode(`${this.#droppedNote(dropped)}\n`));
+    this.#dropped.delete(stream);
+    for (let size = 0; this.#waiting[at]?.stream === stream && size < MAX_WRITE_BYTES;) {
+      const { bytes } = this.#take(at);
       parts.push(bytes);
       size += bytes.length;
     }
     return join(parts);
   }
 
-  #take(): Line {
-    const line = this.#waiting.shift()!;
-    this.#waitingBytes -= line.bytes.length;
-    return line;
+  #take(at: number): Line {
+    const [line] = this.#waiting.splice(at, 1);
+    this.#waitingBytes -= line!.bytes.length;
+    return line!;
   }
 }
 
