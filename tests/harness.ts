@@ -4,6 +4,7 @@ export { temporaryFolder } from "../scripts/kit/folder.ts";
 export {
   canSeeProcesses,
   childrenWith,
+  peakBytes,
   type Process,
   processesNaming,
   residentBytes,
