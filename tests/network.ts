@@ -11,6 +11,8 @@ import {
   startServer,
   until,
 } from "./harness.ts";
+import { pause } from "../lib/clock.ts";
+import { writeAll } from "../scripts/kit/writing.ts";
 import { Link, SERVER_ADDRESS } from "./link.ts";
 import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
 import { readNumbers, writeNumbers } from "./numbered.ts";
@@ -98,7 +100,7 @@ export interface WatchedOptions {
 export async function watchedCall(
   { folder, serve = [], send = [], codec = "raw", input = "test", link, through }: WatchedOptions,
 ): Promise<WatchedCall> {
-  await using stack = new AsyncDisposableStack();
+  const owned = new AsyncDisposableStack();
   const host = link ? SERVER_ADDRESS : "127.0.0.1";
   const common = ["--host", host, "--codec", codec, "--input", input, "--trace"];
   const server = new End(`${folder}/server.avi`);
@@ -106,7 +108,7 @@ export async function watchedCall(
     ...given,
     onLine: end.onLine,
   });
-  const called: RunningServer & AsyncDisposable = stack.use(
+  const called: RunningServer & AsyncDisposable = owned.use(
     await startServer(
       [...common, "--no-display", "--record", server.file, ...serve],
       where(server, link?.server),
@@ -117,12 +119,16 @@ export async function watchedCall(
   const callAgain = (file: string): End => {
     const end = new End(file);
     const args = [...common, "--no-display", "--record", file, ...send];
-    end.running = stack.use(startClient(port, args, where(end, link?.client)));
+    end.running = owned.use(startClient(port, args, where(end, link?.client)));
     return end;
   };
   const client = callAgain(`${folder}/client.avi`);
-  await Promise.all([server.taken(10), client.taken(10)]);
-  const owned = stack.move();
+  try {
+    await Promise.all([server.taken(10), client.taken(10)]);
+  } catch (error) {
+    await owned.disposeAsync();
+    throw error;
+  }
   return {
     ...{ server, client, port, callAgain },
     [Symbol.asyncDispose]: (): Promise<void> => owned.disposeAsync(),
@@ -166,4 +172,76 @@ export async function assertKeepsTime(end: End, outcome: Outcome): Promise<numbe
   const lasted = (end.newest - first + 1) / DEFAULT_FORMAT.fps;
   assertLessOrEqual(Math.abs(seconds - lasted), 0.25);
   return seconds - lasted;
+}
+
+/** Somebody in between, who can reset whatever goes through. */
+export class Relay implements AsyncDisposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #open = new Set<Deno.TcpConn>();
+  readonly #copying = new Set<Promise<void>>();
+  #accepting: Promise<void> | undefined;
+  #holding = false;
+
+  /** Leads to this port from now on. Gives its own. */
+  lead(port: number): number {
+    this.#accepting = this.#accept(port);
+    return this.#listener.addr.port;
+  }
+
+  /** Resets the connections that there are. */
+  async reset(): Promise<void> {
+    // One that is closed while something waits to be read is reset.
+    this.#holding = true;
+    await pause(200);
+    for (const connection of this.#open) connection.close();
+    this.#open.clear();
+    this.#holding = false;
+    await Promise.all(this.#copying);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+    await this.reset();
+  }
+
+  async #accept(port: number): Promise<void> {
+    try {
+      for await (const caller of this.#listener) {
+        const callee = await Deno.connect({ hostname: "127.0.0.1", port });
+        for (const [from, to] of [[caller, callee], [callee, caller]] as const) {
+          this.#open.add(from);
+          const copying: Promise<void> = this.#copy(from, to)
+            .finally(() => this.#copying.delete(copying));
+          this.#copying.add(copying);
+        }
+      }
+    } catch {
+      // Closed.
+    }
+  }
+
+  async #copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+    const memory = new Uint8Array(65536);
+    try {
+      let count: number | null;
+      while ((count = await from.read(memory)) !== null) {
+        await writeAll(to, memory.subarray(0, count));
+        while (this.#holding) await pause(20);
+      }
+      await to.closeWrite();
+    } catch {
+      // Reset, by us or by one of the ends.
+    }
+  }
+}
+
+/** The sockets that a process has open. */
+export async function openSockets(pid: number): Promise<number> {
+  let count = 0;
+  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+    const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => "");
+    if (target.startsWith("socket:")) count++;
+  }
+  return count;
 }

@@ -271,6 +271,27 @@ test("a message that drips for too long is lost, though never silent; in a call 
   assertEquals(ends, ["link: whole", "door: slow", "call: slow"]);
 });
 
+test("a network that is gone for long makes no message slow, where its silence is looked at by others", async () => {
+  using reads = openWire(SOON);
+  using writes = openWire(SOON, { room: 5 });
+  using slow = openWire(SOON);
+  for (const { wire } of [reads, writes, slow]) wire.enterCall(() => true);
+  const whole = framed(text("abc"));
+  reads.far.put(whole.subarray(0, 9));
+  const reading = reads.wire.readMessage(3);
+  const writing = writes.wire.writeMessage(text("abc"));
+  for (const one of [reading, writing]) one.catch(() => {}); // Its failure is seen below.
+  // Begun later, this one is slow after as long as the others were silent.
+  using _dripping = drip(slow, new Uint8Array(3000), 100);
+  slow.far.put(length(150_000));
+  assertEquals(await loss(() => slow.wire.readMessage(150_000)), "slow");
+  assertGreater(reads.wire.quietMs, 2000);
+  reads.far.put(whole.subarray(9));
+  assertEquals(await reading, text("abc"));
+  writes.near.makeRoom();
+  await writing;
+});
+
 test("a message that is read in parts is bounded as a whole", async () => {
   using open = openWire(SOON);
   using _dripping = drip(open, new Uint8Array(1000), 50);

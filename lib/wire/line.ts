@@ -491,13 +491,9 @@ export class CallLine implements Line {
 
   async #hangUp(reason: string): Promise<void> {
     const wire = this.#wire;
-    // The peer has ended the call already, or what is under way on a slow link arrives in its own time. A silence that has
-    // begun goes on where it was.
-    const patienceMs = this.#over || wire === undefined
-      ? FAREWELL_MS
-      : Math.max(STILL_MS - wire.quietMs, FAREWELL_MS);
+    if (wire === undefined) return this.#stop();
+    const patienceMs = this.#farewellMs(wire);
     this.#stop();
-    if (wire === undefined) return;
     let [before, stillMs, tookMs] = [wire.sentBytes, 0, 0];
     const watching = setInterval(() => {
       stillMs = wire.sentBytes === before ? stillMs + LOOK_MS : 0;
@@ -510,6 +506,15 @@ export class CallLine implements Line {
     await wire.writeMessage(encodeBye(reason)).catch(() => {});
     clearInterval(watching);
     await wire.finish(patienceMs);
+  }
+
+  /** How long a hang-up waits for what is under way. */
+  #farewellMs(wire: Wire): number {
+    // Where the network is gone, the system keeps our last words for a peer that comes back.
+    if (wire.quietMs >= this.#patienceMs) return LOOK_MS;
+    if (this.#over) return FAREWELL_MS;
+    // What is under way on a slow link arrives in its own time. A silence that has begun goes on where it was.
+    return Math.max(STILL_MS - wire.quietMs, FAREWELL_MS);
   }
 
   #settle(goodbye: Goodbye): void {

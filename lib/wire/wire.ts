@@ -60,6 +60,9 @@ const SILENCES_IN_CALL = 4;
 /** How often the silence is looked at, in milliseconds. */
 const TICK_MS = 250;
 
+/** After how much of that time without a byte a message is not slow: the network is gone. */
+const GONE = 0.4;
+
 /** How long the rest of a peer's words is waited for after our last one, in milliseconds, if not told otherwise. */
 export const FAREWELL_MS = 1000;
 
@@ -293,9 +296,7 @@ export class Wire {
   }
 
   #tick(): void {
-    if (this.#insideMessage && ++this.#readTicks >= this.#ticksFor(this.#length)) {
-      this.#giveUp("slow");
-    } else if (this.#writing !== undefined && ++this.#writeTicks >= this.#ticksFor(this.#writing)) {
+    if (this.#takesTooLong()) {
       this.#giveUp("slow");
     } else if (!this.#insideMessage && !this.#expecting()) {
       this.#quietTicks = 0;
@@ -305,6 +306,14 @@ export class Wire {
     } else if (++this.#quietTicks >= this.#ticksAllowed) {
       this.#giveUp("silence");
     }
+  }
+
+  /** Counts the time of the messages that are under way; true where it is too much for one of them. */
+  #takesTooLong(): boolean {
+    // Where silence closes nothing, the network may be gone for longer than any message may take.
+    if (this.#ticksAllowed === Infinity && this.quietMs >= this.#silenceMs * GONE) return false;
+    if (this.#insideMessage && ++this.#readTicks >= this.#ticksFor(this.#length)) return true;
+    return this.#writing !== undefined && ++this.#writeTicks >= this.#ticksFor(this.#writing);
   }
 
   /** How long a message of that length may take. */
