@@ -13,7 +13,7 @@ import type { Goodbye, Line, LineFigures, Peer } from "./line.ts";
 import { decodePickle, encodePickle, MAX_PICKLE_BYTES } from "./pickle.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
 import { decodeAnswer, isHello, MAX_HELLO_BYTES } from "./session.ts";
-import { type Connection, LENGTH_BYTES, Wire } from "./wire.ts";
+import { type Connection, FAREWELL_MS, LENGTH_BYTES, STILL_MS, Wire } from "./wire.ts";
 
 /** How long the last frame may take to leave when the input has ended, in milliseconds. */
 const FLUSH_MS = 10_000;
@@ -181,7 +181,7 @@ class BareSendingLine extends BareLine {
   }
 
   override push(frame: Frame): void {
-    if (this.hangingUp) return;
+    if (this.hangingUp || this.#waiting.closed) return;
     frame.lease?.hold();
     this.#waiting.push(frame);
     this.#writing ??= this.#write();
@@ -206,9 +206,11 @@ class BareSendingLine extends BareLine {
   }
 
   protected override async close(): Promise<void> {
+    const isOver = this.#waiting.closed;
     this.#waiting.close();
-    await this.#writing;
-    await super.close();
+    // What is under way on a slow link arrives in its own time. A silence that has begun goes on where it was.
+    const patienceMs = isOver ? FAREWELL_MS : Math.max(STILL_MS - this.wire.quietMs, FAREWELL_MS);
+    await this.wire.hangUp(() => this.#writing ?? Promise.resolve(), patienceMs);
   }
 
   /** Writes what waits, one frame after the other. */
@@ -219,8 +221,11 @@ class BareSendingLine extends BareLine {
         const { data, lease } = frame;
         const { before, after } = this.#pickle;
         const parts = this.#mode === "plain" ? [NOTHING, data] : [before, data, after];
-        await this.wire.writeMessage(...(parts as [Uint8Array, ...Uint8Array[]]));
-        lease?.letGo();
+        try {
+          await this.wire.writeMessage(...(parts as [Uint8Array, ...Uint8Array[]]));
+        } finally {
+          lease?.letGo();
+        }
       }
     } catch {
       // The same loss reaches `frames`.

@@ -40,8 +40,9 @@ import {
   misplaced,
   type Streams,
 } from "./session.ts";
+import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
 import { ReceiveStream, SendStream } from "./stream.ts";
-import { FAREWELL_MS, type Wire } from "./wire.ts";
+import { FAREWELL_MS, STILL_MS, type Wire } from "./wire.ts";
 
 /** How long nothing may come that ought to before the network counts as gone, in milliseconds. */
 const GONE_MS = 2000;
@@ -63,13 +64,6 @@ const ACKS_APART_MS = 2;
 
 /** How long the last frames may take to leave when the input has ended, in milliseconds: longer than a loss goes unnoticed. */
 const FLUSH_MS = 10_000;
-
-/**
- * How long a hang-up waits for what is under way, in milliseconds: where nothing moves, and whatever moves. A peer may read a
- * byte a second.
- */
-const STILL_MS = 5000;
-const HANG_UP_MS = 15_000;
 
 /** How a peer ended a call in order. */
 export interface Goodbye {
@@ -182,6 +176,8 @@ export class CallLine implements Line {
   /** The stream of the peer's that is given; -1 where there is none. */
   readonly #shown: number;
   readonly #maxBytes: number;
+  /** Bounds what comes beside the frames that are ours to show: whatever it is, it costs as much to read. */
+  readonly #limit = new RateLimit(UNANNOUNCED_FPS, performance.now(), "messages");
   readonly #acks = new Map<number, number>();
   readonly #end = Promise.withResolvers<Goodbye>();
   readonly #ticker: Timer;
@@ -192,6 +188,7 @@ export class CallLine implements Line {
   #wake = Promise.withResolvers<void>();
   #flushed: PromiseWithResolvers<void> | undefined;
   #lastAckMs = 0;
+  #ackTimer: Timer | undefined;
   #waiting: Waiting | undefined;
   #sentBefore = 0;
   #receivedBefore = 0;
@@ -263,9 +260,8 @@ export class CallLine implements Line {
 
   async flush(): Promise<void> {
     if (this.#over || !this.#isSending) return;
-    const flushed = this.#flushed ??= Promise.withResolvers<void>();
-    await within(flushed.promise, FLUSH_MS);
-    if (this.#flushed === flushed) this.#flushed = undefined;
+    this.#flushed ??= Promise.withResolvers<void>();
+    await within(this.#flushed.promise, FLUSH_MS);
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
@@ -284,6 +280,7 @@ export class CallLine implements Line {
             break;
           }
           case KIND.ack: {
+            this.#limit.count(performance.now());
             const { stream, sequence } = decodeAck(message);
             checkStream(stream, this.#send.length);
             this.#send[stream]!.acknowledged(sequence);
@@ -291,6 +288,7 @@ export class CallLine implements Line {
             break;
           }
           case KIND.rest: {
+            this.#limit.count(performance.now());
             const { stream, resting } = decodeRest(message);
             checkStream(stream, this.#receive.length);
             const receive = this.#receive[stream];
@@ -337,7 +335,8 @@ export class CallLine implements Line {
     const busy = this.#send.filter((stream) => stream.isExpecting);
     const drains = busy.map((stream) => stream.drainMs ?? UNKNOWN_LINK_MS);
     const isNew = this.#receive.some((stream) => stream && stream.received + stream.lost === 0);
-    return (isNew ? FIRST_MS : GONE_MS) + Math.min(Math.max(0, ...drains), UNKNOWN_LINK_MS);
+    const goneMs = GONE_MS + Math.min(Math.max(0, ...drains), UNKNOWN_LINK_MS);
+    return isNew ? Math.max(FIRST_MS, goneMs) : goneMs;
   }
 
   /** The next message; nothing where the connection was lost or replaced meanwhile. */
@@ -359,7 +358,10 @@ export class CallLine implements Line {
 
   #takeFrame(message: Uint8Array, memory: Memory): Frame | undefined {
     const decoded = decodeFrame(message, this.#theirs);
-    if (decoded === undefined) return undefined;
+    if (decoded === undefined) {
+      this.#limit.count(performance.now());
+      return undefined;
+    }
     const { stream, frame } = decoded;
     this.#acks.set(stream, frame.sequence);
     this.#notify();
@@ -449,7 +451,7 @@ export class CallLine implements Line {
         this.#isWriting = true;
         const wrote = await this.#writeOne(wire);
         this.#isWriting = false;
-        if (!this.#isSending) this.#flushed?.resolve();
+        if (!this.#isSending) this.#sayFlushed();
         if (!wrote) await wake;
       }
     } catch {
@@ -485,8 +487,13 @@ export class CallLine implements Line {
       }
       return true;
     }
-    if (ack) setTimeout(() => this.#notify(), ACKS_APART_MS);
+    if (ack) this.#ackTimer ??= setTimeout(() => this.#wakeForAck(), ACKS_APART_MS);
     return false;
+  }
+
+  #wakeForAck(): void {
+    this.#ackTimer = undefined;
+    this.#notify();
   }
 
   async #hangUp(reason: string): Promise<void> {
@@ -494,18 +501,11 @@ export class CallLine implements Line {
     if (wire === undefined) return this.#stop();
     const patienceMs = this.#farewellMs(wire);
     this.#stop();
-    let [before, stillMs, tookMs] = [wire.sentBytes, 0, 0];
-    const watching = setInterval(() => {
-      stillMs = wire.sentBytes === before ? stillMs + LOOK_MS : 0;
-      tookMs += LOOK_MS;
-      before = wire.sentBytes;
-      if (stillMs >= patienceMs || tookMs >= HANG_UP_MS) wire.close();
-    }, LOOK_MS);
-    // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
-    await this.#writing;
-    await wire.writeMessage(encodeBye(reason)).catch(() => {});
-    clearInterval(watching);
-    await wire.finish(patienceMs);
+    await wire.hangUp(async () => {
+      // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
+      await this.#writing;
+      await wire.writeMessage(encodeBye(reason));
+    }, patienceMs);
   }
 
   /** How long a hang-up waits for what is under way. */
@@ -526,11 +526,17 @@ export class CallLine implements Line {
   #stop(): void {
     this.#over = true;
     clearInterval(this.#ticker);
+    clearTimeout(this.#ackTimer);
     this.#waiting?.stop.abort();
     this.#waiting = undefined;
     for (const stream of this.#send) stream.close();
-    this.#flushed?.resolve();
+    this.#sayFlushed();
     this.#notify();
+  }
+
+  #sayFlushed(): void {
+    this.#flushed?.resolve();
+    this.#flushed = undefined;
   }
 
   #notify(): void {

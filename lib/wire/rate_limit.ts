@@ -28,14 +28,16 @@ export const UNANNOUNCED_FPS = 250;
 /** Counts the frames of one peer. */
 export class RateLimit {
   readonly #fps: number;
+  readonly #what: string;
   readonly #burst: number;
   readonly #startMs: number;
   #room: number;
   #atMs: number;
 
-  /** A peer that announced `fps` frames a second and begins to send now. */
-  constructor(fps: number, nowMs: number) {
+  /** A peer that announced `fps` frames a second, or whatever else they are, and begins to send now. */
+  constructor(fps: number, nowMs: number, what = "frames") {
     this.#fps = fps;
+    this.#what = what;
     this.#burst = Math.max(fps * BURST_SECONDS, LEAST_BURST);
     this.#startMs = nowMs;
     this.#atMs = nowMs;
@@ -48,7 +50,7 @@ export class RateLimit {
     this.#room = Math.min(this.#room + (nowMs - this.#atMs) / 1000 * pace, this.#burst) - 1;
     this.#atMs = nowMs;
     if (this.#room >= 0) return;
-    throw new ProtocolError(`frames come faster than ${Math.round(pace)} a second`);
+    throw new ProtocolError(`${this.#what} come faster than ${Math.round(pace)} a second`);
   }
 
   /** The most frames that a peer can have made until now at its announced rate, a burst in front included. */

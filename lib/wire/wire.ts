@@ -66,6 +66,12 @@ const GONE = 0.4;
 /** How long the rest of a peer's words is waited for after our last one, in milliseconds, if not told otherwise. */
 export const FAREWELL_MS = 1000;
 
+/** How long a hang-up waits for what is under way and does not move, in milliseconds. */
+export const STILL_MS = 5000;
+
+/** How long it waits whatever moves, in milliseconds: a peer may read a byte a second. */
+const HANG_UP_MS = 15_000;
+
 /** Settings of a wire. */
 export interface WireOptions {
   /** How long nothing may come, in milliseconds. */
@@ -226,6 +232,28 @@ export class Wire {
       clearTimeout(timer);
       this.close();
     }
+  }
+
+  /**
+   * Hangs up: `last` writes what is still to be written, then comes the polite end. Each may take that long without anything
+   * that moves.
+   */
+  async hangUp(last: () => Promise<void>, patienceMs: number): Promise<void> {
+    let [before, stillMs, tookMs] = [this.#sent, 0, 0];
+    const watching = setInterval(() => {
+      stillMs = this.#sent === before ? stillMs + TICK_MS : 0;
+      tookMs += TICK_MS;
+      before = this.#sent;
+      if (stillMs >= patienceMs || tookMs >= HANG_UP_MS) this.close();
+    }, TICK_MS);
+    try {
+      await last();
+    } catch {
+      // Whoever reads hears of the same loss.
+    } finally {
+      clearInterval(watching);
+    }
+    await this.finish(patienceMs);
   }
 
   /** Lets go at once. Safe twice. */

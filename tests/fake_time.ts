@@ -1,0 +1,25 @@
+/** Time that a test need not wait for. */
+
+/** Makes every interval that begins while it lasts so much shorter: five seconds of silence are soon over. */
+export function quickened(times: number): Disposable {
+  const real = globalThis.setInterval;
+  const quick = (run: () => void, everyMs?: number): ReturnType<typeof setInterval> =>
+    real(run, (everyMs ?? 0) / times);
+  globalThis.setInterval = quick as typeof setInterval;
+  return { [Symbol.dispose]: (): void => void (globalThis.setInterval = real) };
+}
+
+/** A clock that is set forward by hand, until it is disposed of. */
+export class FakeTime implements Disposable {
+  readonly #real = performance.now;
+  /** How far it is ahead of the real one, in milliseconds. */
+  forwardMs = 0;
+
+  constructor() {
+    performance.now = () => this.#real.call(performance) + this.forwardMs;
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#real;
+  }
+}
