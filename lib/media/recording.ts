@@ -50,6 +50,7 @@ export class Recording implements Sink {
   #startUs = 0;
   #over = false;
   #lostBetween = 0;
+  #closing: Promise<readonly FinishedFile[]> | undefined;
 
   /** Begins with the first frame. */
   constructor(options: RecordingOptions) {
@@ -90,17 +91,21 @@ export class Recording implements Sink {
    * Finishes what is open. `untilNow` makes it last until this moment where the peer paused at the end. Resolves to all files
    * of the call, in order. Safe twice.
    */
-  async close({ untilNow = false } = {}): Promise<readonly FinishedFile[]> {
-    this.#over = true;
-    await this.#opening;
-    const recorder = this.#recorder;
-    if (recorder) this.#finish(recorder, untilNow);
-    return await Promise.all(this.#finished);
+  close({ untilNow = false } = {}): Promise<readonly FinishedFile[]> {
+    return this.#closing ??= this.#close(untilNow);
   }
 
   /** Finishes what is open. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #close(untilNow: boolean): Promise<readonly FinishedFile[]> {
+    this.#over = true;
+    await this.#opening;
+    const recorder = this.#recorder;
+    if (recorder) this.#finish(recorder, untilNow);
+    return await Promise.all(this.#finished);
   }
 
   async #open(): Promise<void> {
