@@ -9,13 +9,20 @@ import {
   assertMatch,
   assertRejects,
 } from "@std/assert";
-import { openSource, outputArguments, type SourceOptions } from "../lib/camera.ts";
+import { openSource, outputArguments, type SourceOptions } from "../lib/media/camera.ts";
 import { nowUs } from "../lib/clock.ts";
 import { NoCameraError, SourceError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame.ts";
-import { causeOf, diagnose, guardArguments, inputWays, InputWords, paceOf } from "../lib/input.ts";
-import { recorderArguments } from "../lib/recorder.ts";
-import type { Source } from "../lib/source.ts";
+import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import {
+  causeOf,
+  diagnose,
+  guardArguments,
+  inputWays,
+  InputWords,
+  paceOf,
+} from "../lib/media/input.ts";
+import { recorderArguments } from "../lib/media/recorder.ts";
+import type { Source } from "../lib/frame/source.ts";
 import { temporaryFolder } from "./harness.ts";
 import { paintNumber, readPicture, writeNumbers } from "./numbered.ts";
 import { serveFiles, servePictures, serveProgram, serveRtsp } from "./streams.ts";

@@ -441,7 +441,7 @@ test("options: standard input is no input, by whatever name, and what to type in
     }
   }
   for (const input of ["./-", "-x.mp4", "pipe:1.avi", "/dev/video2"]) {
-    assertEquals(parseClientOptions([`--input=${input}`], "en").from, { input });
+    assertEquals(parseClientOptions([`--input=${input}`], "en").given.from, { input });
   }
 });
 
