@@ -15,7 +15,8 @@ import { Log } from "./user/log.ts";
 import { describe } from "./user/problems.ts";
 import { type Language, messagesIn, systemLanguage } from "./user/sentences.ts";
 import { shownName } from "./user/name.ts";
-import { type CommonOptions, formatHelp, type Program } from "./user/options.ts";
+import type { Program } from "./user/command_line.ts";
+import { type CommonOptions, formatHelp } from "./user/options.ts";
 import { readRoutes } from "./routes.ts";
 
 /** What a program is made of. */

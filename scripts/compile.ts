@@ -10,7 +10,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import { type Language, systemLanguage } from "../lib/user/sentences.ts";
-import type { Program } from "../lib/user/options.ts";
+import type { Program } from "../lib/user/command_line.ts";
 
 /** The systems of `--all`, as Deno calls them. */
 export const TARGETS: readonly string[] = [

@@ -13,7 +13,7 @@ import {
   messagesIn,
   systemLanguage,
 } from "../lib/user/sentences.ts";
-import type { Program } from "../lib/user/options.ts";
+import type { Program } from "../lib/user/command_line.ts";
 import { commandLine } from "./kit/programs.ts";
 import { type Probe, probe } from "./kit/recording.ts";
 import { Running } from "./kit/running.ts";

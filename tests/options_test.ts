@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../lib/errors.ts";
 import { type Language, messagesIn } from "../lib/user/sentences.ts";
+import type { Program } from "../lib/user/command_line.ts";
 import {
   checkRecordName,
   type ClientOptions,
   formatHelp,
   parseClientOptions,
   parseServerOptions,
-  type Program,
   type ServerOptions,
 } from "../lib/user/options.ts";
 import { test } from "./strict.ts";

@@ -6,7 +6,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import type { Program } from "../lib/user/options.ts";
+import type { Program } from "../lib/user/command_line.ts";
 import { compileArguments, fileName, TARGETS } from "../scripts/compile.ts";
 import { type Outcome, probe, Running, type StartOptions, temporaryFolder } from "./harness.ts";
 import { test } from "./strict.ts";
