@@ -13,7 +13,9 @@ import {
 } from "./lib/call.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
-import { listCameras, openSource, systemOf, withoutSecrets } from "./lib/media/camera.ts";
+import { openSource } from "./lib/media/capture.ts";
+import { listCameras, systemOf } from "./lib/media/devices.ts";
+import { withoutSecrets } from "./lib/media/input.ts";
 import { checkRecorder } from "./lib/media/recorder.ts";
 import { checkFolder } from "./lib/media/recording_file.ts";
 import { Outgoing } from "./lib/outgoing.ts";

@@ -13,7 +13,8 @@
 
 import { nowUs } from "./clock.ts";
 import { NotInstalledError, PeerLostError, REASON } from "./errors.ts";
-import type { Frame, VideoFormat } from "./frame/frame.ts";
+import type { VideoFormat } from "./frame/format.ts";
+import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
 import { Display, type DisplayOptions } from "./media/display.ts";
 import { NO_PICTURES } from "./media/recorder.ts";

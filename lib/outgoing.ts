@@ -3,7 +3,7 @@
  * from it: a server that talks with three callers opens its camera once. What is given can be seen in a window of its own.
  */
 
-import type { VideoFormat } from "./frame/frame.ts";
+import type { VideoFormat } from "./frame/format.ts";
 import type { Sink } from "./frame/sink.ts";
 import type { Source } from "./frame/source.ts";
 

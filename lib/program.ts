@@ -4,7 +4,7 @@
  */
 
 import { EXIT, type Surroundings } from "./call.ts";
-import { withoutSecrets } from "./media/camera.ts";
+import { withoutSecrets } from "./media/input.ts";
 import { type ChildWatch, shellLine } from "./media/child.ts";
 import { displayDriver } from "./media/display.ts";
 import { UsageError } from "./errors.ts";

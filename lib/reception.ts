@@ -20,7 +20,9 @@ import {
   type Surroundings,
 } from "./call.ts";
 import { REASON } from "./errors.ts";
-import { openSource, systemOf, withoutSecrets } from "./media/camera.ts";
+import { openSource } from "./media/capture.ts";
+import { systemOf } from "./media/devices.ts";
+import { withoutSecrets } from "./media/input.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
 import { Outgoing } from "./outgoing.ts";
 import { sayWhose } from "./user/log.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { AviReader } from "../lib/media/avi.ts";
-import { type Codec, DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/frame.ts";
+import { type Codec, DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
 import { bytes, text } from "./bytes.ts";
 import { encodedFrames, encoderCommand } from "./encoded.ts";
 import { Random } from "./random.ts";

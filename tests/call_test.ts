@@ -10,7 +10,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { within } from "../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { encodeFrameHeader, encodeHello } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import {

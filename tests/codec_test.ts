@@ -1,7 +1,7 @@
 /** Calls with encoded video: what is recorded and shown is whole, in order, in time. */
 
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { probe, startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { readNumbers, readPictures, writeNumbers } from "./numbered.ts";
 import { Screen } from "./screen.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { ChildEnd } from "../lib/media/child.ts";
-import { DEFAULT_FORMAT, rawFrameBytes } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, rawFrameBytes } from "../lib/frame/format.ts";
 import {
   Display,
   displayArguments,

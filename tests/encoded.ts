@@ -1,9 +1,9 @@
 /** Encoded frames as the client makes them: the real ffmpeg with the real arguments, read out of its pipe. */
 
 import { AviReader } from "../lib/media/avi.ts";
-import { outputArguments } from "../lib/media/camera.ts";
+import { outputArguments } from "../lib/media/conversion.ts";
 import { openChild } from "../lib/media/child.ts";
-import { maxFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import { maxFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
 
 /** Arguments of an ffmpeg that writes that many frames of a moving picture, as our sources do. */
 export function encoderCommand(format: VideoFormat, count: number): string[] {

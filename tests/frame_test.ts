@@ -1,5 +1,5 @@
 import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
-import { FORMAT_LIMITS, nearestRate } from "../lib/frame/frame.ts";
+import { FORMAT_LIMITS, nearestRate } from "../lib/frame/format.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 

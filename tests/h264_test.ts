@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
 import { hasIdr } from "../lib/media/h264.ts";
 import { bytes } from "./bytes.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";

@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { createConnection, type Socket } from "node:net";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import {
   encodeAck,
   encodeAnswer,

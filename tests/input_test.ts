@@ -9,10 +9,12 @@ import {
   assertMatch,
   assertRejects,
 } from "@std/assert";
-import { openSource, outputArguments, type SourceOptions } from "../lib/media/camera.ts";
+import { openSource, type SourceOptions } from "../lib/media/capture.ts";
+import { outputArguments } from "../lib/media/conversion.ts";
 import { nowUs } from "../lib/clock.ts";
 import { NoCameraError, SourceError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import {
   causeOf,
   diagnose,

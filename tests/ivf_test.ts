@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Codec, DEFAULT_FORMAT, nearestRate, type VideoFormat } from "../lib/frame/frame.ts";
+import { type Codec, DEFAULT_FORMAT, nearestRate, type VideoFormat } from "../lib/frame/format.ts";
 import { ivfFrameHeader, ivfHeader } from "../lib/media/ivf.ts";
 import { bytes, text } from "./bytes.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";

@@ -12,7 +12,8 @@ import {
 import { concat } from "@std/bytes/concat";
 import { pause, within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
-import { type Codec, type Frame, maxFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import { type Codec, maxFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import { type Again, CallLine, type Goodbye, type LineOptions } from "../lib/wire/line.ts";
 import {
   decodeAck,

@@ -1,7 +1,7 @@
 /** Calls over links that stop: for a while, or for good. The limits here are generous; docs/protocol.md has the figures. */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { callOver, canLink, Link, quantile, ROWS } from "./link.ts";
 import { test } from "./strict.ts";
 

@@ -7,7 +7,7 @@ import {
   assertLessOrEqual,
   assertStringIncludes,
 } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { startClient, startServer, temporaryFolder, until } from "./harness.ts";
 import { callOver, canLink, Link, quantile, ROWS, SERVER_ADDRESS } from "./link.ts";
 import { readNumbers, writeNumbers } from "./numbered.ts";

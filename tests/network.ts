@@ -14,7 +14,7 @@ import {
 import { pause } from "../lib/clock.ts";
 import { writeAll } from "../scripts/kit/writing.ts";
 import { Link, SERVER_ADDRESS } from "./link.ts";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { readNumbers, writeNumbers } from "./numbered.ts";
 
 /** A picture as an end took it. */

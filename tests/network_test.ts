@@ -10,7 +10,7 @@ import {
 } from "@std/assert";
 import { pause } from "../lib/clock.ts";
 import { RefusedError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { makeOffer } from "../lib/wire/offer.ts";
 import { newCallId } from "../lib/wire/session.ts";
 import { treeOf } from "../scripts/kit/processes.ts";

@@ -1,7 +1,8 @@
 /** What this end gives, to any number of calls, out of sources made by hand. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Frame, VideoFormat } from "../lib/frame/frame.ts";
+import type { VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import type { Source } from "../lib/frame/source.ts";
 import { Outgoing, type Taker } from "../lib/outgoing.ts";
 import { until } from "./harness.ts";

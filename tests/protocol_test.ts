@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import { decodePickle, encodePickle } from "../lib/wire/pickle.ts";
 import { readOffer } from "../lib/wire/offer.ts";
 import { openSender } from "../lib/wire/sender.ts";

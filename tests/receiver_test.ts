@@ -10,7 +10,8 @@ import {
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
-import { type Codec, DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import { type Codec, DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import { encodePickle } from "../lib/wire/pickle.ts";
 import type { Goodbye } from "../lib/wire/line.ts";
 import { readOffer } from "../lib/wire/offer.ts";

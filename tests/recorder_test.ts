@@ -9,7 +9,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { nowUs, pause } from "../lib/clock.ts";
-import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
 import { FramePool } from "../lib/frame/pool.ts";
 import { checkRecorder, Recorder, recorderArguments } from "../lib/media/recorder.ts";
 import { reserveFile } from "../lib/media/recording_file.ts";

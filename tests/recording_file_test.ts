@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { RecordingError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { Recorder } from "../lib/media/recorder.ts";
 import {
   checkFolder,

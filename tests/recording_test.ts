@@ -9,7 +9,8 @@ import {
 } from "@std/assert";
 import { pause } from "../lib/clock.ts";
 import { RecordingError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, rawFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import { FramePool } from "../lib/frame/pool.ts";
 import { hasIdr } from "../lib/media/h264.ts";
 import { type FinishedFile, Recording } from "../lib/media/recording.ts";

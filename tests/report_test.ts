@@ -1,7 +1,7 @@
 /** Calls with the report's own scripts, in either direction: Python, numpy, pickle, 4096 bytes at a time. */
 
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { probe, Running, startClient, startServer, temporaryFolder } from "./harness.ts";
 import { paintNumber, readPicture, readPictures, type Size, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";

@@ -1,7 +1,7 @@
 /** The windows, as a person sees and uses them: titles, pictures, keys, closing, and how old a picture is. */
 
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { encodeFrameHeader, encodeHello } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import { startClient, startServer, temporaryFolder, until } from "./harness.ts";

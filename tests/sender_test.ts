@@ -13,7 +13,8 @@ import {
 import { concat } from "@std/bytes/concat";
 import { nowUs, pause, within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import type { WireMode } from "../lib/wire/receiver.ts";
 import { openSender, type Sender } from "../lib/wire/sender.ts";
 import { decodeVideo } from "../lib/wire/session.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { ProtocolError } from "../lib/errors.ts";
-import type { Codec, Frame, VideoFormat } from "../lib/frame/frame.ts";
+import type { Codec, VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import {
   ACK_BYTES,
   type Answer,

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { nowUs, pause } from "../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { compareClocks } from "../lib/wire/delay.ts";
 import {
   decodeAnswer,

@@ -8,7 +8,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { encodeHello } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Recorder } from "../lib/media/recorder.ts";
 import { numberedPath } from "../lib/media/recording_file.ts";
 import { findUnfinished, isUnfinished, mend } from "../lib/media/unfinished.ts";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { temporaryFolder, until } from "./harness.ts";
 import { numberedFrame, readNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";

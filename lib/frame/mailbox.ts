@@ -4,7 +4,8 @@
  * nothing, and whoever pushes is told when the bound is reached. Neither ever makes the one who pushes wait.
  */
 
-import { type Codec, type Frame, isInterCoded } from "./frame.ts";
+import { type Codec, isInterCoded } from "./format.ts";
+import type { Frame } from "./frame.ts";
 
 /** How a `NewestFrame` treats its frames. */
 export interface NewestOptions<T> {

@@ -8,13 +8,8 @@
 
 import { type Child, type ChildEnd, type ChildWatch, openChild, readCommand } from "./child.ts";
 import { pause, within } from "../clock.ts";
-import {
-  type Frame,
-  isInterCoded,
-  maxDecodedPixels,
-  nearestRate,
-  type VideoFormat,
-} from "../frame/frame.ts";
+import { isInterCoded, maxDecodedPixels, nearestRate, type VideoFormat } from "../frame/format.ts";
+import type { Frame } from "../frame/frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import type { Sink } from "../frame/sink.ts";

@@ -277,3 +277,9 @@ export function causeOf(lastLines: readonly string[]): string {
   return lines.find((line) => /matches no streams|does not contain any stream/.test(line)) ??
     lines.find((line) => !CONSEQUENCE.test(line)) ?? lines.at(-1) ?? "";
 }
+
+/** A URL, or a text with URLs in it, without the passwords that stand in them: it is going to be shown. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, "$1…@")
+    .replace(/([?&](?:pass\w*|pwd|token|key|secret|auth)=)[^&\s]+/gi, "$1…");
+}

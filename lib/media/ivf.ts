@@ -11,7 +11,7 @@
  * A tick is as long as a frame: ffmpeg then knows how long the last one lasts. Every number is little-endian. Pure.
  */
 
-import type { Rate, VideoFormat } from "../frame/frame.ts";
+import type { Rate, VideoFormat } from "../frame/format.ts";
 
 const CODEC_NAMES = { mjpeg: "MJPG", h264: "H264" } as const;
 

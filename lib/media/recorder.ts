@@ -9,13 +9,13 @@
 import { type Child, type ChildEnd, type ChildWatch, openChild } from "./child.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
 import {
-  type Frame,
   isInterCoded,
   maxDecodedPixels,
   nearestRate,
   type Rate,
   type VideoFormat,
-} from "../frame/frame.ts";
+} from "../frame/format.ts";
+import type { Frame } from "../frame/frame.ts";
 import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "../frame/mailbox.ts";
 import { hold } from "./recording_file.ts";

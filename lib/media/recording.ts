@@ -3,7 +3,8 @@
  * peer that sends none leaves no file behind.
  */
 
-import { type Frame, isInterCoded, type VideoFormat } from "../frame/frame.ts";
+import { isInterCoded, type VideoFormat } from "../frame/format.ts";
+import type { Frame } from "../frame/frame.ts";
 import type { Sink } from "../frame/sink.ts";
 import { nowUs } from "../clock.ts";
 import type { ChildWatch } from "./child.ts";

@@ -6,7 +6,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { readAddress } from "./address.ts";
 import { UsageError } from "../errors.ts";
-import { DEFAULT_FORMAT, FORMAT_LIMITS, formatProblem } from "../frame/frame.ts";
+import { DEFAULT_FORMAT, FORMAT_LIMITS, formatProblem } from "../frame/format.ts";
 import { type Language, type Messages, messagesIn, type UsageMessages } from "./sentences.ts";
 import { shownName } from "./name.ts";
 

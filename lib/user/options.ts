@@ -11,7 +11,7 @@ import {
   usageError,
   type Words,
 } from "./command_line.ts";
-import { CODECS, DEFAULT_FORMAT, type VideoFormat } from "../frame/frame.ts";
+import { CODECS, DEFAULT_FORMAT, type VideoFormat } from "../frame/format.ts";
 import type { Language, Messages } from "./sentences.ts";
 
 export type { Program };

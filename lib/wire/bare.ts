@@ -5,7 +5,8 @@
 
 import { nowUs, within } from "../clock.ts";
 import { ProtocolError, RefusedError } from "../errors.ts";
-import { type Frame, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
+import { rawFrameBytes, type VideoFormat } from "../frame/format.ts";
+import type { Frame } from "../frame/frame.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
 import { beginningOf, guessLength } from "../near_miss.ts";

@@ -20,7 +20,8 @@
 
 import { type Timer, within } from "../clock.ts";
 import { PeerLostError, ProtocolError } from "../errors.ts";
-import { type Frame, maxFrameBytes, type VideoFormat } from "../frame/frame.ts";
+import { maxFrameBytes, type VideoFormat } from "../frame/format.ts";
+import type { Frame } from "../frame/frame.ts";
 import type { FramePool } from "../frame/pool.ts";
 import type { Sink } from "../frame/sink.ts";
 import {

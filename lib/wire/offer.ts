@@ -6,7 +6,7 @@
 import { nowUs, type Timer } from "../clock.ts";
 import { PeerLostError, ProtocolError, REASON, RefusedError } from "../errors.ts";
 import { beginningOf, guessFirst, guessLength } from "../near_miss.ts";
-import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/frame.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/format.ts";
 import { compareClocks } from "./delay.ts";
 import {
   type BareMode,

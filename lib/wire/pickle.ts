@@ -17,7 +17,7 @@
 
 import { concat } from "@std/bytes/concat";
 import { ProtocolError } from "../errors.ts";
-import { formatProblem, rawFrameBytes } from "../frame/frame.ts";
+import { formatProblem, rawFrameBytes } from "../frame/format.ts";
 import { beginningOf, type NearMiss } from "../near_miss.ts";
 
 /** A picture out of a pickle: bgr24 rows from the top. */

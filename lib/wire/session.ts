@@ -19,11 +19,11 @@ import {
   type Codec,
   CODECS,
   formatProblem,
-  type Frame,
   isInterCoded,
   maxFrameBytes,
   type VideoFormat,
-} from "../frame/frame.ts";
+} from "../frame/format.ts";
+import type { Frame } from "../frame/frame.ts";
 
 /** The version of these messages. A peer of another version is refused with both versions named. */
 const PROTOCOL_VERSION = 2;

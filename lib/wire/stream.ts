@@ -5,7 +5,8 @@
 
 import { nowUs } from "../clock.ts";
 import { ProtocolError } from "../errors.ts";
-import { type Frame, isInterCoded, maxFrameBytes, type VideoFormat } from "../frame/frame.ts";
+import { isInterCoded, maxFrameBytes, type VideoFormat } from "../frame/format.ts";
+import type { Frame } from "../frame/frame.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
 import { FrameAges, RecentMean } from "./delay.ts";

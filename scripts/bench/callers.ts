@@ -8,7 +8,7 @@
  */
 
 import { nowUs, pause } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import type { Line } from "../../lib/wire/line.ts";
 import { print } from "../kit/writing.ts";
 import { callOver } from "./lines.ts";

@@ -1,6 +1,6 @@
 /** How many calls a server answers and records at once, each of them whole. */
 
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { startServer } from "../kit/programs.ts";
 import { probe } from "../kit/recording.ts";
 import { startWorker } from "./command.ts";

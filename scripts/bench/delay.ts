@@ -1,7 +1,7 @@
 /** How old a picture is when a person sees it: from the write at one end to the pixel at the other. */
 
 import { pause, within } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/format.ts";
 import { encodePickle } from "../../lib/wire/pickle.ts";
 import { encodeFrameHeader, encodeHello, MAX_HELLO_BYTES } from "../../lib/wire/session.ts";
 import { Wire } from "../../lib/wire/wire.ts";

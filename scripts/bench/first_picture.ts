@@ -1,7 +1,7 @@
 /** How long it takes from starting to send to the first pixel at the other end, and where the time goes. */
 
 import { pause } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { Screen } from "../../tests/screen.ts";
 import { startClient, startServer } from "../kit/programs.ts";
 import { type Command, pipeline } from "./command.ts";

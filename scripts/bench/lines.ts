@@ -1,6 +1,6 @@
 /** Lines for processes of the bench: calls of our own that end with their connection. */
 
-import type { VideoFormat } from "../../lib/frame/frame.ts";
+import type { VideoFormat } from "../../lib/frame/format.ts";
 import { CallLine, type Line } from "../../lib/wire/line.ts";
 import { makeOffer, type OfferOptions, readOffer } from "../../lib/wire/offer.ts";
 import { newCallId } from "../../lib/wire/session.ts";

@@ -1,7 +1,7 @@
 /** How much memory our two programs take at most, and the report's beside them; ffmpeg and ffplay are not counted. */
 
 import { pause } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { paintNumber } from "../../tests/numbered.ts";
 import { peakBytes, residentBytes } from "../kit/processes.ts";
 import { startClient, startServer } from "../kit/programs.ts";

@@ -3,7 +3,7 @@
  * receiver, which shows them and may record. Pure: they are command lines.
  */
 
-import { rawFrameBytes, type VideoFormat } from "../../lib/frame/frame.ts";
+import { rawFrameBytes, type VideoFormat } from "../../lib/frame/format.ts";
 import { REPORT } from "./goals.ts";
 import type { Command } from "./command.ts";
 

@@ -1,6 +1,6 @@
 /** The pictures that contenders are fed: moving test pictures out of ffmpeg, and numbered ones as a live stream. */
 
-import { rawFrameBytes, type VideoFormat } from "../../lib/frame/frame.ts";
+import { rawFrameBytes, type VideoFormat } from "../../lib/frame/format.ts";
 import { paintNumber, type Size } from "../../tests/numbered.ts";
 import type { Command } from "./command.ts";
 

@@ -1,8 +1,8 @@
 /** What a recorded call costs: processor time of both ends with all their children, scaled to a call of a minute. */
 
-import { outputArguments } from "../../lib/media/camera.ts";
+import { outputArguments } from "../../lib/media/conversion.ts";
 import { displayArguments } from "../../lib/media/display.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { recorderArguments } from "../../lib/media/recorder.ts";
 import { Screen } from "../../tests/screen.ts";
 import { startClient, startServer } from "../kit/programs.ts";

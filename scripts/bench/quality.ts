@@ -4,8 +4,8 @@
  */
 
 import { within } from "../../lib/clock.ts";
-import { outputArguments } from "../../lib/media/camera.ts";
-import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/frame.ts";
+import { outputArguments } from "../../lib/media/conversion.ts";
+import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/format.ts";
 import { recorderArguments } from "../../lib/media/recorder.ts";
 import { startClient, startServer } from "../kit/programs.ts";
 import { type Command, pipeline } from "./command.ts";

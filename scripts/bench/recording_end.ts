@@ -9,7 +9,7 @@
  */
 
 import { pause } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { Recorder } from "../../lib/media/recorder.ts";
 import {
   encodeBye,

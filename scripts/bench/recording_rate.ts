@@ -1,6 +1,6 @@
 /** How many frames a second are received and recorded, none of them lost. */
 
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { recorderArguments } from "../../lib/media/recorder.ts";
 import { FFMPEG } from "./goals.ts";
 import { runFfmpeg, writeTestPictures } from "./pictures.ts";

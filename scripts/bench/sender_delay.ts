@@ -1,8 +1,8 @@
 /** What our sender alone adds to a picture: from a live stream's bytes to the same picture on the wire. */
 
 import { pause, within } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../../lib/frame/frame.ts";
-import { outputArguments } from "../../lib/media/camera.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../../lib/frame/format.ts";
+import { outputArguments } from "../../lib/media/conversion.ts";
 import { readPicture } from "../../tests/numbered.ts";
 import { startClient } from "../kit/programs.ts";
 import { writeAll } from "../kit/writing.ts";

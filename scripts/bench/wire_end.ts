@@ -9,7 +9,7 @@
  */
 
 import { nowUs } from "../../lib/clock.ts";
-import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame/format.ts";
 import { openSending } from "../../lib/wire/bare.ts";
 import { print, writeAll } from "../kit/writing.ts";
 import { answerOver, callOver } from "./lines.ts";

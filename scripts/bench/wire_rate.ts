@@ -1,6 +1,6 @@
 /** How many frames a second go through the code of the wire, from memory to memory, between two processes. */
 
-import { DEFAULT_FORMAT } from "../../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { paintNumber } from "../../tests/numbered.ts";
 import { FLOOR, REPORT } from "./goals.ts";
 import { PYTHON } from "./pairs.ts";

@@ -8,20 +8,21 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import { openSource } from "../lib/media/capture.ts";
+import { outputArguments } from "../lib/media/conversion.ts";
 import {
   type Camera,
   cameraArguments,
   findCamera,
   listArguments,
-  openSource,
-  outputArguments,
   parseCameras,
   type System,
-  withoutSecrets,
-} from "../lib/media/camera.ts";
+} from "../lib/media/devices.ts";
+import { withoutSecrets } from "../lib/media/input.ts";
 import { nowUs } from "../lib/clock.ts";
 import { SourceError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, rawFrameBytes, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import { diagnose } from "../lib/media/input.ts";
 import type { Source } from "../lib/frame/source.ts";
 import { readPicture, type Size, writeNumbers } from "./numbered.ts";
