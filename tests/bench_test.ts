@@ -40,4 +40,8 @@ test("judge() holds our median against a bound and against a contender's", () =>
   assertEquals(met(row("wire.call", wire)), [true, false]);
   assertEquals(met(row("wire.call", { [OURS]: 80 })), [undefined, undefined]);
   assertEquals(met(row("no goal", { [OURS]: 1 })), []);
+  const delay = { "GStreamer, H.264": 10, "ffplay, low-latency flags": 5 };
+  assertEquals(met(row("hd.h264.median", { [OURS]: 38, ...delay })), [true, true]);
+  assertEquals(met(row("hd.h264.median", { [OURS]: 41, ...delay })), [false, false]);
+  assertEquals(met(row("hd.h264.median", { [OURS]: 38 })), [true, undefined]);
 });

@@ -180,7 +180,7 @@ test("lists: a text that names other files is opened only if its own name says s
     await Deno.writeTextFile(`${folder.path}/${name}`, text.replace("PATH", `file:${secret}`));
     await failureOf(`${files.url}/${name}`);
   }
-});
+}, { slow: true });
 
 test("lists: an unusual format that opens no other file is opened, under any name", async () => {
   await using folder = await temporaryFolder();
@@ -270,28 +270,32 @@ test(
   { slow: true, quiet: true },
 );
 
-test("a film behind http has its own speed, however its server speaks and whatever its name", async () => {
-  await using folder = await temporaryFolder();
-  const film = `${folder.path}/film.mkv`;
-  await writeNumbers(film, SECOND, SMALL);
-  const flags = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "5"];
-  await runFfmpeg(["-i", film, ...flags, `${folder.path}/film.ts`]);
-  await runFfmpeg(["-i", film, ...flags, `${folder.path}/film.flv`]);
-  await runFfmpeg(["-i", film, ...flags, "-f", "mp4", `${folder.path}/download`]);
-  await using files = serveFiles(folder.path);
-  await using bare = serveFiles(folder.path, { length: false });
-  const urls = [
-    ...["film.mkv", "film.ts", "film.flv", "download"].map((name) => `${files.url}/${name}`),
-    ...["film.mkv", "film.ts", "film.flv"].map((name) => `${bare.url}/${name}`),
-  ];
-  await Promise.all(urls.map(async (url) => {
-    const frames = await framesOf(url, 100);
-    assertEquals(numbersOf(frames), SECOND, url);
-    const times = frames.map(({ frame }) => frame.captureUs - frames[0]!.frame.captureUs);
-    assertEquals(times.at(-1), 950_000, url);
-    assertGreaterOrEqual(frames.at(-1)!.atUs - frames[0]!.atUs, 900_000, url);
-  }));
-});
+test(
+  "a film behind http has its own speed, however its server speaks and whatever its name",
+  async () => {
+    await using folder = await temporaryFolder();
+    const film = `${folder.path}/film.mkv`;
+    await writeNumbers(film, SECOND, SMALL);
+    const flags = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "5"];
+    await runFfmpeg(["-i", film, ...flags, `${folder.path}/film.ts`]);
+    await runFfmpeg(["-i", film, ...flags, `${folder.path}/film.flv`]);
+    await runFfmpeg(["-i", film, ...flags, "-f", "mp4", `${folder.path}/download`]);
+    await using files = serveFiles(folder.path);
+    await using bare = serveFiles(folder.path, { length: false });
+    const urls = [
+      ...["film.mkv", "film.ts", "film.flv", "download"].map((name) => `${files.url}/${name}`),
+      ...["film.mkv", "film.ts", "film.flv"].map((name) => `${bare.url}/${name}`),
+    ];
+    await Promise.all(urls.map(async (url) => {
+      const frames = await framesOf(url, 100);
+      assertEquals(numbersOf(frames), SECOND, url);
+      const times = frames.map(({ frame }) => frame.captureUs - frames[0]!.frame.captureUs);
+      assertEquals(times.at(-1), 950_000, url);
+      assertGreaterOrEqual(frames.at(-1)!.atUs - frames[0]!.atUs, 900_000, url);
+    }));
+  },
+  { slow: true },
+);
 
 test("one picture is held until somebody hangs up, in every format, from a URL too", async () => {
   await using folder = await temporaryFolder();
@@ -576,52 +580,58 @@ function farthestOff(picture: Uint8Array): number {
   }));
 }
 
-test("colours: at most 14 off in the recording, from every matrix, range and format, by every codec", async () => {
-  await using folder = await temporaryFolder();
-  const row = BARS.flatMap((bar) => Array(40).fill(bar).flat());
-  const bars = new Uint8Array(320 * 240 * 3 * 5);
-  for (let y = 0; y < 240 * 5; y++) bars.set(row, y * 320 * 3);
-  const input = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", "320x240"];
-  const x264 = ["-c:v", "libx264", "-crf", "8", "-preset", "ultrafast"];
-  const source = async (name: string, ...args: string[]): Promise<string> => {
-    const path = `${folder.path}/${name}`;
-    await runFfmpeg([...input, "-framerate", "20", "-i", "pipe:0", ...args, path], bars);
-    return path;
-  };
-  const tagged = async (matrix: string, range: string, pixels: string): Promise<string> => {
-    const scale = `scale=out_color_matrix=${matrix}:out_range=${range},format=${pixels}`;
-    const tags = matrix === "bt601" ? [] : ["-colorspace", matrix, "-color_primaries", matrix];
-    return await source(
-      `${matrix}-${range}-${pixels}.mp4`,
-      ...["-vf", scale, ...x264, ...tags, "-color_range", range],
-    );
-  };
-  const sources = [
-    await tagged("bt601", "tv", "yuv420p"),
-    await tagged("bt601", "pc", "yuv420p"),
-    await tagged("smpte170m", "tv", "yuv422p"),
-    await tagged("bt709", "tv", "yuv420p"),
-    await tagged("bt709", "pc", "yuv420p"),
-    await tagged("bt709", "tv", "yuv444p"),
-    await source("rgb.mkv", "-c:v", "ffv1", "-pix_fmt", "bgr0"),
-    await source("rgb.png", "-frames:v", "1"),
-  ];
-  for (const path of sources) {
-    for (const codec of ["raw", "mjpeg", "h264"] as const) {
-      const format: VideoFormat = { codec, width: 320, height: 240, fps: 20 };
-      const sent = outputArguments(format, { mirror: false, live: false });
-      const stream = await runFfmpeg(["-i", path, ...sent]);
-      // As the recorder does it, out of the container that our ffmpeg writes.
-      const file = `${folder.path}/video.avi`;
-      const args = recorderArguments({ path: file, format, fps: 20, stamps: "capture" });
-      const record = args.map((arg) => arg === "ivf" ? "avi" : arg).filter((arg) => arg !== "-y");
-      await runFfmpeg(record, stream);
-      const played = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"];
-      const off = farthestOff(await runFfmpeg(["-i", file, ...played]));
-      assert(off <= 14, `${path} by ${codec}: ${off} off`);
-      if (codec === "raw") continue;
-      const shown = farthestOff(await runFfmpeg(["-f", "avi", "-i", "pipe:0", ...played], stream));
-      assert(shown <= 14, `${path} by ${codec}: ${shown} off in the window`);
+test(
+  "colours: at most 14 off in the recording, from every matrix, range and format, by every codec",
+  async () => {
+    await using folder = await temporaryFolder();
+    const row = BARS.flatMap((bar) => Array(40).fill(bar).flat());
+    const bars = new Uint8Array(320 * 240 * 3 * 5);
+    for (let y = 0; y < 240 * 5; y++) bars.set(row, y * 320 * 3);
+    const input = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", "320x240"];
+    const x264 = ["-c:v", "libx264", "-crf", "8", "-preset", "ultrafast"];
+    const source = async (name: string, ...args: string[]): Promise<string> => {
+      const path = `${folder.path}/${name}`;
+      await runFfmpeg([...input, "-framerate", "20", "-i", "pipe:0", ...args, path], bars);
+      return path;
+    };
+    const tagged = async (matrix: string, range: string, pixels: string): Promise<string> => {
+      const scale = `scale=out_color_matrix=${matrix}:out_range=${range},format=${pixels}`;
+      const tags = matrix === "bt601" ? [] : ["-colorspace", matrix, "-color_primaries", matrix];
+      return await source(
+        `${matrix}-${range}-${pixels}.mp4`,
+        ...["-vf", scale, ...x264, ...tags, "-color_range", range],
+      );
+    };
+    const sources = [
+      await tagged("bt601", "tv", "yuv420p"),
+      await tagged("bt601", "pc", "yuv420p"),
+      await tagged("smpte170m", "tv", "yuv422p"),
+      await tagged("bt709", "tv", "yuv420p"),
+      await tagged("bt709", "pc", "yuv420p"),
+      await tagged("bt709", "tv", "yuv444p"),
+      await source("rgb.mkv", "-c:v", "ffv1", "-pix_fmt", "bgr0"),
+      await source("rgb.png", "-frames:v", "1"),
+    ];
+    for (const path of sources) {
+      for (const codec of ["raw", "mjpeg", "h264"] as const) {
+        const format: VideoFormat = { codec, width: 320, height: 240, fps: 20 };
+        const sent = outputArguments(format, { mirror: false, live: false });
+        const stream = await runFfmpeg(["-i", path, ...sent]);
+        // As the recorder does it, out of the container that our ffmpeg writes.
+        const file = `${folder.path}/video.avi`;
+        const args = recorderArguments({ path: file, format, fps: 20, stamps: "capture" });
+        const record = args.map((arg) => arg === "ivf" ? "avi" : arg).filter((arg) => arg !== "-y");
+        await runFfmpeg(record, stream);
+        const played = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"];
+        const off = farthestOff(await runFfmpeg(["-i", file, ...played]));
+        assert(off <= 14, `${path} by ${codec}: ${off} off`);
+        if (codec === "raw") continue;
+        const shown = farthestOff(
+          await runFfmpeg(["-f", "avi", "-i", "pipe:0", ...played], stream),
+        );
+        assert(shown <= 14, `${path} by ${codec}: ${shown} off in the window`);
+      }
     }
-  }
-});
+  },
+  { slow: true },
+);

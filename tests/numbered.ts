@@ -58,8 +58,8 @@ const COLOURS: readonly Bgr[] = [RED, GREEN, BLUE];
 /** How far a channel may be from what was painted. */
 const TOLERANCE = 90;
 
-/** What every picture of a file is scaled to before it is read: it averages what an encoder has smeared. */
-const READ_SIZE: Size = { width: 64, height: 48 };
+/** The size that every picture is brought to before it is read: an encoder has smeared it anyway. */
+export const READ_SIZE: Size = { width: 64, height: 48 };
 
 /**
  * A frame that shows `n`, with `n` as its sequence number, captured n / fps seconds after `startUs`. Frames of the same

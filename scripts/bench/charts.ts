@@ -1,4 +1,7 @@
-/** What the charts of a run show, in the words of Apache ECharts, for a light page and for a dark one. Pure. */
+/**
+ * What the charts of a run show, in the words of Apache ECharts, for a light page and for a dark
+ * one. Pure.
+ */
 
 import type { Drawing } from "./draw.ts";
 import { formatNumber } from "./figure.ts";
@@ -28,7 +31,10 @@ interface Chart {
   readonly option: (theme: Theme) => Record<string, unknown>;
 }
 
-/** The drawings of a run, `folder/name-theme.svg` each. Charts of what was not measured are left out. */
+/**
+ * The drawings of a run, `folder/name-theme.svg` each. Charts of what was not measured are left
+ * out.
+ */
 export function drawingsOf(chapters: readonly Chapter[], folder: string): Drawing[] {
   const rows = new Map(chapters.flatMap((chapter) => chapter.rows.map((row) => [row.id, row])));
   const charts = [
@@ -36,6 +42,12 @@ export function drawingsOf(chapters: readonly Chapter[], folder: string): Drawin
       row: rows.get("delay.chain.20.median"),
       logarithmic: true,
     }),
+    ...["h264", "mjpeg"].map((codec) =>
+      barChart(`hd-${codec}`, `To the screen, 1280 x 720 at 30 fps, ${codec}: ms, median`, {
+        row: rows.get(`hd.${codec}.median`),
+        logarithmic: true,
+      })
+    ),
     barChart("wire", "From memory to memory, call session: frames a second", {
       row: rows.get("wire.call"),
       logarithmic: false,
@@ -176,7 +188,10 @@ interface Point {
   readonly y: number;
 }
 
-/** What stands beside a point: its name and those of the points on top of it, a line each, if it is the first of them. */
+/**
+ * What stands beside a point: its name and those of the points on top of it, a line each, if it is
+ * the first of them.
+ */
 function labelOf(points: readonly Point[], index: number): string {
   const here = points[index]!;
   const isNear = ({ x, y }: Point): boolean =>

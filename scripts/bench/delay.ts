@@ -1,20 +1,22 @@
-/** How old a picture is when a person sees it: from the write at one end to the pixel at the other. */
+/**
+ * How old a picture is when a person sees it: from the write at one end to the pixel at the other.
+ */
 
-import { pause, within } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/format.ts";
 import { encodePickle } from "../../lib/wire/pickle.ts";
 import { encodeFrameHeader, encodeHello, MAX_HELLO_BYTES } from "../../lib/wire/session.ts";
 import { Wire } from "../../lib/wire/wire.ts";
-import { numberedFrame, NUMBERS, paintNumber } from "../../tests/numbered.ts";
+import { numberedFrame, paintNumber } from "../../tests/numbered.ts";
 import { Screen } from "../../tests/screen.ts";
 import { residentBytes } from "../kit/processes.ts";
-import { startClient, startServer } from "../kit/programs.ts";
-import { writeAll } from "../kit/writing.ts";
+import { startServer } from "../kit/programs.ts";
 import { start } from "./command.ts";
 import { Eye, WIDE_SCREEN } from "./eye.ts";
 import { figureOf, percentile } from "./figure.ts";
 import { REPORT } from "./goals.ts";
-import { liveHeader, livePicture } from "./pictures.ts";
+import { openLiveClient } from "./live_client.ts";
+import { look, type Seen, type Writer } from "./look.ts";
+import { livePicture } from "./pictures.ts";
 import { OPENCV, type Pair, PAIRS, REPORT_PAIR } from "./pairs.ts";
 import { RunningPair } from "./running_pair.ts";
 import {
@@ -31,28 +33,8 @@ import {
   type Values,
 } from "./section.ts";
 
-/** How often the screen is looked at, in milliseconds: what is found is late by half of that at the median. */
-const LOOK_MS = 3;
-
-/** How many pictures have to be seen for a figure. */
-const ENOUGH = 10;
-
 /** How long a contender may take to settle in a smoke run, in seconds. */
 const QUICK_SECONDS = 4;
-
-/** What a bout of looking came to. */
-interface Seen {
-  /** How old each picture was when it was first seen, in milliseconds. */
-  readonly delaysMs: readonly number[];
-}
-
-/** How long to look, and what at. */
-interface LookOptions {
-  readonly format: VideoFormat;
-  /** How long the pictures are not counted at first, in seconds. */
-  readonly settlesInSeconds: number;
-  readonly seconds: number;
-}
 
 /** The section. */
 export const delay: Section = {
@@ -161,8 +143,9 @@ function ourChain(bench: Bench, format: VideoFormat, seconds: number): Contender
     needs: ["Xvfb", "ffplay"],
     measure: (): Promise<Seen> =>
       withOurServer(bench, async (port, eye) => {
-        await using live = await openLive(format, port);
-        return await look(eye, live.write, { format, settlesInSeconds: 2, seconds });
+        await using live = await openLiveClient(port, format);
+        const write = (number: number): Promise<void> => live.write(livePicture(number, format));
+        return await look(eye, write, { format, settlesInSeconds: 2, seconds });
       }),
   };
 }
@@ -253,11 +236,6 @@ async function withOurServer<T>(
   return result;
 }
 
-/** Something that numbered pictures are written to. */
-interface Writer extends AsyncDisposable {
-  write(number: number): Promise<void>;
-}
-
 /** A caller that speaks `call`. */
 async function openCaller(port: number, format: VideoFormat): Promise<Writer> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -285,57 +263,4 @@ async function openCaller(port: number, format: VideoFormat): Promise<Writer> {
       await acks;
     },
   };
-}
-
-/** Our client with a live stream of ours for a camera. */
-async function openLive(format: VideoFormat, port: number): Promise<Writer> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const client = startClient(port, [
-    ...["--input", `tcp://127.0.0.1:${listener.addr.port}`],
-    ...["--fps", `${format.fps}`, "--no-display", "--no-mirror"],
-  ]);
-  const connection = await listener.accept();
-  connection.setNoDelay(true);
-  await writeAll(connection, liveHeader(format));
-  return {
-    write: (number: number): Promise<void> => writeAll(connection, livePicture(number, format)),
-    async [Symbol.asyncDispose](): Promise<void> {
-      connection.close();
-      listener.close();
-      await within(client.ended, 3000);
-      await client[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Writes numbered pictures at their rate and looks how long each takes to be on the screen. */
-async function look(
-  eye: Eye,
-  write: (number: number) => Promise<void>,
-  { format, settlesInSeconds, seconds }: LookOptions,
-): Promise<Seen> {
-  const writtenMs = new Map<number, number>();
-  const delaysMs: number[] = [];
-  const startMs = performance.now();
-  const frames = Math.round((settlesInSeconds + seconds) * format.fps);
-  let shown: number | undefined;
-  for (let count = 0; count < frames; count++) {
-    const number = count % NUMBERS;
-    writtenMs.set(number, performance.now());
-    await write(number);
-    const nextMs = startMs + (count + 1) * 1000 / format.fps;
-    do {
-      const seen = eye.number();
-      const atMs = writtenMs.get(seen ?? -1);
-      if (seen !== shown && seen !== undefined && atMs !== undefined) {
-        shown = seen;
-        if (count >= settlesInSeconds * format.fps) delaysMs.push(performance.now() - atMs);
-      }
-      await pause(Math.max(Math.min(LOOK_MS, nextMs - performance.now()), 0));
-    } while (performance.now() < nextMs);
-  }
-  if (delaysMs.length < ENOUGH) {
-    throw new Error(`only ${delaysMs.length} pictures came to be seen in ${seconds} s`);
-  }
-  return { delaysMs };
 }

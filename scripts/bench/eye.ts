@@ -1,40 +1,59 @@
-/** An eye on a screen: finds the numbered picture on it, wherever its window stands, and then reads its number. */
+/**
+ * An eye on a screen: finds the numbered picture on it, in a window of a known size wherever that
+ * stands, and then reads its number. It looks at a few points, so that a large picture takes no
+ * longer.
+ */
 
-import { readPicture, type Size } from "../../tests/numbered.ts";
-import type { Screen } from "../../tests/screen.ts";
+import { READ_SIZE, readPicture, type Size } from "../../tests/numbered.ts";
+import type { Part, Screen } from "../../tests/screen.ts";
 
 /** In which steps a screen is searched for the picture, in pixels. */
 const STEP = 8;
 
-/** How far the channels of a pixel are apart where it is in colour, and how many pixels are looked at: one in that many. */
+/**
+ * How far the channels of a pixel are apart where it is in colour, and how many pixels are looked
+ * at: one in that many.
+ */
 const COLOUR = 60;
 const SPARSE = 7;
 
-/** Large enough for every contender's window: OpenCV's is as wide as its buttons, with the picture in the middle. */
+/**
+ * Large enough for every contender's window: OpenCV's is as wide as its buttons, with the picture
+ * in the middle.
+ */
 export const WIDE_SCREEN: Size = { width: 1600, height: 320 };
+
+/** The place of a point or of a window's corner. */
+type Place = Pick<Part, "left" | "top">;
 
 /** Looks at one screen. */
 export class Eye {
   readonly #screen: Screen;
   readonly #screenSize: Size;
   readonly #size: Size;
-  #place: { readonly left: number; readonly top: number } | undefined;
+  #place: Place | undefined;
 
-  /** `screenSize` is that of the screen, `size` that of the picture. */
+  /** `screenSize` is that of the screen, `size` that of the picture in its window. */
   constructor(screen: Screen, screenSize: Size, size: Size) {
     this.#screen = screen;
     this.#screenSize = screenSize;
     this.#size = size;
   }
 
-  /** The number of the picture that is on the screen now; nothing while there is none, or two halves. */
+  /**
+   * The number of the picture that is on the screen now; nothing while there is none, or two
+   * halves.
+   */
   number(): number | undefined {
     this.#place ??= this.#find();
     if (!this.#place) return undefined;
     return this.#read(this.#place);
   }
 
-  /** Whether much of the screen is in colour: windows are black or grey before their first picture, but for their buttons. */
+  /**
+   * True if much of the screen is in colour: windows are black or grey before their first picture,
+   * but for their buttons.
+   */
   seesColour(): boolean {
     const pixels = this.#screen.pixels();
     let coloured = 0;
@@ -45,33 +64,52 @@ export class Eye {
     return coloured * SPARSE > this.#size.width * this.#size.height / 4;
   }
 
-  #read(place: { readonly left: number; readonly top: number }): number | undefined {
+  #read(place: Place): number | undefined {
     try {
-      return readPicture(this.#screen.pixels({ ...place, ...this.#size }), this.#size).number;
+      const samples = this.#screen.samples({ ...place, ...this.#size }, READ_SIZE);
+      return readPicture(samples, READ_SIZE).number;
     } catch {
       return undefined;
     }
   }
 
-  /** Searches for a corner from which on a picture can be read: red or, where it is mirrored, blue to its right and below. */
-  #find(): { readonly left: number; readonly top: number } | undefined {
-    const pixels = this.#screen.pixels();
+  /** Searches for a corner from which on a picture can be read. */
+  #find(): Place | undefined {
     const { width, height } = this.#screenSize;
-    const isCorner = (left: number, top: number): boolean => {
-      const [blue, green, red] = pixels.subarray((top * width + left) * 3) as unknown as number[];
-      return green! < 60 && (red! > 190 && blue! < 60 || blue! > 190 && red! < 60);
-    };
-    for (let y = 0; y <= height - this.#size.height; y += STEP) {
-      for (let x = 0; x <= width - this.#size.width + STEP; x += STEP) {
-        if (!isCorner(x, y)) continue;
-        let [left, top] = [x, y];
-        while (left > 0 && isCorner(left - 1, top)) left--;
-        while (top > 0 && isCorner(left, top - 1)) top--;
-        const place = { left, top };
-        if (left + this.#size.width > width || top + this.#size.height > height) continue;
+    const grid = { width: Math.floor(width / STEP), height: Math.floor(height / STEP) };
+    const whole = { left: 0, top: 0, width: grid.width * STEP, height: grid.height * STEP };
+    const points = this.#screen.samples(whole, grid);
+    const isInside = (column: number, row: number): boolean =>
+      column >= 0 && row >= 0 && isCorner(points, row * grid.width + column);
+    for (let row = 0; row < grid.height; row++) {
+      for (let column = 0; column < grid.width; column++) {
+        if (!isInside(column, row) || isInside(column - 1, row) || isInside(column, row - 1)) {
+          continue;
+        }
+        const place = this.#corner(column * STEP + STEP / 2, row * STEP + STEP / 2);
+        if (place.left + this.#size.width > width || place.top + this.#size.height > height) {
+          continue;
+        }
         if (this.#read(place) !== undefined) return place;
       }
     }
     return undefined;
   }
+
+  /** The corner of what a point in it belongs to, at most a step away. */
+  #corner(x: number, y: number): Place {
+    const is = (left: number, top: number): boolean =>
+      left >= 0 && top >= 0 &&
+      isCorner(this.#screen.pixels({ left, top, width: 1, height: 1 }), 0);
+    let [left, top] = [x, y];
+    while (is(left - 1, top)) left--;
+    while (is(left, top - 1)) top--;
+    return { left, top };
+  }
+}
+
+/** True for a pixel of a picture's upper left corner: red or, where it is mirrored, blue. */
+function isCorner(pixels: Uint8Array, index: number): boolean {
+  const [blue, green, red] = pixels.subarray(index * 3) as unknown as [number, number, number];
+  return green < 60 && (red > 190 && blue < 60 || blue > 190 && red < 60);
 }

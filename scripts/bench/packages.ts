@@ -1,6 +1,8 @@
-/** What contenders need of the system: whether it is there, and how it is installed where it may be. */
+/**
+ * What contenders need of the system: whether it is there, and how it is installed where it may be.
+ */
 
-import { GSTREAMER, OPENCV, PYTHON } from "./pairs.ts";
+import { GSTREAMER, GSTREAMER_CODECS, OPENCV, PYTHON } from "./pairs.ts";
 import type { Bench } from "./section.ts";
 
 /** How a thing is looked for, and in which of Debian's packages it is. */
@@ -18,19 +20,27 @@ const NEEDS: Readonly<Record<string, Need>> = {
   [OPENCV]: { check: [PYTHON, "-c", "import cv2"], packages: ["python3-opencv"] },
   [GSTREAMER]: {
     // One element of each package.
-    check: [
-      "sh",
-      "-c",
-      "gst-inspect-1.0 tcpserversink && gst-inspect-1.0 jpegenc && gst-inspect-1.0 ximagesink",
-    ],
+    check: elements("tcpserversink", "jpegenc", "ximagesink"),
     packages: [
       ...["gstreamer1.0-tools", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good"],
       "gstreamer1.0-x",
     ],
   },
+  [GSTREAMER_CODECS]: {
+    check: elements("x264enc", "avdec_h264"),
+    packages: ["gstreamer1.0-plugins-ugly", "gstreamer1.0-libav"],
+  },
 };
 
-/** Installs what is missing, where the system has Debian's packages and we may; then tells what is still missing. */
+/** How elements of GStreamer's are looked for. */
+function elements(...names: readonly string[]): string[] {
+  return ["sh", "-c", names.map((name) => `gst-inspect-1.0 ${name}`).join(" && ")];
+}
+
+/**
+ * Installs what is missing, where the system has Debian's packages and we may; then tells what is
+ * still missing.
+ */
 export async function preparePackages(
   install: boolean,
   say: (text: string) => void,
@@ -62,7 +72,8 @@ async function installPackages(packages: readonly string[]): Promise<string | un
   const asRoot = Deno.uid() === 0 ? [] : ["sudo", "--non-interactive"];
   if (asRoot.length > 0 && !await runs([...asRoot, "true"])) return "that takes root's rights";
   const apt = [...asRoot, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
-  // Lists that cannot be brought up to date may still be good enough: only the installation decides.
+  // Lists that cannot be brought up to date may still be good enough: only the installation
+  // decides.
   await runs([...apt, "update"]);
   const options = ["install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=60"];
   return await runs([...apt, ...options, ...packages]) ? undefined : "apt-get failed";

@@ -1,6 +1,7 @@
 /**
- * What people would use instead: pairs of a sender, which takes bgr24 pictures on its standard input in place of a camera, and a
- * receiver, which shows them and may record. Pure: they are command lines.
+ * What people would use instead: pairs of a sender, which takes bgr24 pictures on its standard
+ * input in place of a camera, and a receiver, which shows them and may record. Pure: they are
+ * command lines.
  */
 
 import { rawFrameBytes, type VideoFormat } from "../../lib/frame/format.ts";
@@ -41,6 +42,7 @@ export interface Pair {
 /** The names of what has to be installed. */
 export const OPENCV = "opencv";
 export const GSTREAMER = "gstreamer";
+export const GSTREAMER_CODECS = "gstreamer's H.264";
 
 /** The report's own method: socket, pickle, OpenCV. */
 export const REPORT_PAIR: Pair = {
@@ -102,7 +104,7 @@ function ffplayPair(
       program: "ffmpeg",
       args: [
         ...["-hide_banner", "-loglevel", "error", ...input, ...RAW_INPUT(format)],
-        ...[...encoder, "-f", "mpegts", `tcp://127.0.0.1:${port}`],
+        ...[...encoder, `tcp://127.0.0.1:${port}`],
       ],
     }),
     receiver: ({ port, display }): Command => ({
@@ -116,36 +118,54 @@ function ffplayPair(
 /** ffmpeg to ffplay as people type it. */
 export const TYPED_PAIR: Pair = ffplayPair("ffplay as typed", {
   input: [],
-  encoder: [],
+  encoder: ["-f", "mpegts"],
   player: [],
   settlesInSeconds: 10,
 });
 
-/** The same with the flags that forums recommend against delay. */
-export const TUNED_PAIR: Pair = ffplayPair("ffplay, low-latency flags", {
+/** What forums recommend against delay. */
+const TUNED = {
   input: ["-fflags", "nobuffer", "-flags", "low_delay"],
-  encoder: [
-    ...["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
-    // A keyframe each second: `nobuffer` loses the first one, and the next would come after 250 pictures.
-    ...["-pix_fmt", "yuv420p", "-g", "20"],
-  ],
   player: [
     ...["-fflags", "nobuffer", "-flags", "low_delay", "-framedrop"],
     ...["-probesize", "32", "-analyzeduration", "0"],
   ],
   settlesInSeconds: 4,
+};
+
+/** The same with these flags. */
+export const TUNED_PAIR: Pair = ffplayPair("ffplay, low-latency flags", {
+  ...TUNED,
+  encoder: [
+    ...["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
+    // A keyframe each second: `nobuffer` loses the first one, and the next would come after 250
+    // pictures.
+    ...["-pix_fmt", "yuv420p", "-g", "20", "-f", "mpegts"],
+  ],
+});
+
+/**
+ * The same with JPEG pictures, which MPEG-TS does not carry. One thread, so that none is held back.
+ */
+export const TUNED_JPEG_PAIR: Pair = ffplayPair("ffplay, low-latency flags, JPEG", {
+  ...TUNED,
+  encoder: [
+    ...["-threads", "1", "-c:v", "mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p"],
+    ...["-flush_packets", "1", "-f", "nut"],
+  ],
 });
 
 function gstreamerPair(
   name: string,
-  { coding, decoding }: {
+  { coding, decoding, needs = [GSTREAMER] }: {
     readonly coding: (format: VideoFormat) => string;
     readonly decoding: (format: VideoFormat) => string;
+    readonly needs?: readonly string[];
   },
 ): Pair {
   return {
     name,
-    needs: [GSTREAMER],
+    needs,
     listens: "sender",
     settlesInSeconds: 2,
     sender: ({ format, port }): Command => ({
@@ -188,7 +208,21 @@ export const GSTREAMER_JPEG: Pair = gstreamerPair("GStreamer, JPEG", {
   decoding: () => "multipartdemux ! jpegdec ! videoconvert",
 });
 
-/** All of them. */
+/**
+ * GStreamer's pipeline of H.264, tuned to no latency, in packets of RTP: these tell where a picture
+ * ends. The decoder has one thread: with several it holds pictures back (33 ms at 30 a second).
+ */
+export const GSTREAMER_H264: Pair = gstreamerPair("GStreamer, H.264", {
+  needs: [GSTREAMER, GSTREAMER_CODECS],
+  coding: ({ fps }) =>
+    `! videoconvert ! video/x-raw,format=I420 ! x264enc tune=zerolatency speed-preset=ultrafast ` +
+    `key-int-max=${Math.round(fps)} ! rtph264pay config-interval=-1 ! rtpstreampay`,
+  decoding: () =>
+    "application/x-rtp-stream,media=video,clock-rate=90000,encoding-name=H264 ! rtpstreamdepay " +
+    "! rtph264depay ! avdec_h264 max-threads=1 ! videoconvert",
+});
+
+/** All of them at the size of the report. */
 export const PAIRS: readonly Pair[] = [
   REPORT_PAIR,
   TYPED_PAIR,

@@ -3,6 +3,7 @@
 import { callsAtOnce } from "./calls_at_once.ts";
 import { delay } from "./delay.ts";
 import { firstPicture } from "./first_picture.ts";
+import { highDefinition } from "./high_definition.ts";
 import { memory } from "./memory.ts";
 import { processorTime } from "./processor_time.ts";
 import { quality } from "./quality.ts";
@@ -14,6 +15,7 @@ import { wireRate } from "./wire_rate.ts";
 /** All of them. */
 export const SECTIONS: readonly Section[] = [
   delay,
+  highDefinition,
   senderDelay,
   wireRate,
   recordingRate,

@@ -84,13 +84,15 @@ function ourSender(format: VideoFormat, seconds: number): Contender<number[]> {
         ...["--input", `tcp://127.0.0.1:${camera.addr.port}`],
         ...["--fps", `${format.fps}`, "--no-display", "--no-mirror"],
       ]);
-      const [stream, connection] = await Promise.all([camera.accept(), door.accept()]);
-      connection.setNoDelay(true);
+      const stream = await camera.accept();
       const take = async (seen: (picture: Uint8Array) => void): Promise<void> => {
+        // The client calls when it has something to send.
+        using connection = await door.accept();
+        connection.setNoDelay(true);
         const line = await answerOver(connection, format.fps);
         for await (const { data } of line.frames()) seen(data);
       };
-      return await measureThrough(stream, take, format, seconds).finally(() => connection.close());
+      return await measureThrough(stream, take, format, seconds);
     },
   };
 }
