@@ -1,7 +1,7 @@
 /** The four windows of a call both ways, as its two persons see and use them. */
 
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { DEFAULT_FORMAT } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import {
   type RunningServer,
   startClient,
