@@ -150,6 +150,9 @@ test("windowCorner() puts two windows side by side, as far as a common screen is
     assertEquals(windowCorner(size, { slot: 0, inGrid: false }), { left: 0 });
     assertEquals(windowCorner(size, { slot: 1, inGrid: false }), { left: width });
   }
+  const wide = { width: 640, height: 480 };
+  const row = [0, 1, 2, 3].map((slot) => windowCorner(wide, { slot, inGrid: false }).left);
+  assertEquals(row, [0, 640, 726, 686]);
   const large = { width: 1200, height: 675 };
   assertEquals(windowCorner(large, { slot: 1, inGrid: false }), { left: 166 });
 });

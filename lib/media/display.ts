@@ -88,7 +88,11 @@ export function windowCorner(
   { slot, inGrid }: WindowPlace,
 ): { readonly left: number; readonly top?: number } {
   const most = { left: SCREEN.width - width, top: SCREEN.height - height };
-  if (!inGrid) return { left: Math.min(slot * width, most.left) };
+  if (!inGrid) {
+    // Of those that have no room in the row, each shows the side of the one under it.
+    const hidden = Math.max(slot - Math.floor(most.left / width) - 1, 0);
+    return { left: Math.max(Math.min(slot * width, most.left) - hidden * TITLE, 0) };
+  }
   const columns = Math.floor(SCREEN.width / width);
   const rows = Math.floor(SCREEN.height / (height + TITLE));
   const step = TITLE * Math.floor(slot / (columns * rows));
