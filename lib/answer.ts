@@ -17,7 +17,7 @@ import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
 import { Door, StrangerLimit } from "./wire/door.ts";
 import { CallLine, type Goodbye, type Line, type Peer } from "./wire/line.ts";
 import { type Offer, readOffer } from "./wire/offer.ts";
-import { type Introduction, newCallId } from "./wire/session.ts";
+import { type Introduction, isSameStreams, newCallId } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
 
 /**
@@ -138,7 +138,7 @@ export class IncomingCall {
     const line = await this.#offer.accept(
       this.#options.ours,
       this.#id,
-      (lost, signal) => this.#waitFor(lost, signal),
+      (lost, signal, goneMs) => this.#waitFor(lost, signal, goneMs),
     );
     if (line instanceof CallLine) this.#line = line;
     return line;
@@ -150,13 +150,17 @@ export class IncomingCall {
     this.#announce(this.label);
   }
 
-  /** Leads its caller back into it; false where it cannot be. */
-  async resume(offer: Offer): Promise<boolean> {
-    if (this.#line === undefined || !this.#begun) return false;
+  /** True if this is its caller, who may go on with it: somebody with the same streams. */
+  canResume(offer: Offer): boolean {
+    return this.#line !== undefined && this.#begun &&
+      isSameStreams(offer.streams, this.#offer.streams);
+  }
+
+  /** Leads its caller back into it. Throws `PeerLostError` where that one has gone. */
+  async resume(offer: Offer): Promise<void> {
     const wire = await offer.resume(this.#options.ours);
     if (this.#comeBack) this.#comeBack(wire);
-    else this.#line.resume(wire);
-    return true;
+    else this.#line!.resume(wire);
   }
 
   /** Gives its place to a new call of the same caller. */
@@ -173,10 +177,14 @@ export class IncomingCall {
   }
 
   /** Waits until the caller is back. One that has sent nothing yet is no caller that was lost. */
-  #waitFor(lost: PeerLostError, signal: AbortSignal): Promise<Wire | Goodbye | undefined> {
-    if (!this.#begun) return Promise.resolve(undefined);
-    const patienceMs = this.#options.patienceSeconds * 1000;
-    const waitMs = lost.how === "silence" ? patienceMs : Math.min(patienceMs, CUT_PATIENCE_MS);
+  #waitFor(
+    lost: PeerLostError,
+    signal: AbortSignal,
+    goneMs: number,
+  ): Promise<Wire | Goodbye | undefined> {
+    const leftMs = this.#options.patienceSeconds * 1000 - goneMs;
+    if (!this.#begun || leftMs <= 0) return Promise.resolve(undefined);
+    const waitMs = lost.how === "silence" ? leftMs : Math.min(leftMs, CUT_PATIENCE_MS);
     return new Promise((resolve) => {
       const end = (found: Wire | Goodbye | undefined): void => {
         clearTimeout(timer);
@@ -256,14 +264,17 @@ export class Answering {
     try {
       offer = await readOffer(connection, this.#options.fps);
     } catch (error) {
-      return visitor.cameToNothing(strangerSentence(host, error, this.#voice.messages));
+      return visitor.leaves(error);
     } finally {
       this.#door.leave(connection);
     }
     if (offer === null) {
       visitor.cameToNothing(this.#voice.messages.leftSilently(host));
     } else if (offer.call !== undefined) {
-      await this.#leadBack(offer, offer.call);
+      await this.#leadBack(offer, offer.call, visitor);
+    } else if (!offer.peer.format && !this.#gives) {
+      // Without a picture either way, a place would be held for nothing, and no silence could end it.
+      await this.#turnAway(offer, "neither side has a picture to send", visitor);
     } else if (this.#closed || !this.#hasPlaceFor(host)) {
       this.#tellBusy(host);
       await offer.refuse(BUSY);
@@ -280,6 +291,12 @@ export class Answering {
     const free = this.count < this.#options.maxCalls && !expected;
     const mayTell = free && this.#strangers.take();
     if (mayTell) this.#sayUntold();
+    const cameToNothing = (sentence: string, label?: string): void => {
+      log.debug("server", `${host}:${port}: ${sentence}`);
+      if (this.#closed) return;
+      if (mayTell || announced) log.warn(several && label ? `${label}: ${sentence}` : sentence);
+      else if (free) this.#strangers.skip();
+    };
     let announced = false;
     const announce = (label?: string): void => {
       const sentence = messages.received(host, port);
@@ -294,20 +311,33 @@ export class Answering {
       announceSoon: (label): void => {
         if (mayTell || (!free && this.#strangers.take())) announce(several ? label : undefined);
       },
-      cameToNothing: (sentence, label): void => {
-        log.debug("server", `${host}:${port}: ${sentence}`);
-        if (this.#closed) return;
-        if (mayTell || announced) log.warn(several && label ? `${label}: ${sentence}` : sentence);
-        else if (free) this.#strangers.skip();
-      },
+      cameToNothing,
+      leaves: (error): void => cameToNothing(strangerSentence(host, error, messages)),
     };
   }
 
   /** Leads a caller back into its call, whatever address it has now. */
-  async #leadBack(offer: Offer, id: string): Promise<void> {
+  async #leadBack(offer: Offer, id: string, visitor: Visitor): Promise<void> {
     const call = [...this.#calls].find((one) => one.id === id);
-    if (call && await call.resume(offer)) return;
-    await offer.refuse(this.#ended.get(id) ?? "this call is over, or never was");
+    const hungUp = this.#ended.get(id);
+    if (call?.canResume(offer)) {
+      // It may have gone again: then its call goes on waiting.
+      await call.resume(offer).catch((error) => visitor.leaves(error));
+    } else if (hungUp !== undefined) {
+      await offer.refuse(hungUp);
+    } else {
+      const problem = call ? "this call had other streams" : "this call is over, or never was";
+      await this.#turnAway(offer, problem, visitor);
+    }
+  }
+
+  async #turnAway(offer: Offer, problem: string, visitor: Visitor): Promise<void> {
+    visitor.leaves(new ProtocolError(problem));
+    await offer.refuse(problem);
+  }
+
+  get #gives(): boolean {
+    return this.#options.ours.streams.some((stream) => stream !== undefined);
   }
 
   /** True if there is a place; a call whose network is gone gives its own to a new one from the same machine. */
@@ -370,6 +400,8 @@ interface Visitor {
   readonly announceSoon: (label: string) => void;
   /** Says why it is gone. */
   readonly cameToNothing: (sentence: string, label?: string) => void;
+  /** The same for an error. */
+  readonly leaves: (error: unknown) => void;
 }
 
 /** The sentence for somebody who was let go before a call began. */

@@ -6,11 +6,11 @@
  */
 
 import { pause } from "./clock.ts";
-import { PeerLostError, REASON, RefusedError } from "./errors.ts";
+import { PeerLostError, ProtocolError, REASON, RefusedError } from "./errors.ts";
 import { type BareMode, openSending } from "./wire/bare.ts";
 import { type Again, CallLine, type Goodbye, type Line } from "./wire/line.ts";
 import { makeOffer } from "./wire/offer.ts";
-import type { Introduction } from "./wire/session.ts";
+import { type Introduction, isSameStreams, type Streams } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
 
 /** How far attempts to come back are apart, and how long one may take, in milliseconds. */
@@ -46,7 +46,7 @@ export async function dial(
   signal: AbortSignal,
 ): Promise<CallLine> {
   const { wire, clocks, ...theirs } = await makeOffer(connection, ours, signal);
-  const again = redial(callee, { ...ours, call: theirs.call }, patienceMs);
+  const again = redial(callee, { ...ours, call: theirs.call }, theirs.streams, patienceMs);
   return new CallLine(wire, { ours: ours.streams, theirs, again, clocks });
 }
 
@@ -59,30 +59,39 @@ export function dialBare(connection: Connection, mode: BareMode, ours: Introduct
 function redial(
   callee: Callee,
   hello: Introduction & { readonly call: string },
+  streams: Streams,
   patienceMs: number,
 ): Again {
-  return async (lost, stop): Promise<Wire | Goodbye | undefined> => {
-    const waitMs = lost.how === "silence" ? patienceMs : Math.min(patienceMs, CUT_PATIENCE_MS);
+  let nextMs = 0;
+  return async (lost, stop, goneMs): Promise<Wire | Goodbye | undefined> => {
+    const leftMs = patienceMs - goneMs;
+    if (leftMs <= 0) return undefined;
+    const waitMs = lost.how === "silence" ? leftMs : Math.min(leftMs, CUT_PATIENCE_MS);
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(), waitMs);
     const signal = AbortSignal.any([stop, over.signal]);
     try {
-      while (!signal.aborted) {
+      while (true) {
+        // One that answers and is lost again at once, over and over, is to keep neither end busy.
+        await pause(Math.max(nextMs - performance.now(), 0));
+        if (signal.aborted) return undefined;
+        nextMs = performance.now() + REDIAL_EVERY_MS;
         const connection = await connectAgain(callee, signal);
         if (connection === undefined) return undefined;
         const patience = AbortSignal.any([signal, AbortSignal.timeout(REDIAL_MS)]);
         try {
-          return (await makeOffer(connection, hello, patience)).wire;
+          const { wire, ...theirs } = await makeOffer(connection, hello, patience);
+          if (theirs.call === hello.call && isSameStreams(theirs.streams, streams)) return wire;
+          wire.close();
+          throw new ProtocolError("the peer has come back as another one than it was");
         } catch (error) {
           // Either the peer has hung up since, or it has given us up.
           if (error instanceof RefusedError) {
             return isUsual(error.message) ? { reason: error.message } : undefined;
           }
           if (!(error instanceof PeerLostError) && !patience.aborted) throw error;
-          await pause(REDIAL_EVERY_MS);
         }
       }
-      return undefined;
     } finally {
       clearTimeout(timer);
     }

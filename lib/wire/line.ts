@@ -13,7 +13,8 @@
  * Goal. A network that is gone for a while parts nobody. A peer that is gone for good is told from it.
  *
  * Means. Where something ought to come and nothing does for 2 s, `again` is asked while the old connection still stands:
- * whichever gives something first is gone on with. A connection that ends without a bye is replaced in the same way.
+ * whichever gives something first is gone on with. A connection that ends without a bye is replaced in the same way. The
+ * network is back when the peer is heard again: one that comes back to be lost at once is waited for no longer than others.
  *
  * Limits. What was under way when a connection was lost is lost: the numbers of the frames tell the peer how much.
  */
@@ -130,11 +131,13 @@ export function peerOf({ name, streams }: Introduction): Peer {
 
 /**
  * Gets another connection into the same call, introduced and accepted; or the peer's goodbye, if it has hung up since; or
- * nothing, where the loss is final. When aborted, it gives nothing and leaves nothing open.
+ * nothing, where the loss is final. Nothing was heard of the peer for `goneMs` already. When aborted, it gives nothing and
+ * leaves nothing open.
  */
 export type Again = (
   lost: PeerLostError,
   signal: AbortSignal,
+  goneMs: number,
 ) => Promise<Wire | Goodbye | undefined>;
 
 /** What a line is made of. */
@@ -149,6 +152,8 @@ export interface LineOptions {
   readonly clocks?: { readonly aheadUs: number; readonly roundTripUs?: number } | undefined;
   /** The rate that the peer's frames are held to, in place of the one it announces. */
   readonly limitFps?: number | undefined;
+  /** True if the peer has its first picture before the call: until that is here, a rest is no reason to wait for it. */
+  readonly beginsAtOnce?: boolean;
 }
 
 /** Whom a line tells that its network is gone, and that it is back. */
@@ -159,11 +164,10 @@ export interface LineWatcher {
   onBack(goneMs: number): void;
 }
 
-/** A search for another connection. */
+/** A network that is gone: since when, and how to stop the search for another connection while there is one. */
 interface Waiting {
   readonly sinceMs: number;
-  readonly stop: AbortController;
-  readonly over: Promise<void>;
+  search: AbortController | undefined;
 }
 
 /** A call of version 2. */
@@ -176,6 +180,7 @@ export class CallLine implements Line {
   readonly #receive: readonly (ReceiveStream | undefined)[];
   /** The stream of the peer's that is given; -1 where there is none. */
   readonly #shown: number;
+  readonly #beginsAtOnce: boolean;
   readonly #maxBytes: number;
   /** Bounds what comes beside the frames that are ours to show: whatever it is, it costs as much to read. */
   readonly #limit = new RateLimit(UNANNOUNCED_FPS, performance.now(), "messages");
@@ -197,7 +202,10 @@ export class CallLine implements Line {
   #hangingUp: Promise<void> | undefined;
 
   /** A call on a connection on which both ends have introduced themselves. */
-  constructor(wire: Wire, { ours, theirs, again, clocks, limitFps }: LineOptions) {
+  constructor(
+    wire: Wire,
+    { ours, theirs, again, clocks, limitFps, beginsAtOnce = false }: LineOptions,
+  ) {
     this.#theirs = theirs.streams;
     this.#again = again;
     this.#aheadUs = clocks?.aheadUs ?? 0;
@@ -207,6 +215,7 @@ export class CallLine implements Line {
     const from = { aheadUs: clocks?.aheadUs, limitFps };
     this.#receive = theirs.streams.map((format) => format && new ReceiveStream(format, from));
     this.#shown = theirs.streams.findIndex((format) => format !== undefined);
+    this.#beginsAtOnce = beginsAtOnce;
     this.peer = peerOf(theirs);
     this.#maxBytes = Math.max(
       MAX_HELLO_BYTES,
@@ -304,6 +313,7 @@ export class CallLine implements Line {
           default:
             throw new ProtocolError(misplaced(message));
         }
+        this.#cameBack();
       }
     } catch (error) {
       if (!this.#hangingUp) this.#end.reject(error);
@@ -321,9 +331,10 @@ export class CallLine implements Line {
     await this.hangUp("");
   }
 
-  /** True while something ought to come: a frame of a stream that does not rest, or an ack. */
+  /** True while something ought to come: the first picture, a frame of a stream that does not rest, or an ack. */
   get #isExpecting(): boolean {
-    return this.#receive.some((stream) => stream && !stream.resting) ||
+    const hasToBegin = this.#beginsAtOnce && this.#receive[this.#shown]?.received === 0;
+    return hasToBegin || this.#receive.some((stream) => stream && !stream.resting) ||
       this.#send.some((stream) => stream.isExpecting);
   }
 
@@ -335,7 +346,7 @@ export class CallLine implements Line {
   get #patienceMs(): number {
     const busy = this.#send.filter((stream) => stream.isExpecting);
     const drains = busy.map((stream) => stream.drainMs ?? UNKNOWN_LINK_MS);
-    const isNew = this.#receive.some((stream) => stream && stream.received + stream.lost === 0);
+    const isNew = this.#receive.some((stream) => stream?.isNew);
     const goneMs = GONE_MS + Math.min(Math.max(0, ...drains), UNKNOWN_LINK_MS);
     return isNew ? Math.max(FIRST_MS, goneMs) : goneMs;
   }
@@ -376,34 +387,38 @@ export class CallLine implements Line {
     const wire = this.#wire;
     if (wire && !this.#over) {
       if (wire.quietMs >= this.#patienceMs) this.#wait(new PeerLostError("silence"));
-      else if (this.#waiting) this.#cameBack();
+      else if (!this.#isExpecting) this.#cameBack();
     }
     this.#notify();
   }
 
   /** Begins to look for another connection. */
   #wait(lost: PeerLostError): void {
-    if (this.#waiting) return;
-    const stop = new AbortController();
-    const over = (async (): Promise<void> => {
-      try {
-        const next = await this.#again(lost, stop.signal);
-        if (stop.signal.aborted || this.#over) {
-          if (next && !("reason" in next)) next.close();
-        } else if (next === undefined) {
-          throw lost;
-        } else if ("reason" in next) {
-          this.#settle(next);
-        } else {
-          this.#adopt(next);
-        }
-      } catch (error) {
-        this.#end.reject(error);
-        this.#stop();
+    const isNews = this.#waiting === undefined;
+    const waiting = this.#waiting ??= { sinceMs: performance.now(), search: undefined };
+    if (waiting.search) return;
+    waiting.search = new AbortController();
+    void this.#search(lost, waiting.search.signal, performance.now() - waiting.sinceMs);
+    if (isNews) this.#watcher?.onGone(lost);
+  }
+
+  async #search(lost: PeerLostError, stop: AbortSignal, goneMs: number): Promise<void> {
+    try {
+      const next = await this.#again(lost, stop, goneMs);
+      if (stop.aborted) {
+        if (next && !("reason" in next)) next.close();
+      } else if (next === undefined) {
+        throw lost;
+      } else if ("reason" in next) {
+        this.#settle(next);
+      } else {
+        this.#adopt(next);
       }
-    })();
-    this.#waiting = { sinceMs: performance.now(), stop, over };
-    this.#watcher?.onGone(lost);
+    } catch (error) {
+      if (stop.aborted) return;
+      this.#end.reject(error);
+      this.#stop();
+    }
   }
 
   /** Goes on over another connection. */
@@ -413,16 +428,21 @@ export class CallLine implements Line {
     wire.enterCall(() => this.#isExpecting);
     this.#acks.clear();
     this.#writing = this.#writing.then(() => this.#write(wire));
-    this.#cameBack();
+    this.#stopSearch();
     this.#notify();
   }
 
   #cameBack(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
+    this.#stopSearch();
     this.#waiting = undefined;
-    waiting.stop.abort();
     this.#watcher?.onBack(performance.now() - waiting.sinceMs);
+  }
+
+  #stopSearch(): void {
+    this.#waiting?.search?.abort();
+    if (this.#waiting) this.#waiting.search = undefined;
   }
 
   /** Lets a connection go. */
@@ -439,7 +459,7 @@ export class CallLine implements Line {
   /** Waits for another connection; nothing where the call is over. */
   async #another(): Promise<Wire | undefined> {
     while (!this.#over && this.#wire === undefined) {
-      await Promise.race([this.#wake.promise, this.#waiting?.over]);
+      await this.#wake.promise;
     }
     return this.#over ? undefined : this.#wire;
   }
@@ -528,7 +548,7 @@ export class CallLine implements Line {
     this.#over = true;
     clearInterval(this.#ticker);
     clearTimeout(this.#ackTimer);
-    this.#waiting?.stop.abort();
+    this.#stopSearch();
     this.#waiting = undefined;
     for (const stream of this.#send) stream.close();
     this.#sayFlushed();

@@ -31,6 +31,7 @@ import {
   isHello,
   KIND,
   MAX_HELLO_BYTES,
+  type Streams,
 } from "./session.ts";
 import { type Connection, FAREWELL_MS, Wire, type WireOptions } from "./wire.ts";
 
@@ -43,6 +44,8 @@ export interface Offer {
   readonly mode: WireMode;
   /** The caller. One that announces no rate has the one that was handed in. */
   readonly peer: Peer;
+  /** What it will send. */
+  readonly streams: Streams;
   /** The call that it wants to come back into, if it does. */
   readonly call: string | undefined;
   /** Takes the call, under a new name. A bare line sends nothing and never comes back. */
@@ -64,7 +67,7 @@ export interface OfferOptions extends WireOptions {
 
 /**
  * Introduces us on a connection and hears the answer. When aborted, the answer is still heard and the peer told that we hang
- * up. Throws `RefusedError` where the peer says no, `ProtocolError` where it is none of ours, `PeerLostError`, or the
+ * up; not where we come back, for the call may go on over another connection. Throws `RefusedError` where the peer says no, `ProtocolError` where it is none of ours, `PeerLostError`, or the
  * signal's reason.
  */
 export async function makeOffer(
@@ -91,7 +94,7 @@ export async function makeOffer(
     if (beginningOf(message)) throw serverSends(message.length);
     const answer = decodeAnswer(message);
     if (!answer.accept) throw new RefusedError(answer.reason);
-    if (signal.aborted) {
+    if (signal.aborted && hello.call === undefined) {
       await wire.writeMessage(encodeBye(REASON.hungUp));
       await wire.finish();
     }
@@ -183,6 +186,7 @@ function bareOffer(
   return {
     mode,
     peer: line.peer,
+    streams: [format],
     call: undefined,
     accept: (): Promise<Line> => Promise.resolve(line),
     resume: (): Promise<Wire> => Promise.reject(new Error("Cannot come back without a call")),
@@ -206,10 +210,12 @@ function callOffer(wire: Wire, theirs: Hello, heardUs: number, limitFps?: number
   return {
     mode: "call",
     peer: peerOf(theirs),
+    streams: theirs.streams,
     call: theirs.call,
     async accept(ours: Introduction, call: string, again: Again): Promise<Line> {
       await answer(ours, call);
-      return new CallLine(wire, { ours: ours.streams, theirs, again, clocks, limitFps });
+      const options = { ours: ours.streams, theirs, again, clocks, limitFps };
+      return new CallLine(wire, { ...options, beginsAtOnce: true });
     },
     async resume(ours: Introduction): Promise<Wire> {
       await answer(ours, theirs.call!);

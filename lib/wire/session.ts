@@ -87,6 +87,15 @@ export interface Acceptance extends Introduction {
   readonly clock?: { readonly heardUs: number; readonly answeredUs: number } | undefined;
 }
 
+/** True if both are the same streams, one by one. */
+export function isSameStreams(one: Streams, other: Streams): boolean {
+  const told = (streams: Streams): string =>
+    JSON.stringify(
+      streams.map((stream) => stream && [stream.codec, stream.width, stream.height, stream.fps]),
+    );
+  return told(one) === told(other);
+}
+
 /** Makes the name of a new call. */
 export function newCallId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -189,6 +189,11 @@ export class ReceiveStream {
     return this.#received;
   }
 
+  /** True until something of it came. */
+  get isNew(): boolean {
+    return this.received + this.lost === 0;
+  }
+
   /** Frames that did not come, by the numbers of those that did, or came and need one that did not. */
   get lost(): number {
     return this.#missing + this.#torn;

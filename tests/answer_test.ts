@@ -1,0 +1,255 @@
+/** Who comes in at a server, and who comes back: callers made by hand on connections in memory. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Answering, type AnswerOptions, type Caller, type IncomingCall } from "../lib/answer.ts";
+import type { Frame, VideoFormat } from "../lib/frame/frame.ts";
+import type { Voice } from "../lib/user/log.ts";
+import { messagesIn } from "../lib/user/sentences.ts";
+import type { Goodbye, Line } from "../lib/wire/line.ts";
+import {
+  type Acceptance,
+  type Answer,
+  decodeAck,
+  decodeAnswer,
+  encodeBye,
+  encodeFrameHeader,
+  encodeHello,
+  KIND,
+  newCallId,
+  type Streams,
+} from "../lib/wire/session.ts";
+import { type Connection, Wire } from "../lib/wire/wire.ts";
+import { helloWith } from "./bytes.ts";
+import { openPair } from "./fake_connection.ts";
+import { Random } from "./random.ts";
+import { test } from "./strict.ts";
+
+const RAW: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const OVER = "this call is over, or never was";
+
+/** A server that answers, and whatever it says and sees. */
+class Rig implements AsyncDisposable {
+  readonly lines: string[] = [];
+  readonly numbers: number[] = [];
+  readonly ends: string[] = [];
+  readonly over: Promise<void>;
+  readonly #answering: Answering;
+  readonly #callers: ReadableStreamDefaultController<Caller>;
+  readonly #wires: Wire[] = [];
+  readonly #lines: Line[] = [];
+  #port = 1;
+
+  constructor(options: Partial<AnswerOptions> = {}) {
+    const log: Voice = {
+      ...{ live: false, columns: 80, debug: () => {}, trace: () => {}, status: () => {} },
+      say: (line) => this.lines.push(line),
+      warn: (line) => this.lines.push(line),
+      error: (line) => this.lines.push(line),
+      lost: (line) => this.lines.push(line),
+    };
+    const answerOptions: AnswerOptions = {
+      ...{ maxCalls: 1, stay: true, patienceSeconds: 30, fps: 20 },
+      ...{ ours: { name: "host", streams: [] }, ...options },
+    };
+    const voice = { log, messages: messagesIn("en") };
+    this.#answering = new Answering(answerOptions, voice, (call) => this.#have(call));
+    let callers: ReadableStreamDefaultController<Caller>;
+    const stream = new ReadableStream<Caller>({
+      start: (controller) => void (callers = controller),
+    });
+    this.#callers = callers!;
+    this.over = this.#answering.run(stream);
+    this.over.catch(() => {});
+  }
+
+  get count(): number {
+    return this.#answering.count;
+  }
+
+  /** Somebody connects, whose first words may be there already. */
+  enter(connection: Connection, host = "10.0.0.1"): void {
+    this.#callers.enqueue({ connection, host, port: this.#port++ });
+  }
+
+  /** Somebody connects. */
+  connect(host?: string): Wire {
+    const { near, far } = openPair();
+    this.enter(near, host);
+    const wire = new Wire(far, { expecting: () => false });
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  /** Somebody says hello and hears the answer. */
+  async call(
+    { call, streams = [RAW], host }: { call?: string; streams?: Streams; host?: string } = {},
+  ): Promise<{ readonly wire: Wire; readonly answer: Answer }> {
+    const wire = this.connect(host);
+    await wire.writeMessage(encodeHello({ name: "Ana", streams, call }));
+    return { wire, answer: decodeAnswer((await wire.readMessage(65536))!) };
+  }
+
+  /** A call that is on: its first frame is taken. */
+  async begin(): Promise<{ readonly wire: Wire; readonly id: string }> {
+    const { wire, answer } = await this.call();
+    assert(answer.accept);
+    await say(wire, 0);
+    return { wire, id: (answer as Acceptance).call };
+  }
+
+  async #have(call: IncomingCall): Promise<Record<string, never>> {
+    const line = await call.accept();
+    this.#lines.push(line);
+    for await (const { sequence, lease } of line.frames()) {
+      if (this.numbers.length === 0) call.begin();
+      this.numbers.push(sequence);
+      lease?.letGo();
+    }
+    const told = ({ reason }: Goodbye): string => `bye: ${reason}`;
+    // Whoever hangs up here is told of no end.
+    line.ended.then(told, (error: Error) => error.message).then((end) => this.ends.push(end));
+    await line.hangUp("");
+    return {};
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const wire of this.#wires) wire.close();
+    await Promise.all(this.#lines.map((line) => line.hangUp("")));
+    this.#answering.stop();
+    await this.over.catch(() => {});
+  }
+}
+
+/** Sends a picture and waits until it is acknowledged. */
+async function say(wire: Wire, number: number): Promise<void> {
+  const frame: Frame = {
+    ...{ data: new Uint8Array(768), captureUs: number * 50_000, sequence: number, keyframe: true },
+  };
+  await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
+  while (true) {
+    const message = await wire.readMessage(65536);
+    assert(message !== null, "the server has closed");
+    if (message[0] === KIND.ack && decodeAck(message).sequence === number) return;
+  }
+}
+
+test("a caller comes back into its call, whatever its address", async () => {
+  await using rig = new Rig();
+  const { wire, id } = await rig.begin();
+  wire.close();
+  const back = await rig.call({ call: id, host: "10.0.0.2" });
+  assertEquals((back.answer as Acceptance).call, id);
+  await say(back.wire, 7);
+  await back.wire.writeMessage(encodeBye("hung up"));
+  await back.wire.finish();
+  assertEquals(rig.numbers, [0, 7]);
+  assertEquals(rig.ends, ["bye: hung up"]);
+});
+
+test("a caller takes its call over before the server has missed it", async () => {
+  await using rig = new Rig();
+  const { wire, id } = await rig.begin();
+  const back = await rig.call({ call: id });
+  await say(back.wire, 1);
+  assertEquals(await wire.readMessage(65536), null);
+  assertEquals(rig.numbers, [0, 1]);
+});
+
+test("of two that come back at the same time the call goes on with one, and lets the other go", async () => {
+  await using rig = new Rig();
+  const { wire, id } = await rig.begin();
+  wire.close();
+  const both = await Promise.all([rig.call({ call: id }), rig.call({ call: id })]);
+  const outcomes = await Promise.allSettled(both.map(({ wire }) => say(wire, 1)));
+  assertEquals(outcomes.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  assertEquals(rig.numbers, [0, 1]);
+  assertEquals(rig.ends, []);
+});
+
+test("a thousand hellos with guessed ids are refused: the call is undisturbed, and few lines are made", async () => {
+  await using rig = new Rig({ maxCalls: 2 });
+  const { wire } = await rig.begin();
+  for (let number = 0; number < 1000; number++) {
+    const guess = await rig.call({ call: newCallId(), host: "10.0.0.9" });
+    assertEquals(guess.answer, { accept: false, reason: OVER });
+    guess.wire.close();
+  }
+  await say(wire, 1);
+  assertEquals(rig.numbers, [0, 1]);
+  assertEquals(rig.count, 1);
+  assert(rig.lines.length < 70, `${rig.lines.length} lines`);
+  assertStringIncludes(rig.lines.join("\n"), `10.0.0.9 was turned away: ${OVER}`);
+});
+
+test("nobody comes back into a call with other streams than it had", async () => {
+  await using rig = new Rig();
+  const { wire, id } = await rig.begin();
+  const others: readonly Streams[] = [
+    [],
+    [RAW, RAW],
+    [{ ...RAW, codec: "mjpeg" }],
+    [{ ...RAW, width: 32 }],
+    [{ ...RAW, height: 32 }],
+    [{ ...RAW, fps: 21 }],
+  ];
+  for (const streams of others) {
+    const { wire, answer } = await rig.call({ call: id, streams });
+    assertEquals(answer, { accept: false, reason: "this call had other streams" });
+    wire.close();
+  }
+  await say(wire, 1);
+  assertEquals(rig.numbers, [0, 1]);
+});
+
+test("a call that has shown nothing yet is none to come back into", async () => {
+  await using rig = new Rig();
+  const { answer } = await rig.call();
+  const back = await rig.call({ call: (answer as Acceptance).call });
+  assertEquals(back.answer.accept, false);
+});
+
+test("whoever comes back and is gone before the answer harms neither its call nor the server", async () => {
+  await using rig = new Rig({ maxCalls: 2 });
+  const { wire, id } = await rig.begin();
+  for (let times = 0; times < 10; times++) {
+    const { near, far } = openPair();
+    const gone = new Wire(far);
+    await gone.writeMessage(encodeHello({ name: "Ana", streams: [RAW], call: id }));
+    gone.close();
+    rig.enter(near);
+  }
+  await say(wire, 1);
+  // Others are still answered.
+  const { answer } = await rig.call();
+  assertEquals(answer.accept, true);
+  assertEquals(rig.numbers, [0, 1]);
+});
+
+test("a caller that comes back and says nothing, over and over, is waited for no longer than others", async () => {
+  await using rig = new Rig({ patienceSeconds: 1 });
+  const { wire, id } = await rig.begin();
+  wire.close();
+  const ended = (): boolean => rig.ends.length > 0;
+  for (const random = new Random(1); !ended();) {
+    const { wire, answer } = await rig.call({ call: id });
+    if (!answer.accept) break;
+    await new Promise((resolve) => setTimeout(resolve, random.between(50, 300)));
+    wire.close();
+  }
+  const { answer } = await rig.call();
+  assertEquals(answer.accept, true);
+});
+
+test("a caller that sends nothing is turned away where the server has no picture either", async () => {
+  for (const kinds of ["", `{"kind":"smell"},{"kind":"touch"}`]) {
+    await using rig = new Rig();
+    const wire = rig.connect();
+    await wire.writeMessage(helloWith(`{"version":2,"name":"Ana","streams":[${kinds}]}`));
+    const answer = decodeAnswer((await wire.readMessage(65536))!);
+    assertEquals(answer, { accept: false, reason: "neither side has a picture to send" });
+    assertStringIncludes(rig.lines.join("\n"), "turned away: neither side has a picture");
+  }
+  await using rig = new Rig({ ours: { name: "host", streams: [RAW] } });
+  const { answer } = await rig.call({ streams: [] });
+  assertEquals(answer.accept, true);
+});
