@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Answering, type AnswerOptions, type Caller, type IncomingCall } from "../lib/answer.ts";
-import type { Frame, VideoFormat } from "../lib/frame/frame.ts";
+import type { VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import type { Voice } from "../lib/user/log.ts";
 import { messagesIn } from "../lib/user/sentences.ts";
 import type { Goodbye, Line } from "../lib/wire/line.ts";
