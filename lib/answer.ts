@@ -74,7 +74,7 @@ export type HaveCall = (call: IncomingCall) => Promise<HadCall>;
 
 /** A call for which there is a place: how it stands among the others, and how it is taken. */
 export class IncomingCall {
-  /** Where it comes from. */
+  /** Where it came from when it began. */
   readonly caller: Caller;
   /** The caller, as it has introduced itself. */
   readonly peer: Peer;
@@ -85,6 +85,8 @@ export class IncomingCall {
   readonly #offer: Offer;
   readonly #options: AnswerOptions;
   readonly #id = newCallId();
+  /** The address at which its caller was seen last. */
+  #host: string;
   #hasNamesake = false;
   #begun = false;
   #replaced = false;
@@ -101,6 +103,7 @@ export class IncomingCall {
     announce: (label: string) => void,
   ) {
     this.caller = caller;
+    this.#host = caller.host;
     this.peer = offer.peer;
     this.slot = slot;
     this.#offer = offer;
@@ -123,9 +126,9 @@ export class IncomingCall {
     return this.#replaced;
   }
 
-  /** True while its network is gone. */
-  get isWaiting(): boolean {
-    return this.#comeBack !== undefined;
+  /** True while its network is gone and its caller was last seen at this address. */
+  waitsFor(host: string): boolean {
+    return this.#comeBack !== undefined && this.#host === host;
   }
 
   get #identity(): CallerIdentity {
@@ -156,9 +159,10 @@ export class IncomingCall {
       isSameStreams(offer.streams, this.#offer.streams);
   }
 
-  /** Leads its caller back into it. Throws `PeerLostError` where that one has gone. */
-  async resume(offer: Offer): Promise<void> {
+  /** Leads its caller back into it, who is at that address now. Throws `PeerLostError` where that one has gone. */
+  async resume(offer: Offer, host: string): Promise<void> {
     const wire = await offer.resume(this.#options.ours);
+    this.#host = host;
     if (this.#comeBack) this.#comeBack(wire);
     else this.#line!.resume(wire);
   }
@@ -271,11 +275,11 @@ export class Answering {
     if (offer === null) {
       visitor.cameToNothing(this.#voice.messages.leftSilently(host));
     } else if (offer.call !== undefined) {
-      await this.#leadBack(offer, offer.call, visitor);
+      await this.#leadBack(offer, offer.call, host, visitor);
     } else if (!offer.peer.format && !this.#gives) {
       // Without a picture either way, a place would be held for nothing, and no silence could end it.
       await this.#turnAway(offer, "neither side has a picture to send", visitor);
-    } else if (this.#closed || !this.#hasPlaceFor(host)) {
+    } else if (this.#closed || !this.#hasPlaceFor(host, offer.peer.name)) {
       this.#tellBusy(host);
       await offer.refuse(BUSY);
     } else {
@@ -287,7 +291,7 @@ export class Answering {
   #receive({ host, port }: Caller): Visitor {
     const { log, messages } = this.#voice;
     // Somebody at the address of a call whose network is gone is most likely its caller.
-    const expected = [...this.#calls].some((one) => one.isWaiting && one.caller.host === host);
+    const expected = [...this.#calls].some((one) => one.waitsFor(host));
     const free = this.count < this.#options.maxCalls && !expected;
     const mayTell = free && this.#strangers.take();
     if (mayTell) this.#sayUntold();
@@ -317,12 +321,17 @@ export class Answering {
   }
 
   /** Leads a caller back into its call, whatever address it has now. */
-  async #leadBack(offer: Offer, id: string, visitor: Visitor): Promise<void> {
+  async #leadBack(
+    offer: Offer,
+    id: string,
+    host: string,
+    visitor: Visitor,
+  ): Promise<void> {
     const call = [...this.#calls].find((one) => one.id === id);
     const hungUp = this.#ended.get(id);
     if (call?.canResume(offer)) {
       // It may have gone again: then its call goes on waiting.
-      await call.resume(offer).catch((error) => visitor.leaves(error));
+      await call.resume(offer, host).catch((error) => visitor.leaves(error));
     } else if (hungUp !== undefined) {
       await offer.refuse(hungUp);
     } else {
@@ -340,9 +349,15 @@ export class Answering {
     return this.#options.ours.streams.some((stream) => stream !== undefined);
   }
 
-  /** True if there is a place; a call whose network is gone gives its own to a new one from the same machine. */
-  #hasPlaceFor(host: string): boolean {
-    const waiting = [...this.#calls].find((one) => one.isWaiting && one.caller.host === host);
+  /**
+   * True if there is a place. A call whose network is gone gives its own to a new one from the same machine and of the same
+   * name, which is its caller started anew; where there is no other, whatever the name.
+   */
+  #hasPlaceFor(host: string, name: string): boolean {
+    const candidates = [...this.#calls].filter((one) => one.waitsFor(host));
+    const isFull = this.count >= this.#options.maxCalls;
+    const waiting = candidates.find(({ peer }) => peer.name === name) ??
+      (isFull ? candidates[0] : undefined);
     if (waiting) {
       this.#calls.delete(waiting);
       waiting.replace();

@@ -138,6 +138,8 @@ export class Call implements Taker {
   /** Warnings that wait until the call has begun: strangers are not to make them. */
   #warnings: string[] | undefined = [];
   #fileBytes: number | undefined;
+  /** True while the network is gone, and at the end if it has not come back. */
+  #isGone = false;
   /** Lets the last frames leave, when the duration is over. */
   #finishing: Promise<void> | undefined;
 
@@ -202,6 +204,7 @@ export class Call implements Taker {
     const { sent: frames, dropped } = figures;
     if (frames > 0) log.say(messages.sent({ seconds: this.#given.seconds, frames, dropped }));
     const problem = await this.#tellWhatCame(files, figures);
+    if (this.#isGone && files.length > 0) log.warn(messages.recordingCutShort);
     if (problem) log.error(problem);
     const exit = this.#tellEnd(end, problem !== undefined);
     return { end, lost, isStranger, exit, recordingFailed: this.#recordingProblem !== undefined };
@@ -340,6 +343,7 @@ export class Call implements Taker {
   /** The network is gone. */
   onGone(lost: PeerLostError): void {
     const { log, messages } = this.#around;
+    this.#isGone = true;
     if (this.#warnings) return;
     log.warn(messages.networkGone(lost.how, this.#parts.patienceSeconds));
   }
@@ -347,6 +351,7 @@ export class Call implements Taker {
   /** The network is back. */
   onBack(goneMs: number): void {
     const { log, messages } = this.#around;
+    this.#isGone = false;
     if (this.#warnings === undefined) log.warn(messages.networkBack(goneMs / 1000));
   }
 

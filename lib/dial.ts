@@ -14,7 +14,7 @@ import { type Introduction, isSameStreams, type Streams } from "./wire/session.t
 import type { Connection, Wire } from "./wire/wire.ts";
 
 /** How far attempts to come back are apart, and how long one may take, in milliseconds. */
-const REDIAL_EVERY_MS = 500;
+const REDIAL_EVERY_MS = 250;
 const REDIAL_MS = 3000;
 
 /**
@@ -77,7 +77,11 @@ function redial(
         if (signal.aborted) return undefined;
         nextMs = performance.now() + REDIAL_EVERY_MS;
         const connection = await connectAgain(callee, signal);
-        if (connection === undefined) return undefined;
+        // Nobody listens where the peer was: it has ended without a goodbye, behind our back where the network was gone.
+        if (connection === undefined) {
+          if (lost.how !== "silence" || signal.aborted) return undefined;
+          throw new PeerLostError("no-bye");
+        }
         const patience = AbortSignal.any([signal, AbortSignal.timeout(REDIAL_MS)]);
         try {
           const { wire, ...theirs } = await makeOffer(connection, hello, patience);

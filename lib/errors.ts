@@ -5,12 +5,15 @@
 
 import { describeMiss, type NearMiss } from "./near_miss.ts";
 
-/** The peer is gone without a goodbye: reset, cut inside a message, silent for too long, or far too slow. */
+/**
+ * The peer is gone without a goodbye: reset, cut inside a message, silent for too long, waited for in vain behind a network
+ * that is gone, or far too slow.
+ */
 export class PeerLostError extends Error {
   /** The name of the class. */
   override readonly name = "PeerLostError";
   /** How it was noticed. */
-  readonly how: "reset" | "cut" | "silence" | "slow" | "no-bye";
+  readonly how: "reset" | "cut" | "silence" | "gone" | "slow" | "no-bye";
 
   /** An error of the connection, with its cause. */
   constructor(how: PeerLostError["how"], options?: ErrorOptions) {

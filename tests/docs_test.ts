@@ -110,7 +110,7 @@ function problems(messages: Messages): Map<string, string> {
     if (NO_PROBLEM.includes(key)) continue;
     switch (key) {
       case "lost":
-        for (const how of ["reset", "cut", "silence", "slow", "no-bye"] as const) {
+        for (const how of ["reset", "cut", "silence", "gone", "slow", "no-bye"] as const) {
           found.set(`${key} ${how}`, parties(messages.lost("HOST", how)));
         }
         break;

@@ -59,11 +59,13 @@ export const english: Messages = {
     how === "silence"
       ? `Nothing comes any more: waiting for the network, ${patience} s at most.`
       : "The connection was cut: waiting for the network.",
+  recordingCutShort: "The recording ends with the last picture that came.",
   networkBack: (seconds) => `The network is back after ${seconds.toFixed(1)} s: the call goes on.`,
   lostHow: {
     reset: "the connection was cut",
     cut: "the connection ended in the middle of a frame",
     silence: "nothing came for more than 5 s",
+    gone: "the network did not come back in time",
     slow: "a message took far too long",
     "no-bye": "the connection ended without a goodbye",
   },

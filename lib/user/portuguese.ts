@@ -61,12 +61,14 @@ export const portuguese: Messages = {
     how === "silence"
       ? `Nada chega mais: esperando a rede, no máximo ${patience} s.`
       : "A conexão foi cortada: esperando a rede.",
+  recordingCutShort: "A gravação termina com a última imagem que chegou.",
   networkBack: (seconds) =>
     `A rede voltou depois de ${seconds.toFixed(1).replace(".", ",")} s: a chamada continua.`,
   lostHow: {
     reset: "ela foi cortada",
     cut: "ela terminou no meio de um quadro",
     silence: "nada chegou por mais de 5 s",
+    gone: "a rede não voltou a tempo",
     slow: "uma mensagem demorou demais",
     "no-bye": "ela terminou sem despedida",
   },

@@ -130,6 +130,8 @@ export interface Messages {
   readonly inputOver: string;
   /** During a call: nothing comes any more, or the connection is gone. It may come back. */
   networkGone(how: PeerLostError["how"], patienceSeconds: number): string;
+  /** Behind `networkGone`, at the end of a call: the network has not come back. */
+  readonly recordingCutShort: string;
   /** Behind `networkGone`: the call goes on. */
   networkBack(seconds: number): string;
   /** How a loss was noticed, within other sentences. */

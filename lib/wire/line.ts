@@ -116,7 +116,7 @@ export interface Line extends Sink {
    * line going.
    */
   frames(): AsyncIterable<Frame>;
-  /** Resolves when every frame pushed has left, or nothing more moves. */
+  /** Resolves when every frame pushed has left, or nothing more moves. A network that is gone is waited for. */
   flush(): Promise<void>;
   /** Hangs up: says why, where the mode has words for it, and closes. Safe twice. */
   hangUp(reason: string): Promise<void>;
@@ -269,9 +269,16 @@ export class CallLine implements Line {
   }
 
   async flush(): Promise<void> {
-    if (this.#over || !this.#isSending) return;
-    this.#flushed ??= Promise.withResolvers<void>();
-    await within(this.#flushed.promise, FLUSH_MS);
+    while (!this.#over && (this.#waiting || this.#isSending)) {
+      if (this.#waiting) {
+        // A goodbye would not arrive either, and the peer would take us for lost.
+        await this.#wake.promise;
+      } else {
+        this.#flushed ??= Promise.withResolvers<void>();
+        await within(this.#flushed.promise, FLUSH_MS);
+        if (!this.#waiting) return;
+      }
+    }
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
@@ -408,7 +415,7 @@ export class CallLine implements Line {
       if (stop.aborted) {
         if (next && !("reason" in next)) next.close();
       } else if (next === undefined) {
-        throw lost;
+        throw lost.how === "silence" ? new PeerLostError("gone") : lost;
       } else if ("reason" in next) {
         this.#settle(next);
       } else {
