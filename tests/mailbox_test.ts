@@ -132,6 +132,23 @@ test("newestOptions() are one frame, or some tenths of a second where frames nee
   assertEquals(newestOptions({ codec: "h264", fps: 1 }, 0.4).room, 2);
 });
 
+test("NewestFrame begins anew with the first that stands alone, whether it waits or comes", () => {
+  const box = openThree();
+  for (const item of ["A", "b"]) box.push(item);
+  assertEquals(box.poll(), "A");
+  box.push("C");
+  box.push("d");
+  box.restart();
+  assertEquals(drain(box), ["C", "d"]);
+  for (const item of ["e", "f"]) box.push(item);
+  box.restart();
+  box.push("g");
+  assertEquals(box.next, undefined);
+  box.push("H");
+  assertEquals(drain(box), ["H"]);
+  assertEquals(box.dropped, 4);
+});
+
 test("NewestFrame tells of each item that it drops, and of no other", () => {
   const dropped: string[] = [];
   const box = new NewestFrame<string>({

@@ -71,6 +71,7 @@ for (const { codec, where } of CUTS) {
         `${codec} ${where} ${AWAY} s: at the server after ${upMs} ms, at the client after ${downMs} ms; ` +
           `lost ${lost}; files off by ${off.map((one) => one.toFixed(2))} s`,
       );
+      // A second, and what a busy machine takes on top.
       assertLessOrEqual(Math.max(upMs!, downMs!), 2000);
       for (const { stderr } of ended) {
         assertStringIncludes(stderr, "Nothing comes any more: waiting for the network");
@@ -145,10 +146,9 @@ test(
     await link.moveClient();
     await link.plug("up", "client");
     const movedMs = performance.now();
-    await call.server.running.says(/The network is back after/);
+    await call.client.running.says(/The network is back after/);
     tell("the address changed, back after", performance.now() - movedMs);
     const [served, sent] = await bothExit(call, 0);
-    assertStringIncludes(sent.stderr, "The network is back after");
     assertEquals(served.stdout.match(/RECEIVED FROM/g)?.length, 1);
     await assertKeepsTime(call.server, served);
     await assertKeepsTime(call.client, sent);

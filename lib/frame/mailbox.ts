@@ -90,10 +90,13 @@ export class NewestFrame<T> {
     return new Promise((resolve) => this.#waiting = resolve);
   }
 
-  /** Begins anew: what waits is dropped, and everything up to an item that stands alone. */
+  /** Begins anew: what waits and what comes is dropped up to an item that stands alone. */
   restart(): void {
-    for (const item of this.#items.clear()) this.#drop(item);
     this.#broken = true;
+    while (this.#broken && this.#items.length > 0) {
+      if (this.#standsAlone(this.#items.first!)) this.#broken = false;
+      else this.#drop(this.#items.shift()!);
+    }
   }
 
   /** Ends it: what waits is dropped, whoever waits is given `undefined`. */
