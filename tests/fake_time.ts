@@ -9,14 +9,15 @@ export function quickened(times: number): Disposable {
   return { [Symbol.dispose]: (): void => void (globalThis.setInterval = real) };
 }
 
-/** A clock that is set forward by hand, until it is disposed of. */
+/** A clock that is set forward by hand, until it is disposed of. It goes on by itself as well, unless it is to stand. */
 export class FakeTime implements Disposable {
   readonly #real = performance.now;
   /** How far it is ahead of the real one, in milliseconds. */
   forwardMs = 0;
 
-  constructor() {
-    performance.now = () => this.#real.call(performance) + this.forwardMs;
+  constructor({ stands = false } = {}) {
+    const startMs = performance.now();
+    performance.now = () => (stands ? startMs : this.#real.call(performance)) + this.forwardMs;
   }
 
   [Symbol.dispose](): void {

@@ -633,6 +633,8 @@ async function flood(
   open: OpenLine,
   message: (number: number) => Uint8Array,
 ): Promise<{ readonly taken: number; readonly reason: string }> {
+  // A slow machine would let more through.
+  using _time = new FakeTime({ stands: true });
   const before = open.line.figures.receivedBytes;
   let [ended, put] = [false, 0];
   const end = open.line.ended.catch((error: unknown) => {
