@@ -14,7 +14,8 @@ import {
 import { concat } from "@std/bytes/concat";
 import { pause, within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
-import { DEFAULT_FORMAT, type Frame, type VideoFormat } from "../lib/frame/frame.ts";
+import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import { Lease } from "../lib/frame/pool.ts";
 import { type BareMode, openSending } from "../lib/wire/bare.ts";
 import type { Line } from "../lib/wire/line.ts";

@@ -12,7 +12,8 @@ import {
 } from "@std/assert";
 import { nowUs } from "../lib/clock.ts";
 import { ProtocolError } from "../lib/errors.ts";
-import type { Frame, VideoFormat } from "../lib/frame/frame.ts";
+import type { VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
 import { Lease } from "../lib/frame/pool.ts";
 import { ReceiveStream, SendStream } from "../lib/wire/stream.ts";
 import { FakeTime } from "./fake_time.ts";
