@@ -233,9 +233,9 @@ export class Call implements Taker {
     if (peer.format) {
       const looking = setTimeout(() => void this.#lookForPictures(), PICTURES_MS);
       stack.defer(() => clearTimeout(looking));
-    } else {
-      this.#begin();
     }
+    // Where nobody can be a stranger, there is nothing to wait for.
+    if (!peer.format || !this.#parts.isStranger) this.#begin();
     if (narrowCure) stack.use(this.#watchLink(line, narrowCure));
     outgoing?.join(this);
     const taking = this.#take(line);
