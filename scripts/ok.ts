@@ -26,12 +26,12 @@ interface Check {
 
 const CHECKS: Check[] = [
   { name: "format", args: () => ["fmt", "--check"] },
+  // The rules of the house are among it.
   { name: "lint", args: () => ["lint", "--quiet"] },
   {
     name: "types",
     args: () => ["check", "--quiet", "server.ts", "client.ts", "lib/", "tests/", "scripts/"],
   },
-  { name: "layers", args: () => ["task", "--quiet", "layers"] },
   { name: "documentation", args: () => ["doc", "--quiet", "--lint", ...modules("lib")] },
 ];
 
@@ -148,11 +148,13 @@ function deno(
   });
 }
 
-/** The TypeScript files of a folder, in order. */
+/** The TypeScript files of a folder and of those in it, in order. */
 function modules(folder: string): string[] {
   return [...Deno.readDirSync(folder)]
-    .filter((entry) => entry.isFile && entry.name.endsWith(".ts"))
-    .map((entry) => `${folder}/${entry.name}`)
+    .map(({ name, isDirectory }) => ({ path: `${folder}/${name}`, isDirectory }))
+    .flatMap(({ path, isDirectory }) =>
+      isDirectory ? modules(path) : path.endsWith(".ts") ? [path] : []
+    )
     .sort();
 }
 

@@ -114,6 +114,14 @@ function problems(messages: Messages): Map<string, string> {
           found.set(`${key} ${how}`, parties(messages.lost("HOST", how)));
         }
         break;
+      case "networkGone":
+        for (const how of ["silence", "reset"] as const) {
+          found.set(`${key} ${how}`, messages.networkGone(how, number));
+        }
+        break;
+      case "networkBack":
+        found.set(key, messages.networkBack(4.2).replace(/4[.,]2/, BLANK));
+        break;
       case "nonsense":
         found.set(key, parties(`${messages.nonsense("HOST", BLANK)} ${messages.nonsenseCure}`));
         break;
@@ -158,7 +166,7 @@ function problems(messages: Messages): Map<string, string> {
       case "usage":
         for (const part of Object.keys(usage) as (keyof typeof usage)[]) {
           if (part === "bad" || part === "seeHelp") continue; // around the others
-          if (/^(unknown|near|of\w+|noValue|stray|strayNear|missing|conflict)$/.test(part)) {
+          if (/^(unknown|near|of\w+|noValue|stray|strayNear|missing|conflict|needs)$/.test(part)) {
             found.set(`${key} ${part}`, filled(usage[part]));
           } else {
             found.set(`${key} ${part}`, usage.bad(BLANK, BLANK, filled(usage[part])));

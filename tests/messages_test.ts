@@ -41,7 +41,9 @@ const pt = messagesIn("pt");
 
 const LANGUAGES: readonly Language[] = ["en", "pt"];
 const PARTIES: readonly Party[] = ["CLIENT", "HOST"];
-const LOSSES: readonly PeerLostError["how"][] = ["reset", "cut", "silence", "slow", "no-bye"];
+const LOSSES: readonly PeerLostError["how"][] = [
+  ...["reset", "cut", "silence", "gone", "slow", "no-bye"] as const,
+];
 const SOURCE_KINDS: readonly SourceError["kind"][] = [
   "missing",
   "busy",
@@ -131,6 +133,7 @@ const SENTENCES: {
   recordingGoesOn: (m) => [m.recordingGoesOn("video-2.avi")],
   noPictures: (m) => [m.noPictures("CLIENT", { codec: "mjpeg", width: 320, height: 240 })],
   recordingIncomplete: (m) => [m.recordingIncomplete("video.avi")],
+  recordingCutShort: (m) => [m.recordingCutShort],
   mended: (m) => [m.mended("video.avi")],
   notMended: (m) => [m.notMended("video.avi")],
   recorderSlow: (m) => [m.recorderSlow],

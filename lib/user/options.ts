@@ -451,11 +451,12 @@ const HELP = {
       "0  either side hung up, --duration was reached, or the input ended",
       "1  it could not be done, or not whole: no camera, port taken, refused, recording failed",
       "2  a wrong option, or options that contradict each other",
-      "3  the other side was lost: cut off, killed, or silent for more than 5 s",
+      "3  the other side was lost: cut off, killed, or silent for too long",
     ],
     example: {
       server: [
         ["", "answer one call and record it to video.avi"],
+        ["--talk", "the same, and show the caller this machine's camera"],
         ["--stay --record aula.avi", "one call after the other: aula.avi, aula-2.avi, …"],
         ["--host 0.0.0.0 --no-display", "listen on every network, record without a window"],
       ],
@@ -481,11 +482,12 @@ const HELP = {
       "0  um dos lados desligou, --duration foi atingido, ou a entrada acabou",
       "1  não foi possível, ou não por inteiro: sem câmera, porta em uso, recusa, falha ao gravar",
       "2  uma opção errada, ou opções que se contradizem",
-      "3  o outro lado se perdeu: cortado, morto, ou calado por mais de 5 s",
+      "3  o outro lado se perdeu: cortado, morto, ou calado por tempo demais",
     ],
     example: {
       server: [
         ["", "atender uma chamada e gravá-la em video.avi"],
+        ["--talk", "o mesmo, e mostrar a quem chama a câmera daqui"],
         ["--stay --record aula.avi", "uma chamada após a outra: aula.avi, aula-2.avi, …"],
         ["--host 0.0.0.0 --no-display", "escutar em todas as redes, gravar sem janela"],
       ],
