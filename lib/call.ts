@@ -369,13 +369,15 @@ export class Call implements Taker {
     if (nothing) {
       for (const { path } of files) await Deno.remove(path).catch(() => {});
     }
+    // What did not come is told with the last file, what an earlier one has lost with that one.
+    const lostEarlier = files.slice(0, -1).reduce((sum, file) => sum + file.lost, 0);
     for (const [index, file] of nothing ? [] : files.entries()) {
       const isLast = index === files.length - 1;
       log.say(messages.summary({
         seconds: file.seconds,
         frames: file.frames,
         received: files.length > 1 ? file.frames : figures.received,
-        lost: isLast ? lost : file.lost,
+        lost: isLast ? Math.max(lost - lostEarlier, 0) : file.lost,
         file: file.path,
         bytes: (await Deno.stat(file.path).catch(() => undefined))?.size ?? 0,
       }));

@@ -9,13 +9,15 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { within } from "../lib/clock.ts";
+import { pause, within } from "../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { encodeFrameHeader, encodeHello } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import {
+  canSeeProcesses,
   commandLine,
   probe,
+  processesNaming,
   Running,
   startClient,
   startServer,
@@ -339,37 +341,70 @@ test(
   { ignore: Deno.build.os === "windows" },
 );
 
-test("a plain peer that reads nothing for 4 s is not knocked at", async () => {
+test("a plain peer that reads nothing for 4 s is not called again", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await using client = startClient(listener.addr.port, ["--wire", "plain"]);
   using connection = await listener.accept();
-  const knock = listener.accept().then(() => "knocked", () => "closed");
-  // Long enough for four knocks: the first one comes after 2 s of silence.
-  assertEquals(await within(knock, 4000), undefined);
+  const again = listener.accept().then(() => "called", () => "closed");
+  // Only a call can be come back into; one would be after 2 s of silence.
+  assertEquals(await within(again, 4000), undefined);
   client.signal("SIGTERM");
   const bytes = new Uint8Array(1 << 20);
   while (await connection.read(bytes).catch(() => null) !== null);
   await client.exits(0);
   listener.close();
-  await knock;
+  await again;
 }, { slow: true });
 
-test("a server that slept does not take the knock of its own caller for a stranger", async () => {
-  await using called = await startServer(["--no-record", "--max-calls", "2"]);
-  await using client = startClient(called.port, []);
-  await client.says(/IN A CALL/);
-  called.server.signal("SIGSTOP");
-  // The client knocks after 2 s, and then each half second.
-  await new Promise((resolve) => setTimeout(resolve, 3500));
-  called.server.signal("SIGCONT");
-  const before = called.server.stdout;
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  client.signal("SIGTERM");
-  await client.exits(0);
-  const { stdout, stderr } = await called.server.exits(0);
-  assertEquals(stdout.match(/CONNECTION RECEIVED/g)?.length, 1, before + stdout);
-  assert(!stderr.includes("left without a word"), stderr);
-}, { ignore: Deno.build.os === "windows", slow: true });
+test(
+  "a server that slept does not take its own caller, who comes back, for a stranger",
+  async () => {
+    await using called = await startServer(["--no-record", "--max-calls", "2"]);
+    await using client = startClient(called.port, []);
+    await client.says(/IN A CALL/);
+    called.server.signal("SIGSTOP");
+    // The client calls again after 2 s, and then again and again.
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    called.server.signal("SIGCONT");
+    const before = called.server.stdout;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    client.signal("SIGTERM");
+    await client.exits(0);
+    const { stdout, stderr } = await called.server.exits(0);
+    assertEquals(stdout.match(/CONNECTION RECEIVED/g)?.length, 1, before + stdout);
+    assert(!stderr.includes("left without a word"), stderr);
+  },
+  { ignore: Deno.build.os === "windows", slow: true },
+);
+
+test(
+  "a recorder that dies is told at once; the recording goes on in a second file, and both are named",
+  async () => {
+    await using folder = await temporaryFolder();
+    const [first, second] = [`${folder.path}/video.avi`, `${folder.path}/video-2.avi`];
+    await using called = await startServer(["--record", first]);
+    await using client = startClient(called.port, []);
+    await recorded(first);
+    // One that dies in its first seconds would do so again, and is not followed by another.
+    await pause(2500);
+    const [recorder] = await processesNaming(`file:${first}`);
+    Deno.kill(recorder!, "SIGKILL");
+    await called.server.says(/The recording stopped \(.*\)\. The call goes on.*video\.avi\.\n/);
+    await called.server.says(/The recording goes on in \S+video-2\.avi\.\n/);
+    await recorded(second);
+    client.signal("SIGTERM");
+    await client.exits(0);
+    const { stdout, stderr } = await called.server.exits(1);
+    assertMatch(
+      stdout,
+      /^Recorded .*video\.avi \(.*\)\nRecorded .* \d+ lost: \S+video-2\.avi \(.*\)\nCall ended by/m,
+    );
+    assertMatch(stderr, /^The recording is not whole: \S+video\.avi$/m);
+    assert((await probe(first)).frames > 40);
+    assert((await probe(second)).frames > 0);
+  },
+  { ignore: !canSeeProcesses, slow: true },
+);
 
 test("a second caller is told that the line is busy, and the first does not notice", async () => {
   await using folder = await temporaryFolder();
