@@ -71,10 +71,9 @@ function redial(
     const timer = setTimeout(() => over.abort(), waitMs);
     const signal = AbortSignal.any([stop, over.signal]);
     try {
-      while (true) {
+      while (!signal.aborted) {
         // One that answers and is lost again at once, over and over, is to keep neither end busy.
         await pause(Math.max(nextMs - performance.now(), 0));
-        if (signal.aborted) return undefined;
         nextMs = performance.now() + REDIAL_EVERY_MS;
         const connection = await connectAgain(callee, signal);
         // Nobody listens where the peer was: it has ended without a goodbye, behind our back where the network was gone.
@@ -96,6 +95,7 @@ function redial(
           if (!(error instanceof PeerLostError) && !patience.aborted) throw error;
         }
       }
+      return undefined;
     } finally {
       clearTimeout(timer);
     }
@@ -104,6 +104,7 @@ function redial(
 
 /** The first connection that can be made; nothing where nobody listens any more, or when aborted. */
 async function connectAgain(callee: Callee, signal: AbortSignal): Promise<Connection | undefined> {
+  if (signal.aborted) return undefined;
   const first = Promise.withResolvers<Connection | undefined>();
   const others = new AbortController();
   const attempts: Promise<void>[] = [];
