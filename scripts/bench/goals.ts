@@ -22,6 +22,8 @@ export const FLOOR = "bytes copied";
 export const REPORT = "report's method";
 export const FFMPEG = "ffmpeg alone";
 export const PAIR = "ffmpeg pair";
+export const OPPOSITE = "two calls one way";
+export const ONE_WAY = "one way";
 
 /** Whoever has the least of the others. */
 const BEST = "the best of them";
@@ -38,6 +40,11 @@ const HD_DELAY: readonly Goal[] = [
   // A frame, at 30 a second.
   { beside: BEST, atMostAbove: 33 },
 ];
+
+/** One program an end, not two. What their children do is the same. */
+const TWO_WAY_CPU: readonly Goal[] = [{ beside: OPPOSITE, atMost: 1 }];
+const TWO_WAY_OWN: readonly Goal[] = [{ beside: OPPOSITE, atMost: 0.8 }];
+const TWO_WAY_DELAY: readonly Goal[] = [{ beside: ONE_WAY, atMostAbove: 5 }];
 
 /** By the `id` of a row. Rows that are not here are told for comparison. */
 export const GOALS: Readonly<Record<string, readonly Goal[]>> = {
@@ -61,6 +68,14 @@ export const GOALS: Readonly<Record<string, readonly Goal[]>> = {
   "memory.client": [{ atMost: 90 }],
   "memory.server.growth": [{ atMost: 5 }],
   "memory.client.growth": [{ atMost: 5 }],
+  "two-way.240.cpu": TWO_WAY_CPU,
+  "two-way.240.own": TWO_WAY_OWN,
+  "two-way.240.memory": [{ atMost: 110 }],
+  "two-way.720.cpu": TWO_WAY_CPU,
+  "two-way.720.own": TWO_WAY_OWN,
+  "two-way.720.memory": [{ atMost: 110 }],
+  "two-way.delay.server.median": TWO_WAY_DELAY,
+  "two-way.delay.client.median": TWO_WAY_DELAY,
   "calls": [{ atLeast: 16 }],
   "calls.burst": [{ atLeast: 16 }],
   "first.pixel": [{ atMost: 1000 }],

@@ -10,6 +10,7 @@ import { quality } from "./quality.ts";
 import { recordingRate } from "./recording_rate.ts";
 import type { Section } from "./section.ts";
 import { senderDelay } from "./sender_delay.ts";
+import { twoWay } from "./two_way.ts";
 import { wireRate } from "./wire_rate.ts";
 
 /** All of them. */
@@ -21,6 +22,7 @@ export const SECTIONS: readonly Section[] = [
   recordingRate,
   processorTime,
   memory,
+  twoWay,
   callsAtOnce,
   firstPicture,
   quality,
