@@ -332,6 +332,25 @@ test("what was under way on a lost connection may be acknowledged on the next on
   assertThrows(() => window.acknowledged(4, 6), ProtocolError, "frame 4");
 });
 
+test("drainMs() is what is under way at the rate of the link, which outlives a lost connection", () => {
+  const window = new SendWindow();
+  assertEquals(window.drainMs(0), undefined);
+  window.sent(0, 1000, 0);
+  assertEquals(window.drainMs(5), undefined, "no rate is known");
+  window.acknowledged(0, 10); // 100 bytes a millisecond
+  assertEquals(window.drainMs(10), 0);
+  window.sent(1, 4000, 20);
+  window.sent(2, 3000, 20);
+  assertEquals(window.drainMs(20), 70);
+  window.restart();
+  assertEquals([window.count, window.drainMs(20)], [0, 0]);
+  window.sent(3, 4000, 60_000);
+  assertEquals(window.drainMs(60_000), 40, "the newest rate stands, however old");
+  // The window is 100 ms of it.
+  assertFalse(window.hasRoom(6001, 60_000));
+  assert(window.hasRoom(6000, 60_000));
+});
+
 test("a frame that arrives in no time at all does not open the window for ever", () => {
   const window = new SendWindow();
   window.sent(0, 1000, 5);

@@ -162,9 +162,13 @@ test("SendStream goes on with its numbers when the connection was lost, and begi
   stream.push(frame(3));
   assertEquals(takeAll(stream), [3]);
   assertEquals([stream.sent, stream.dropped], [2, 2]);
+  stream.push(frame(4));
+  stream.restart();
+  assertEquals(takeAll(stream), [4], "a keyframe that waits need not be waited for");
   stream.acknowledged(0); // The peer had taken it before.
   stream.acknowledged(3);
-  assertThrows(() => stream.acknowledged(4), ProtocolError);
+  stream.acknowledged(4);
+  assertThrows(() => stream.acknowledged(5), ProtocolError);
 });
 
 test("SendStream says once that it rests, and once that it goes on", () => {
@@ -201,13 +205,13 @@ test("SendStream holds what waits, and lets go of what it drops", () => {
   assertEquals(freed, [0, 1]);
   stream.take()!.lease!.letGo();
   assertEquals(freed, [0, 1, 2]);
-  for (const end of [(): void => stream.restart(), (): void => stream.close()]) {
-    const frame = leased(freed.length);
-    stream.push(frame);
-    frame.lease!.letGo();
-    end();
-  }
-  assertEquals(freed, [0, 1, 2, 3, 4]);
+  const last = leased(3);
+  stream.push(last);
+  last.lease!.letGo();
+  stream.restart();
+  assertEquals(freed, [0, 1, 2], "the newest picture is of use on the next connection");
+  stream.close();
+  assertEquals(freed, [0, 1, 2, 3]);
 });
 
 test("ReceiveStream gives raw frames and JPEGs whatever is missing between them, and counts that", () => {

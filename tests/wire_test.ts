@@ -355,22 +355,39 @@ test("where nothing is expected silence is no loss, but inside a message it is",
   assertEquals(await reading, text("a"));
 });
 
-test("patience begins anew, once, where the way was seen to be open", async () => {
+test("in a call whose line looks at the silence itself, the wire counts it and closes nothing", async () => {
+  let expects = true;
   using open = openWire(SOON);
+  open.wire.enterCall(() => expects);
   using other = openWire(SOON);
-  const reading = open.wire.readMessage(1);
+  const reading = open.wire.readMessage(10_000);
   reading.catch(() => {}); // Its failure is seen below.
-  const begun = (): Promise<true> =>
-    until("a silence that has begun", () => open.wire.quietMs > 0 ? true : undefined);
-  await begun();
-  open.wire.reassure();
-  assertEquals(open.wire.quietMs, 0);
   assertEquals(await loss(() => other.wire.readMessage(1)), "silence");
+  await until("a silence of twice that", () => open.wire.quietMs >= 1000 || undefined);
   assertFalse(open.near.closed);
-  await begun();
-  open.wire.reassure();
-  assertGreater(open.wire.quietMs, 0);
-  assertEquals(await loss(() => reading), "silence");
+  // A whole message ends it, and so does that nothing is expected any more.
+  open.far.put(framed(text("a")));
+  assertEquals(await reading, text("a"));
+  assertEquals(open.wire.quietMs, 0);
+  await until("a silence", () => open.wire.quietMs > 0 || undefined);
+  expects = false;
+  await until("no silence", () => open.wire.quietMs === 0 || undefined);
+  assertFalse(open.near.closed);
+});
+
+test("bytes of a message end the silence of a call where they are more than a trickle", async () => {
+  using open = openWire(SOON);
+  open.wire.enterCall(() => true);
+  const reading = open.wire.readMessage(100_000);
+  reading.catch(() => {}); // The message never comes whole.
+  open.far.put(length(100_000));
+  open.far.put(new Uint8Array(100));
+  await until("a silence", () => open.wire.quietMs >= 500 || undefined);
+  open.far.put(new Uint8Array(5000));
+  await until("no silence", () => open.wire.quietMs < 500 || undefined);
+  assertFalse(open.near.closed);
+  open.wire.close();
+  assertEquals(await loss(() => reading), "reset");
 });
 
 test("patience is renewed by every message", async () => {
@@ -435,6 +452,30 @@ test("finish() is safe twice, in turn and at once, and after close()", async () 
   closed.wire.close();
   await closed.wire.finish();
   assertEquals(closed.near.ends, ["close"]);
+});
+
+test("hangUp() lets the last words be written, then ends politely", async () => {
+  using open = openWire({}, { room: 5 });
+  const hungUp = open.wire.hangUp(() => open.wire.writeMessage(text("bye")), 5000);
+  await open.near.written(5);
+  open.near.makeRoom();
+  assertEquals(await open.far.readRest(), framed(text("bye")));
+  assertFalse(open.near.closed);
+  await open.far.closeWrite();
+  await hungUp;
+  assertEquals(open.near.ends, ["closeWrite", "close"]);
+});
+
+test("hangUp() lets go where nothing moves, where the words fail, and where nobody answers them", async () => {
+  using still = openWire({}, { room: 5 });
+  using failed = openWire();
+  using unanswered = openWire();
+  failed.near.reset();
+  const bye = ({ wire }: OpenWire): Promise<void> =>
+    wire.hangUp(() => wire.writeMessage(text("bye")), 500);
+  await within(Promise.all([still, failed, unanswered].map(bye)), 20_000);
+  assert(still.near.closed && failed.near.closed && unanswered.near.closed);
+  assertEquals(unanswered.near.ends, ["closeWrite", "close"]);
 });
 
 test("close() is safe twice and wakes a read that waits", async () => {

@@ -67,8 +67,8 @@ export interface OfferOptions extends WireOptions {
 
 /**
  * Introduces us on a connection and hears the answer. When aborted, the answer is still heard and the peer told that we hang
- * up; not where we come back, for the call may go on over another connection. Throws `RefusedError` where the peer says no, `ProtocolError` where it is none of ours, `PeerLostError`, or the
- * signal's reason.
+ * up; not where we come back, for the call may go on over another connection. Throws `RefusedError` where the peer says no,
+ * `ProtocolError` where it is none of ours, `PeerLostError`, or the signal's reason.
  */
 export async function makeOffer(
   connection: Connection,
