@@ -1,14 +1,17 @@
-/** What frames are: their codec, size and rate, what may be asked for, and what follows from it for their bytes. Pure. */
+/**
+ * The format of frames: codec, size and rate, the limits of each, and the byte counts that follow
+ * from them. Pure.
+ */
 
-/** How the bytes of a frame are to be read: bgr24 rows from the top, one JPEG, or one H.264 access unit. */
+/** The encoding of a frame's bytes: bgr24 rows from the top, one JPEG, or one H.264 access unit. */
 export type Codec = "raw" | "mjpeg" | "h264";
 
-/** Every codec, in the order in which they are told. */
+/** Every codec, in the order in which they are listed. */
 export const CODECS: readonly Codec[] = ["raw", "mjpeg", "h264"];
 
-/** Width and height in pixels, and frames per second (any positive number, 29.97 too). */
+/** The size of a picture in pixels, and frames per second (any positive number, 29.97 too). */
 export interface VideoFormat {
-  /** How the bytes of a frame are read. */
+  /** The encoding of a frame's bytes. */
   readonly codec: Codec;
   /** Pixels in a row. */
   readonly width: number;
@@ -18,10 +21,15 @@ export interface VideoFormat {
   readonly fps: number;
 }
 
-/** What the report sends and what a caller gets who asks for nothing else: 320 x 240 at 20 frames a second. */
+/**
+ * The format of the report, and of a caller that asks for nothing else: 320 x 240 at 20 frames a
+ * second.
+ */
 export const DEFAULT_FORMAT: VideoFormat = { codec: "raw", width: 320, height: 240, fps: 20 };
 
-/** The least and the most a call may ask for (width and height in pixels, frames per second). */
+/**
+ * The least and the most that a call may ask for (width and height in pixels, frames per second).
+ */
 export const FORMAT_LIMITS = {
   minWidth: 16,
   minHeight: 16,
@@ -31,7 +39,7 @@ export const FORMAT_LIMITS = {
   maxFps: 120,
 } as const;
 
-/** A rate as files and ffmpeg say it: so many frames in so many seconds. */
+/** A rate in the manner of files and ffmpeg: so many frames in so many seconds. */
 export interface Rate {
   /** Frames, a whole number. */
   readonly frames: number;
@@ -43,8 +51,9 @@ export interface Rate {
 const MAX_RATE_FRAMES = 65535;
 
 /**
- * The nearest rate that every file can say, at most 1/131,070 off: 20 is 20/1, 29.97 is 2997/100. A decimal number, which each
- * program rounds in its own way, makes a long recording too long or too short.
+ * The nearest rate that every file can say, at most 1/131,070 off: 20 is 20/1, 29.97 is 2997/100.
+ * Each program rounds a decimal number in its own way, and a long recording becomes too long or too
+ * short.
  */
 export function nearestRate(fps: number): Rate {
   let nearest: Rate = { frames: Math.round(fps), seconds: 1 };
@@ -65,30 +74,37 @@ export function rawFrameBytes(format: { readonly width: number; readonly height:
 }
 
 /**
- * The most bytes one frame of this format may take on the wire. A compressed picture larger than the same picture
- * uncompressed would be no compression; the 4 KiB are for the headers of very small pictures.
+ * The most bytes that one frame of this format may take on the wire. A compressed picture that is
+ * larger than the uncompressed one is no compression. The 4 KiB are for the headers of very small
+ * pictures.
  */
 export function maxFrameBytes(format: VideoFormat): number {
   return format.codec === "raw" ? rawFrameBytes(format) : rawFrameBytes(format) + 4096;
 }
 
-/** By how much the sides of a picture may grow in a decoder, which works in blocks, in pixels. */
+/** Pixels by which the sides of a picture may grow in a decoder, which works in blocks. */
 const BLOCKS = 128;
 
 /**
- * The most pixels that an encoded frame of this format may unfold to: a few bytes can claim to be a picture of gigabytes, and
- * a decoder believes them unless it is told.
+ * The most pixels that an encoded frame of this format may unfold to. A few bytes can claim to be a
+ * picture of gigabytes, and a decoder believes them unless it has a limit.
  */
 export function maxDecodedPixels({ width, height }: VideoFormat): number {
   return (width + BLOCKS) * (height + BLOCKS);
 }
 
-/** Whether frames of this codec need those before them: dropping one spoils the next ones, up to a keyframe. */
+/**
+ * True if frames of this codec need those before them. A dropped frame spoils the next ones, up to
+ * a keyframe.
+ */
 export function isInterCoded(codec: Codec): boolean {
   return codec === "h264";
 }
 
-/** What is wrong with a format somebody asks for, in English, or `undefined` when it may be had. */
+/**
+ * The problem of a format that somebody asks for, in English, or `undefined` if the format may be
+ * had.
+ */
 export function formatProblem(format: VideoFormat): string | undefined {
   const { width, height, fps } = format;
   const limits = FORMAT_LIMITS;

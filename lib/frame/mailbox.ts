@@ -1,25 +1,27 @@
 /**
- * The two policies for a sink that cannot keep up. `NewestFrame` keeps the last frame only: whoever takes is always
- * given the present, and what was dropped is counted. `FrameQueue` keeps every frame within a bound: whoever takes misses
- * nothing, and whoever pushes is told when the bound is reached. Neither ever makes the one who pushes wait.
+ * The two policies for a sink that cannot keep up. `NewestFrame` keeps the last frame only: a taker
+ * always gets the present, and the dropped frames are counted. `FrameQueue` keeps every frame
+ * within a bound: a taker misses nothing, and `push` says when the bound is reached. Neither makes
+ * `push` wait.
  */
 
 import { type Codec, isInterCoded } from "./format.ts";
 import type { Frame } from "./frame.ts";
 
-/** How a `NewestFrame` treats its frames. */
+/** The treatment of frames in a `NewestFrame`. */
 export interface NewestOptions<T> {
-  /** How many may wait before all of them are dropped; one, if not given. */
+  /** The number of items that may wait before all of them are dropped; one if not given. */
   readonly room?: number;
-  /** Whether an item is of use without those before it; always, if not given. */
+  /** True if an item is of use without those before it; always true if not given. */
   readonly standsAlone?: (item: T) => boolean;
-  /** Is told of each item that is dropped. */
+  /** Hears of each item that is dropped. */
   readonly onDrop?: (item: T) => void;
 }
 
 /**
- * A place for one frame: a frame that nobody has taken when the next one comes is dropped. Where frames need those before
- * them, it is a place for a few, and when they are too many all are dropped and everything up to one that stands alone.
+ * A place for one frame: it is dropped if nobody has taken it when the next one comes. Where frames
+ * need those before them, a few may wait. If they are too many, all are dropped, and so is
+ * everything up to a frame that stands alone.
  */
 export class NewestFrame<T> {
   readonly #room: number;
@@ -31,7 +33,7 @@ export class NewestFrame<T> {
   #closed = false;
   #dropped = 0;
 
-  /** One frame, each of which stands alone, if not told otherwise. */
+  /** A place for one frame that stands alone, unless the options say otherwise. */
   constructor(
     { room = 1, standsAlone = () => true, onDrop = () => {} }: NewestOptions<T> = {},
   ) {
@@ -40,12 +42,12 @@ export class NewestFrame<T> {
     this.#onDrop = onDrop;
   }
 
-  /** How many were dropped before anybody took them. */
+  /** The number of items that were dropped before anybody took them. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** True once nothing is taken in any more. */
+  /** True once no more items are accepted. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -55,7 +57,7 @@ export class NewestFrame<T> {
     return this.#items.first;
   }
 
-  /** Puts an item in; in the place of those that wait, where there are too many. */
+  /** Puts an item in. It replaces those that wait if they are too many. */
   push(item: T): void {
     if (this.#closed) return;
     if (this.#items.length >= this.#room) {
@@ -83,14 +85,17 @@ export class NewestFrame<T> {
     return this.#items.shift();
   }
 
-  /** Takes the first item, waiting for one if need be; `undefined` when closed. One taker at a time. */
+  /**
+   * Takes the first item, and waits for one if need be. Resolves to `undefined` when closed. One
+   * taker at a time.
+   */
   take(): Promise<T | undefined> {
     if (this.#items.length > 0) return Promise.resolve(this.poll());
     if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#waiting = resolve);
   }
 
-  /** Begins anew: what waits and what comes is dropped up to an item that stands alone. */
+  /** Begins anew: all waiting and coming items are dropped up to one that stands alone. */
   restart(): void {
     this.#broken = true;
     while (this.#broken && this.#items.length > 0) {
@@ -99,7 +104,7 @@ export class NewestFrame<T> {
     }
   }
 
-  /** Ends it: what waits is dropped, whoever waits is given `undefined`. */
+  /** Ends it: waiting items are dropped, and a waiting taker gets `undefined`. */
   close(): void {
     this.#closed = true;
     for (const item of this.#items.clear()) this.#drop(item);
@@ -109,8 +114,8 @@ export class NewestFrame<T> {
 }
 
 /**
- * What a place for the newest frame is to be for frames of this kind: one, or as many as come in that many seconds where
- * each needs the one before it. Those that are dropped are let go.
+ * The options of a `NewestFrame` for frames of this kind. It holds one frame, or the frames of that
+ * many seconds where each needs the one before it. The dropped ones are let go.
  */
 export function newestOptions(
   { codec, fps }: { readonly codec: Codec; readonly fps: number },
@@ -126,7 +131,7 @@ export function newestOptions(
     : { onDrop };
 }
 
-/** A queue of everything pushed, in order, as long as it weighs no more than its bounds. */
+/** A queue of all pushed items, in order, within bounds on their bytes and their number. */
 export class FrameQueue<T> {
   readonly #maxBytes: number;
   readonly #maxItems: number;
@@ -136,27 +141,27 @@ export class FrameQueue<T> {
   #closed = false;
 
   /**
-   * `maxBytes` bounds what waits, and `maxItems` how many: the smallest item takes its room, too. A single item is taken
-   * whatever it weighs.
+   * `maxBytes` bounds the waiting bytes, and `maxItems` the waiting items: the smallest item takes
+   * its room, too. A single item is accepted, however large it is.
    */
   constructor(maxBytes: number, maxItems: number) {
     this.#maxBytes = maxBytes;
     this.#maxItems = maxItems;
   }
 
-  /** How much waits. */
+  /** Bytes that wait. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** True if an item of this weight would be taken now. */
+  /** True if an item of that many bytes would be accepted now. */
   hasRoom(bytes: number): boolean {
     if (this.#closed) return false;
     const count = this.#items.length;
     return count === 0 || (count < this.#maxItems && this.#bytes + bytes <= this.#maxBytes);
   }
 
-  /** Adds an item; `false` where there is no room. */
+  /** Adds an item. Returns `false` if there is no room. */
   push(item: T, bytes: number): boolean {
     if (!this.hasRoom(bytes)) return false;
     if (this.#waiting) {
@@ -170,7 +175,10 @@ export class FrameQueue<T> {
     return true;
   }
 
-  /** Takes the oldest item, waiting for one if need be; `undefined` when closed and empty. One taker at a time. */
+  /**
+   * Takes the oldest item, and waits for one if need be. Resolves to `undefined` when closed and
+   * empty. One taker at a time.
+   */
   take(): Promise<T | undefined> {
     const first = this.#items.shift();
     if (first) {
@@ -181,14 +189,14 @@ export class FrameQueue<T> {
     return new Promise((resolve) => this.#waiting = resolve);
   }
 
-  /** Ends it: nothing more is taken in; what waits can still be taken. */
+  /** Ends it: no more items are accepted, and the waiting ones can still be taken. */
   close(): void {
     this.#closed = true;
     this.#waiting?.(undefined);
     this.#waiting = undefined;
   }
 
-  /** Ends it and gives what waits, which nobody will take any more. */
+  /** Ends it and gives the waiting items, which nobody will take any more. */
   abandon(): T[] {
     this.close();
     this.#bytes = 0;
@@ -196,10 +204,10 @@ export class FrameQueue<T> {
   }
 }
 
-/** First in, first out, each in constant time: `Array.shift` moves all that is behind. */
+/** First in, first out, each in constant time. `Array.shift` moves all items behind the first. */
 class Fifo<T> {
   #items: (T | undefined)[] = [];
-  /** Where the first one is; what was before it is taken. */
+  /** The index of the first item. The items before it are taken. */
   #head = 0;
 
   get length(): number {
@@ -218,7 +226,7 @@ class Fifo<T> {
     if (this.length === 0) return undefined;
     const first = this.#items[this.#head];
     this.#items[this.#head++] = undefined;
-    // As many are moved as were taken since the last time.
+    // The number of moved items is at most the number taken since the last time.
     if (this.#head >= this.length) {
       this.#items.splice(0, this.#head);
       this.#head = 0;

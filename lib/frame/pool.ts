@@ -1,17 +1,22 @@
 /**
- * Memory for raw frames that is used again. Fresh memory costs as much as the frame that is read into it: with it the wire
- * carries 12,000 frames of 320 x 240 a second, with memory used again 19,000 (measured between two processes).
+ * Memory for raw frames that is used again. Fresh memory costs as much as reading a frame into it.
+ * With fresh memory the wire carries 12,000 frames of 320 x 240 a second, with memory used again
+ * 19,000 (measured between two processes).
  *
  * ```
  *  take ─► filled ─► lease: held once by its maker ─┬─ hold: a sink keeps the frame ─┬─► nobody holds it: taken again
  *                                                   └─ letGo ────────────────────────┘
  * ```
  *
- * Whoever keeps a frame after `push` has returned holds it, and lets it go when done. A frame that is never let go is lost to
- * the pool and to nobody else: it goes the way of all memory.
+ * A sink that keeps a frame after `push` has returned holds its lease, and lets it go when done.
+ * The pool loses the memory of a frame that is never let go. No memory leaks: the garbage collector
+ * frees it.
  */
 
-/** How many buffers wait to be taken again; what is more was a jam, and is left to the garbage collector. */
+/**
+ * The number of free buffers that are kept. More of them come from a jam; the garbage collector
+ * frees those.
+ */
 const MAX_FREE = 8;
 
 /** Buffers of one size. */
@@ -24,12 +29,12 @@ export class FramePool {
     this.#bytes = bytes;
   }
 
-  /** Memory for a frame, with whatever was in it before. */
+  /** Memory for a frame, with its old content. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#free.pop() ?? new Uint8Array(this.#bytes);
   }
 
-  /** Says that what lies in memory of this size is a frame now, held once. */
+  /** Makes a lease on memory that now holds a frame. Its maker holds it once. */
   lease(memory: Uint8Array<ArrayBuffer>): Lease {
     return new Lease(() => {
       if (this.#free.length < MAX_FREE) this.#free.push(memory);
@@ -37,22 +42,22 @@ export class FramePool {
   }
 }
 
-/** Counts who needs a frame's memory. */
+/** Counts the holders of a frame's memory. */
 export class Lease {
   readonly #giveBack: () => void;
   #holders = 1;
 
-  /** Memory that somebody holds; `giveBack` is called when nobody does any more. */
+  /** A lease with one holder. `giveBack` is called when the last holder has let go. */
   constructor(giveBack: () => void) {
     this.#giveBack = giveBack;
   }
 
-  /** One more needs it. */
+  /** Adds a holder. */
   hold(): void {
     this.#holders++;
   }
 
-  /** One less does. Throws where that one never did: the memory may be another frame's by now. */
+  /** Removes a holder. Throws if there is none left: the memory may be another frame's by now. */
   letGo(): void {
     if (this.#holders === 0) throw new Error("Cannot let go of a frame that nobody holds");
     if (--this.#holders === 0) this.#giveBack();

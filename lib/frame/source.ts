@@ -1,14 +1,12 @@
-/**
- * Where frames come from. Opening one is the affair of whoever makes it; it must be disposed of, which stops it.
- */
+/** The origin of frames. The maker of a source opens it, and disposes of it, which stops it. */
 
 import type { Frame } from "./frame.ts";
 
 /** A camera, a file, a test picture. */
 export interface Source extends AsyncDisposable {
   /**
-   * The frames, as they come. Ends after the last one, or when disposed of; throws `SourceError` where frames stop that
-   * nobody asked to stop. To be called once.
+   * The frames, as they come. Ends after the last one, or when disposed of. Throws `SourceError` if
+   * the frames stop and nobody asked for that. To be called once.
    */
   frames(): AsyncIterable<Frame>;
 }

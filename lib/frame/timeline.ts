@@ -1,69 +1,81 @@
 /**
- * Where each frame belongs in a recording of constant rate. A recording lasts as long as the call did: a gap is filled
- * by repeating the frame before it, a sender faster than the recording is thinned, and in between every frame is there
- * once, in order.
+ * The place of each frame in a recording of constant rate. A recording lasts as long as the call
+ * did. The frame before a gap is repeated to fill it. A sender that is faster than the recording is
+ * thinned. All other frames are there once, in order.
  *
  * ```
  *  time of frame, in slots:  0    1    2         4.6    5
  *  slot it is written to:    0    1    2    (3)  4      5        (3) repeats 2
  * ```
  *
- * A frame may stray one slot from its place to either side, so that jitter neither repeats nor thins. Where the times
- * are those of arrival, a late frame alone does not tell a pause of the sender from a delay of the network or of a busy
- * machine; what comes after it does. It is held for a moment: if those behind it make up for the time, all of them were
- * only delayed. The first frame of a call may have been delayed as well; those that come on its heels tell.
+ * A frame may stray one slot from its place to either side, so that jitter neither repeats nor
+ * thins. Where the times are those of arrival, a late frame alone does not tell the cause: a pause
+ * of the sender, or a delay of the network or of a busy machine. The frames behind it tell. The
+ * timeline holds the late frame for a moment: if those behind it make up for the time, all of them
+ * were only delayed. The first frame of a call may have been delayed as well. The frames that
+ * follow at once tell that.
  *
  * Pure: the caller hands in the time, and calls `settle` when the moment is over.
  */
 
-/** An item and how many slots before it are to be filled with its predecessor. */
+/** An item, and the number of slots before it that repeat its predecessor. */
 export interface Placed<T> {
-  /** What was pushed. */
+  /** The item that was pushed. */
   readonly item: T;
   /** Slots before it that its predecessor fills. */
   readonly repeatsBefore: number;
 }
 
-/** How far a frame may stray from its slot, in slots. */
+/** Slots that a frame may stray from its own. */
 const SLACK = 1;
 
-/** Over how many slots the pace of held frames is looked at: by then a camera's differs from a jam's. */
+/**
+ * Slots over which the pace of held frames is judged. After that many, a camera's pace differs from
+ * a jam's.
+ */
 const WATCHED = 3;
 
-/** Frames that come within this part of a slot one after another come from a jam, not from a camera. */
+/**
+ * The part of a slot that tells a jam from a camera: frames that follow one another faster come
+ * from a jam.
+ */
 const BURST = 0.5;
 
 /**
- * The same, in microseconds, for those behind the first frame of a call, where no frame before tells the rate: faster than a
- * camera of 80 frames a second.
+ * The same in microseconds, for the frames behind the first one of a call: no earlier frame tells
+ * the rate. It is faster than a camera of 80 frames a second.
  */
 const FIRST_BURST_US = 12_500;
 
-/** How much earlier than it arrived the first frame may have been due, in microseconds. */
+/** Microseconds by which the first frame may have been due before it arrived. */
 const MAX_FIRST_DELAY_US = 250_000;
 
 /**
- * A capture clock that runs away from the clock of arrival by more than this, in microseconds, was set anew: few peers
- * that are silent for that long come back, and what they then send is placed by its arrival.
+ * Microseconds by which a capture clock may run away from the clock of arrival. Beyond it the
+ * capture clock was set anew. Few peers come back after so long a silence, and their frames are
+ * then placed by their arrival.
  */
 const MAX_SKEW_US = 5_000_000;
 
 /**
- * How far two clocks that are both right may drift apart, as a part of the time: twice what a cheap quartz does. In hours it
- * would add up to a skew.
+ * The part of the time by which two right clocks may drift apart: twice the drift of a cheap
+ * quartz. In hours the drift would add up to a skew.
  */
 const MAX_DRIFT = 200e-6;
 
 /**
- * The time of a frame in its recording. The sender's clock says how far apart frames are; ours bounds what it may claim, and
- * is followed in the long run.
+ * The time of a frame in its recording. The sender's clock gives the distance between frames. Our
+ * clock bounds that distance, and leads in the long run.
  */
 class CallClock {
   #originUs: number | undefined;
   #offsetUs = 0;
   #lastArrivalUs = 0;
 
-  /** Microseconds since the first frame of a frame captured at `timeUs` that arrived at `arrivalUs`. */
+  /**
+   * Microseconds from the first frame to one that was captured at `timeUs` and arrived at
+   * `arrivalUs`.
+   */
   since(timeUs: number, arrivalUs: number): number {
     const offsetUs = arrivalUs - timeUs;
     if (this.#originUs === undefined) {
@@ -80,7 +92,7 @@ class CallClock {
     return timeUs + this.#offsetUs - this.#originUs;
   }
 
-  /** Says that the first frame was due that much earlier than it arrived. */
+  /** Moves the origin: the first frame was due that many microseconds before it arrived. */
   moveOrigin(earlierUs: number): void {
     this.#originUs! -= earlierUs;
   }
@@ -99,42 +111,42 @@ export class Timeline<T> {
   #onHeels = true;
 
   /**
-   * A line of `fps` slots a second. `stamps` says what the times are: of `capture`, which are exact, or of `arrival`,
-   * which networks delay.
+   * A line of `fps` slots a second. `stamps` names the kind of the times: `capture`, which is
+   * exact, or `arrival`, which networks delay.
    */
   constructor(fps: number, stamps: "capture" | "arrival") {
     this.#fps = fps;
     this.#stamps = stamps;
   }
 
-  /** How many slots are filled, the repeats among them. */
+  /** The number of filled slots, the repeats among them. */
   get slots(): number {
     return this.#slots;
   }
 
-  /** How many frames were left out because the sender is faster than the recording. */
+  /** The number of frames left out because the sender is faster than the recording. */
   get thinned(): number {
     return this.#thinned;
   }
 
-  /** How many frames are held until `settle`. */
+  /** The number of frames held until `settle`. */
   get held(): number {
     return this.#held.length;
   }
 
-  /** Whether frames are held until `settle`. */
+  /** True if frames are held until `settle`. */
   get unsettled(): boolean {
     return this.held > 0;
   }
 
-  /** Milliseconds after the last frame at which `settle` wants to be called, while `unsettled`. */
+  /** Milliseconds from the last frame to the next `settle`, while `unsettled`. */
   get settleMs(): number {
     return WATCHED * 1000 / this.#fps;
   }
 
   /**
-   * Takes a frame in. `timeUs` is its time, `arrivalUs` the moment it arrived on a clock that never goes back, both in
-   * microseconds. Resolves to what is to be written now, in order.
+   * Takes a frame in. `timeUs` is its time, `arrivalUs` the moment it arrived on a clock that never
+   * goes back, both in microseconds. Returns the items to write now, in order.
    */
   push(item: T, timeUs: number, arrivalUs: number): Placed<T>[] {
     const at = this.#slotTime(timeUs, arrivalUs);
@@ -148,7 +160,10 @@ export class Timeline<T> {
     return this.#place(item, at + this.#judgeFirst(at, sinceLast));
   }
 
-  /** Places what is held: nothing more came, or enough. Each goes where it came, or earlier where those behind it need room. */
+  /**
+   * Places the held frames: nothing more came, or enough. Each goes to the slot of its arrival, or
+   * to an earlier one if those behind it need room.
+   */
   settle(): Placed<T>[] {
     const held = this.#held;
     this.#held = [];
@@ -164,12 +179,14 @@ export class Timeline<T> {
     });
   }
 
-  /** Whether what is held fills the slots up to its last frame: then all of it was only delayed. */
+  /**
+   * True if the held frames fill the slots up to the last of them: all of them were only delayed.
+   */
   #hasCaughtUp(): boolean {
     return this.#held.at(-1)!.at - (this.#slots + this.#held.length - 1) <= SLACK;
   }
 
-  /** Whether the last of what is held comes as a camera gives it: then there was a pause before. */
+  /** True if the last held frame came at a camera's pace: the sender paused before it. */
   #isCamerasPace(): boolean {
     const since = this.#held.at(-1)!.at - WATCHED;
     if (this.#held[0]!.at > since) return false;
@@ -177,8 +194,8 @@ export class Timeline<T> {
   }
 
   /**
-   * Frames on the heels of the first one tell that it was late itself: they make room for one another by moving the origin.
-   * Gives by how many slots.
+   * Judges the delay of the first frame by those that follow at once. They make room for one
+   * another by moving the origin. Returns the number of slots.
    */
   #judgeFirst(at: number, sinceLast: number): number {
     if (this.#stamps === "capture" || this.#slots === 0) return 0;
@@ -192,7 +209,9 @@ export class Timeline<T> {
     return ahead;
   }
 
-  /** How many times the last frame must be repeated for the line to reach this moment, given as `push` takes them. */
+  /**
+   * The number of repeats of the last frame that reach this moment. The times are those of `push`.
+   */
   repeatsUntil(timeUs: number, arrivalUs: number): number {
     if (this.#slots === 0) return 0;
     const repeats = Math.max(Math.round(this.#slotTime(timeUs, arrivalUs)) - this.#slots, 0);

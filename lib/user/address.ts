@@ -10,7 +10,9 @@ export interface Address {
   readonly port?: string;
 }
 
-/** The wrapping of an address: `http://192.168.1.7:8080/`. A path behind it makes it something else. */
+/**
+ * The wrapping of an address: `http://192.168.1.7:8080/`. With a path behind it, it is no address.
+ */
 const WRAPPED = /^\s*(?:(?:https?|tcp):\/\/)?([^\s/]+?)\/?\s*$/i;
 /** `[::1]`, `[::1]:8080`. */
 const BRACKETED = /^\[([^\]]*)\](?::(\d+))?$/;

@@ -1,6 +1,7 @@
 /**
- * The words of a command line, read against a table of options. A word becomes a value here; options.ts says which options
- * there are and what they mean together. What is wrong is refused with what to type instead.
+ * The words of a command line, read against a table of options. A word becomes a value here.
+ * options.ts says which options exist and what they mean together. An error says what to type
+ * instead.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -13,7 +14,7 @@ import { shownName } from "./name.ts";
 /** The two programs. */
 export type Program = "server" | "client";
 
-/** An option, as far as reading it depends on it. */
+/** An option: the part of it that the reader needs. */
 export interface Option {
   /** Its name, without dashes. */
   readonly name: string;
@@ -23,7 +24,7 @@ export interface Option {
   readonly value?: Readonly<Record<Language, string>>;
 }
 
-/** The end of a connection, as far as it was given. */
+/** One end of a connection. A part that was not given is `undefined`. */
 export interface Endpoint {
   /** A name or an address. */
   readonly host: string | undefined;
@@ -37,11 +38,14 @@ export interface Spelling {
   readonly options: readonly string[];
   /** The words that belong to no option. */
   readonly rest: readonly string[];
-  /** The first word that cannot be, in a sentence. */
+  /** The sentence for the first word that cannot be right, if there is one. */
   readonly problem: ((usage: UsageMessages) => string) | undefined;
 }
 
-/** The start of an option, as typed: editors and chats make one long dash of two. `-5` and `-` are values. */
+/**
+ * The start of an option, as typed. Editors and chats turn two dashes into one long dash. `-5` and
+ * `-` are values.
+ */
 const DASHES = /^(?:--(?=.)|[-\u2010-\u2015\u2212](?=[^\s\d.,-]))/s;
 
 /** Standard input, as ffmpeg and systems call it. */
@@ -56,10 +60,16 @@ const VIDEO = /\.(avi|mp4|m4v|mkv|webm|mov|mpe?g|ts|flv|wmv|3gp|ogv|gif)$/i;
 /** The start of a URL. */
 const URL_START = /^[a-z][a-z\d+.-]+:\/\//i;
 
-/** An option that a word was probably meant for, and the program that it is so for, if it is not both. */
+/**
+ * An option that a word was probably meant for. The program stands behind it if it is only one of
+ * the two.
+ */
 type Meaning = readonly [option: string, isLikely: (word: string) => boolean, only?: Program];
 
-/** The options that a word alone was probably meant for, the likeliest first: a server rather records, a client sends. */
+/**
+ * The options that a lone word was probably meant for, the likeliest first. A server rather
+ * records, a client rather sends.
+ */
 const MEANT: readonly Meaning[] = [
   ["camera", (word) => /^\d\d?$/.test(word), "client"],
   ["port", (word) => /^\d{1,5}$/.test(word)],
@@ -75,8 +85,9 @@ const MEANT: readonly Meaning[] = [
 ];
 
 /**
- * Spells a command line out: `-h` as `--help`, `--port 80` as `--port=80`. Versions of parseArgs differ in empty values, in
- * values of switches, in `--no-x=y` and in letters. Of what is left after this, all of them make the same.
+ * Spells a command line out: `-h` becomes `--help`, `--port 80` becomes `--port=80`. Versions of
+ * parseArgs differ in empty values, in values of switches, in `--no-x=y` and in letters. All
+ * versions read the result of this function alike.
  */
 export function spell(
   program: Program,
@@ -131,7 +142,7 @@ function unknown(
   };
 }
 
-/** The option whose name a mistyped one comes nearest to, if it comes near at all. */
+/** The option whose name is nearest to a mistyped one, or `undefined` if none is near. */
 function nearest(typed: string, options: readonly Option[]): string | undefined {
   const name = typed.toLowerCase().replaceAll("_", "-");
   const names = [...new Set(options.map((option) => option.name))];
@@ -144,7 +155,7 @@ function nearest(typed: string, options: readonly Option[]): string | undefined 
   return name.length > 2 ? first?.one : undefined;
 }
 
-/** The number of letters left out, put in, exchanged or swapped that makes one word of another. */
+/** The number of slips between two words: letters left out, put in, exchanged or swapped. */
 function slipsBetween(from: string, to: string): number {
   // rows[i][j]: the slips between the first i letters of one and the first j of the other.
   const rows = [Array.from({ length: to.length + 1 }, (_, j) => j)];
@@ -165,7 +176,7 @@ function slipsBetween(from: string, to: string): number {
   return rows[from.length]![to.length]!;
 }
 
-/** Reads a command line. Throws `UsageError`, in the language that it asks for. */
+/** Reads a command line. Throws `UsageError`, in the language that the command line asks for. */
 export function readWords(
   program: Program,
   args: readonly string[],
@@ -178,7 +189,7 @@ export function readWords(
     string: own.filter(({ value }) => value).map(({ name }) => name),
     boolean: own.filter(({ value }) => !value).map(({ name }) => name),
   }) as Record<string, unknown>;
-  // The language first: what is wrong with the rest is said in it.
+  // The language comes first: the errors of the rest are said in it.
   const wanted = String(values["lang"] ?? system);
   const [, language] = /^(pt|en)(?:[-_.@].*)?$/i.exec(wanted) ?? [];
   const words = new Words({
@@ -195,7 +206,7 @@ export function readWords(
   return words;
 }
 
-/** The error of a wrong command line, with a pointer to where there is more. */
+/** The error of a wrong command line, with a pointer to the help. */
 export function usageError(what: string, messages: Messages): UsageError {
   return new UsageError(`${what}${what.endsWith("?") ? "" : "."} ${messages.usage.seeHelp}`);
 }
@@ -205,11 +216,11 @@ export function quoted(word: string): string {
   return /^[\p{L}\p{M}\p{N}_.,:/\\~+=@%-]+$/u.test(word) ? word : `"${word}"`;
 }
 
-/** The words of a command line, each of which is an option that there is or belongs to none. */
+/** The words of a command line. Each one is a known option, or belongs to none. */
 export class Words {
   /** The sentences of its language. */
   readonly messages: Messages;
-  /** The language that it asks for, or else the system's. */
+  /** The language that the command line asks for, or else the system's. */
   readonly language: Language;
   readonly #values: Readonly<Record<string, unknown>>;
   readonly #rest: readonly string[];
@@ -246,7 +257,7 @@ export class Words {
     return value === undefined ? undefined : shownName(value);
   }
 
-  /** The name of a file. Which folder `~` is, only the shell knows. */
+  /** The name of a file. Only the shell knows which folder `~` is. */
   file(name: string): string | undefined {
     const value = this.value(name);
     if (value === undefined || !/^~([/\\]|[\w.-]+[/\\]|$)/.test(value)) return value;
@@ -292,7 +303,10 @@ export class Words {
     );
   }
 
-  /** The address of `--host`, and where `alone` is allowed that of a word without it; its port or that of `--port`. */
+  /**
+   * The address of `--host`. Where `alone` is allowed, a word without an option is read as the
+   * address, too. The port is the address's own or that of `--port`.
+   */
   address(
     { minPort, alone }: { readonly minPort: number; readonly alone: boolean },
   ): Endpoint {
@@ -313,7 +327,7 @@ export class Words {
     });
     const port = this.whole("port", minPort, 65535);
     if (port !== undefined) read.push({ shown: `--port ${port}`, host: read[0]?.host, port });
-    // To say the same twice is no contradiction.
+    // The same port said twice is no contradiction.
     const [first] = read;
     const [ported] = read.filter((one) => one.port !== undefined);
     const otherHost = read.find((one) => one.host !== first!.host);
@@ -328,12 +342,12 @@ export class Words {
     if (this.given([one, other]).length === 2) throw this.conflict(`--${one}`, `--${other}`);
   }
 
-  /** Those of some options that were given. */
+  /** Those options among `names` that were given. */
   given(names: readonly string[]): string[] {
     return names.filter((name) => this.on(name) || this.value(name) !== undefined);
   }
 
-  /** The error of two words of which only one can be meant. */
+  /** The error of two words that exclude each other. */
   conflict(one: string, other: string): UsageError {
     return this.wrong(this.messages.usage.conflict(one, other));
   }

@@ -1,23 +1,25 @@
 /**
- * The `q` key, where standard input is a terminal. It is watched by itself: waiting for a caller or for a frame does not
- * delay it. Deno gives the terminal back as it was when the program ends, and does not wait for it: to ask for it before would
- * wait for a write to a terminal that has stopped.
+ * The `q` key, where standard input is a terminal. The key has its own watch: waiting for a caller
+ * or for a frame does not delay it. Deno restores the terminal when the program ends, and does not
+ * wait for it. A restoration of our own would wait for a write to a terminal that has stopped.
  */
 
 import { ReadStream } from "node:tty";
 
-/** Keys that are watched, where there is a terminal to watch, until disposed of. */
+/** The watch over the keys. It lasts until it is disposed of. */
 export interface Keys extends Disposable {
-  /** Whether there is a terminal to watch. */
+  /** True if there is a terminal to watch. */
   readonly watching: boolean;
-  /** Asks the terminal for every key as it is pressed: again, after a stop, in which a shell has changed it. */
+  /**
+   * Asks the terminal for every key as it is pressed. A shell may have changed that during a stop.
+   */
   ask(): void;
 }
 
-/** What Ctrl-C is to a terminal that hands on every key, as those of Windows do here. */
+/** Ctrl-C in a terminal that hands on every key, as those of Windows do here. */
 const CTRL_C = "\x03";
 
-/** Who hears of the keys. */
+/** The functions that hear of the keys. */
 export interface KeyListeners {
   /** `q` was pressed. */
   readonly onQuit: () => void;
@@ -25,16 +27,21 @@ export interface KeyListeners {
   readonly onInterrupt: () => void;
 }
 
-/** Watches the keys of the terminal. One that cannot be watched is none: no key is worth a call. */
+/**
+ * Watches the keys of the terminal. A terminal that cannot be watched counts as none: no key is
+ * worth a call.
+ */
 export function watchKeys({ onQuit, onInterrupt }: KeyListeners): Keys {
   const none: Keys = { watching: false, ask(): void {}, [Symbol.dispose](): void {} };
   if (!Deno.stdin.isTerminal()) return none;
-  // Keys one by one, but Ctrl-C stays the signal that it is; Windows has only the one without the other.
+  // The terminal gives keys one by one, and Ctrl-C stays a signal. Windows has only the one without
+  // the other.
   const ask = (): void => Deno.stdin.setRaw(true, { cbreak: Deno.build.os !== "windows" });
   let stream: ReadStream;
   try {
     ask();
-    // A read of Deno's own on a terminal cannot be taken back and keeps the program from ending; this one can.
+    // Deno cannot take back a read of its own on a terminal, and the program would not end. This
+    // read can be taken back.
     stream = new ReadStream(0);
   } catch {
     return none;
@@ -46,7 +53,7 @@ export function watchKeys({ onQuit, onInterrupt }: KeyListeners): Keys {
     }
   };
   stream.on("data", onData);
-  // A terminal that was closed gives errors; the hang-up signal says the same.
+  // A terminal that was closed gives errors. The hang-up signal says the same.
   stream.on("error", () => {});
   return {
     watching: true,

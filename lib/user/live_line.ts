@@ -1,13 +1,13 @@
 /**
- * The live line: one line of a terminal, however narrow, for one call or for several. What it has no room for goes as a
- * whole, the least important figure first: half a figure is a wrong one.
+ * The live line: one line of a terminal, however narrow, for one call or for several. A figure that
+ * does not fit goes as a whole, the least important first: half a figure is a wrong one.
  */
 
 import { cutText, textWidth } from "./text_width.ts";
 
 /** One call in the line. */
 export interface LiveCall {
-  /** Its name among several; nothing where it is the only one there can be. */
+  /** Its name among several calls. The only call has none. */
   readonly label?: string | undefined;
   /** Its figures, in the order in which they stand in the line. */
   readonly figures: readonly Figure[];
@@ -15,16 +15,19 @@ export interface LiveCall {
 
 /** A figure in the line. */
 export interface Figure {
-  /** Its name, by which its importance is known. */
+  /** The name of the figure. It decides how important the figure is. */
   readonly kind: FigureKind;
   /** The figure with its unit. */
   readonly text: string;
 }
 
-/** The figures that there are. */
+/** The kinds of figures. */
 export type FigureKind = "time" | "waiting" | "rate" | "delay" | "dropped" | "bytes" | "file";
 
-/** The least important first. Among several calls, how long one lasts says little. */
+/**
+ * The figures in the order in which they go, the least important first. Among several calls, the
+ * time of one says little.
+ */
 const LEAVE_FIRST: Readonly<Record<"one" | "several", readonly FigureKind[]>> = {
   one: ["bytes", "file", "rate", "dropped", "delay"],
   several: ["bytes", "file", "time", "rate", "dropped", "delay"],
@@ -33,7 +36,7 @@ const LEAVE_FIRST: Readonly<Record<"one" | "several", readonly FigureKind[]>> = 
 const BETWEEN_FIGURES = "  ";
 const BETWEEN_CALLS = " | ";
 
-/** Columns to which names are cut, one after the other, where there is no room for all of them. */
+/** The columns that names are cut to, one after the other, where not all of them fit. */
 const NAME_COLUMNS = [12, 6];
 
 /** The line for these calls that fits into so many columns. */
@@ -44,7 +47,7 @@ export function fitLine(calls: readonly LiveCall[], columns: number): string {
   return cutText(first(calls), columns);
 }
 
-/** Every line that could be shown, the fullest first. */
+/** Every form of the line, the fullest first. */
 function* candidates(calls: readonly LiveCall[]): Generator<string> {
   const several = calls.some(({ label }) => label !== undefined);
   const order = LEAVE_FIRST[several ? "several" : "one"];
@@ -66,7 +69,7 @@ function* candidates(calls: readonly LiveCall[]): Generator<string> {
   }
 }
 
-/** What is cut where not even one name or figure fits. */
+/** The last resort, where not even one name or figure fits: the line that is then cut. */
 function first(calls: readonly LiveCall[]): string {
   const [call] = calls;
   return call === undefined ? "" : nameOf(call);

@@ -1,38 +1,42 @@
 /**
- * The only place that prints. Sentences for the user go to standard output; the log and the live line to standard error.
- * Nobody waits for either: a terminal or a pipe that stops reading costs words, never the call.
+ * The only place that prints. Sentences for the user go to standard output. The log and the live
+ * line go to standard error. Nobody waits for either: a terminal or a pipe that stops reading costs
+ * words, never the call.
  */
 
 import { within } from "../clock.ts";
 import { Outlet, type WordStream } from "./outlet.ts";
 import { cutText } from "./text_width.ts";
 
-/** How much is said. */
+/** The loudness of the log. */
 export interface LogOptions {
-  /** Errors and warnings only. */
+  /** Prints errors and warnings only. */
   readonly quiet: boolean;
-  /** What happens inside, too. */
+  /** Prints what happens inside, too. */
   readonly verbose: boolean;
-  /** Every frame, too. */
+  /** Prints every frame, too. */
   readonly trace: boolean;
-  /** True for a terminal that knows no escape codes: the live line is then a line of its own now and then. */
+  /**
+   * True for a terminal that knows no escape codes. The live line is then a line of its own now and
+   * then.
+   */
   readonly plain?: boolean;
-  /** The sentence that says that so many lines were not printed. */
+  /** Gives the sentence for a number of lines that were not printed. */
   readonly dropped: (lines: number) => string;
 }
 
 /** The two streams of a program. */
 export interface Streams {
-  /** Where sentences go. */
+  /** The stream of sentences. */
   readonly stdout: WordStream;
-  /** Where warnings, errors and the live line go. */
+  /** The stream of warnings, errors and the live line. */
   readonly stderr: WordStream;
 }
 
-/** How long the last words may take to leave, in milliseconds. */
+/** Milliseconds that the last words may take to leave. */
 const LEAVE_MS = 1000;
 
-/** How often there is a plain line in place of the live one, in milliseconds. */
+/** Milliseconds between two plain lines that stand for the live one. */
 const PLAIN_MS = 10_000;
 
 /** Says things, and keeps one live line below them where standard error is a terminal. */
@@ -63,39 +67,46 @@ export class Log {
   /** A sentence for the user, on standard output. */
   say(sentence: string): void {
     if (this.#quiet) return;
-    // It is shown again with its next text: what comes out of a pipe needs a moment to the screen.
+    // The live line is shown again with its next text. The output of a pipe needs a moment to reach
+    // the screen.
     if (!this.#stdout.isTerminal()) this.#outlet.show("");
     this.#outlet.print(this.#stdout, sentence);
   }
 
-  /** How something was lost: a sentence like the others, and an error where only those are shown. */
+  /** Tells of a loss: a sentence like the others, and an error where only errors are shown. */
   lost(sentence: string): void {
     if (this.#quiet) this.error(sentence);
     else this.say(sentence);
   }
 
-  /** Something that did not stop the call. */
+  /** Warns of something that did not stop the call. */
   warn(sentence: string): void {
     this.#outlet.print(this.#stderr, sentence);
   }
 
-  /** Something that did. */
+  /** Tells of an error that stopped the call. */
   error(sentence: string): void {
     this.#outlet.print(this.#stderr, sentence);
   }
 
-  /** What happens inside, with the part that says it in front: `[recorder] …`. One that takes work comes as a function. */
+  /**
+   * Logs what happens inside, behind the name of its part: `[recorder] …`. Text that takes work to
+   * make comes as a function.
+   */
   debug(part: string, text: string | (() => string)): void {
     if (!this.#verbose) return;
     this.#outlet.print(this.#stderr, `[${part}] ${typeof text === "string" ? text : text()}`);
   }
 
-  /** What happens to each frame, as a function: most of the time nobody wants to hear it. */
+  /**
+   * Logs what happens to each frame. The text comes as a function: most of the time nobody reads
+   * it.
+   */
   trace(part: string, text: () => string): void {
     if (this.#trace) this.#outlet.print(this.#stderr, `[${part}] ${text()}`);
   }
 
-  /** True if there is a live line: elsewhere nobody need find out what would be in it. */
+  /** True if there is a live line. Without one, nobody has to work out its text. */
   get live(): boolean {
     return this.#stderr.isTerminal() && !this.#quiet;
   }
@@ -115,22 +126,25 @@ export class Log {
     if (text !== "") this.#outlet.print(this.#stderr, text);
   }
 
-  /** Lets the last words leave, for a second at most. Nothing can be said after it. */
+  /** Lets the last words leave, for a second at most. Nothing can be said afterwards. */
   async close(): Promise<void> {
     this.status("");
     await this.hasLeft();
   }
 
-  /** Waits until all that was said has left, for a second at most. Resolves to true if it has. */
+  /** Waits until all words have left, for a second at most. Resolves to true if they have. */
   async hasLeft(): Promise<boolean> {
     return await within(this.#outlet.idle().then(() => true), LEAVE_MS) ?? false;
   }
 }
 
-/** What a call needs of a log. */
+/** The part of a log that a call needs. */
 export type Voice = Omit<Log, "close" | "hasLeft">;
 
-/** A log whose sentences begin with whose they are; what happens inside, and the live line, stay as they are. */
+/**
+ * A log that begins each sentence with the name of its call. Debug lines and the live line stay as
+ * they are.
+ */
 export function sayWhose(log: Voice, whose: () => string): Voice {
   return {
     say: (sentence): void => log.say(`${whose()}: ${sentence}`),

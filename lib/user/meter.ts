@@ -2,13 +2,13 @@
 
 import { nowUs } from "../clock.ts";
 
-/** What a meter reads. */
+/** The figures that a meter reads. */
 export interface Rates {
-  /** Since the meter began, in seconds. */
+  /** Seconds since the meter began. */
   readonly seconds: number;
-  /** Frames a second, lately. */
+  /** Frames a second since the last reading. */
   readonly fps: number;
-  /** Bytes a second, lately. */
+  /** Bytes a second since the last reading. */
   readonly bytesPerSecond: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What the two ends of a call are called: a name that fits into a sentence, and how callers are told apart. A peer's name is
- * a stranger's text: it may be empty, endless, of characters that steer a terminal, or another caller's.
+ * The names of the two ends of a call: a name has to fit into a sentence, and callers have to be
+ * told apart. A peer's name is a stranger's text. It may be empty, endless, full of characters that
+ * steer a terminal, or another caller's name.
  */
 
 import { cutText } from "./text_width.ts";
@@ -11,9 +12,9 @@ const MAX_COLUMNS = 40;
 /** The most marks upon one character: no language has more. */
 const MAX_MARKS = 3;
 
-/** A caller: its name as it gave it, and where it calls from. */
+/** A caller: the name that it gave, and the address that it calls from. */
 export interface CallerIdentity {
-  /** Its name, in its own words; may be empty. */
+  /** Its name, in its own words. It may be empty. */
   readonly name: string;
   /** Its address. */
   readonly host: string;
@@ -21,7 +22,10 @@ export interface CallerIdentity {
   readonly port: number;
 }
 
-/** A name as it is shown: one line of bounded width, without what is not seen or steers a terminal. */
+/**
+ * A name as it is shown: one line of bounded width. Invisible characters and those that steer a
+ * terminal are left out.
+ */
 export function shownName(text: string): string {
   const plain = text.toWellFormed().normalize("NFC")
     .replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "")
@@ -31,12 +35,15 @@ export function shownName(text: string): string {
   return cutText(plain, MAX_COLUMNS);
 }
 
-/** True if two callers would be taken for one another by their names. */
+/** True if two callers have names that look the same. */
 export function isNamesake(one: CallerIdentity, other: CallerIdentity): boolean {
   return comparable(one.name) === comparable(other.name);
 }
 
-/** A caller within a sentence: by its name, by its address where it has none, by both where another has the same name. */
+/**
+ * A caller within a sentence: its name, or its address where it has none. Both where another caller
+ * has the same name.
+ */
 export function callerLabel(
   { name, host, port }: CallerIdentity,
   { hasNamesake }: { readonly hasNamesake: boolean },

@@ -1,6 +1,6 @@
 /**
- * The options of the two programs: one table that feeds both the parser and `--help`. How words are read is the affair of
- * command_line.ts.
+ * The options of the two programs: one table that feeds both the parser and `--help`.
+ * command_line.ts reads the words.
  */
 
 import {
@@ -24,7 +24,7 @@ const BOTH: readonly Program[] = ["server", "client"];
 const SERVER: readonly Program[] = ["server"];
 const CLIENT: readonly Program[] = ["client"];
 
-/** What a client can speak. */
+/** The protocols that a client can speak. */
 export type WireMode = "call" | "plain" | "pickle";
 
 const WIRES: readonly WireMode[] = ["call", "plain", "pickle"];
@@ -32,7 +32,7 @@ const WIRES: readonly WireMode[] = ["call", "plain", "pickle"];
 /** The most pixels of a picture that is pickled (tests hold it to the limit of the wire). */
 export const MAX_PICKLED_PIXELS: number = 1920 * 1080;
 
-/** How long a network that is gone is waited for if nothing else is said, in seconds. */
+/** Seconds that a lost network is waited for if `--patience` is not given. */
 const PATIENCE_SECONDS = 30;
 
 const TABLE: readonly Option[] = [
@@ -270,63 +270,63 @@ const TABLE: readonly Option[] = [
   },
 ];
 
-/** What both programs are told. */
+/** The options of both programs. */
 export interface CommonOptions {
-  /** Where to listen or whom to call; this machine's address if not given. */
+  /** The address to listen on or to call. This machine's address if not given. */
   readonly host: string | undefined;
   /** TCP port; 0 for any free one. */
   readonly port: number;
-  /** What this end calls itself; this machine's name if not given. */
+  /** The name that this end gives itself. This machine's name if not given. */
   readonly name: string | undefined;
-  /** The recording of what comes, or nothing for none. */
+  /** The file that records the peer's frames; nothing where they are not recorded. */
   readonly record: string | undefined;
-  /** How long a network that is gone is waited for, in seconds. */
+  /** Seconds that a lost network is waited for. */
   readonly patienceSeconds: number;
-  /** Whether there is to be a window. */
+  /** True if there is to be a window. */
   readonly display: boolean;
   /** The sentences of the language. */
   readonly messages: Messages;
-  /** Print warnings and errors only. */
+  /** Prints warnings and errors only. */
   readonly quiet: boolean;
-  /** Print what happens inside, too. */
+  /** Prints what happens inside, too. */
   readonly verbose: boolean;
-  /** Print what happens to every frame, too. */
+  /** Prints what happens to every frame, too. */
   readonly trace: boolean;
-  /** Print this and exit, in place of a call. */
+  /** The output that replaces a call: the program prints it and exits. */
   readonly instead: "help" | "version" | "cameras" | undefined;
   /** The language that was asked for, or the system's. */
   readonly language: Language;
 }
 
-/** What an end sends. */
+/** The source of an end, and the frames that it sends. */
 export interface Given {
   /** A camera, or an input in its place. */
   readonly from: { readonly camera: string | undefined } | { readonly input: string };
-  /** What the frames are to be. */
+  /** The format of the frames. */
   readonly format: VideoFormat;
-  /** Whether left and right are exchanged. */
+  /** True if left and right are exchanged. */
   readonly mirror: boolean;
 }
 
-/** What the server is told. */
+/** The options of the server. */
 export interface ServerOptions extends CommonOptions {
-  /** What it sends, if anything. */
+  /** The source that the server sends, if it sends anything. */
   readonly given: Given | undefined;
-  /** Answer the next caller when a call ends. */
+  /** True if the server answers the next caller after a call. */
   readonly stay: boolean;
-  /** Calls at once. */
+  /** The most calls at once. */
   readonly maxCalls: number;
-  /** Frames a second of a recording whose sender announces none. */
+  /** Frames a second of a recording whose sender announces no rate. */
   readonly fps: number;
 }
 
-/** What the client is told. */
+/** The options of the client. */
 export interface ClientOptions extends CommonOptions {
-  /** What it sends. */
+  /** The source that the client sends. */
   readonly given: Given;
-  /** When to hang up by itself. */
+  /** Seconds after which the client hangs up by itself. */
   readonly durationSeconds: number | undefined;
-  /** What to speak. */
+  /** The protocol that the client speaks. */
   readonly wire: WireMode;
 }
 
@@ -371,7 +371,7 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   };
 }
 
-/** What a server sends: nothing, unless it is told. */
+/** The source that the server sends; nothing unless the words ask for one. */
 function serverGives(words: Words): Given | undefined {
   const given = readGiven(words);
   const asked = words.on("talk") || "input" in given.from || given.from.camera !== undefined;
@@ -402,7 +402,7 @@ function readGiven(words: Words): Given {
 /** The options in place of a call, the strongest first. */
 const INSTEAD = [["help", "help"], ["version", "version"], ["list-cameras", "cameras"]] as const;
 
-/** Refuses a recording whose name promises another format than it will have. Throws `UsageError`. */
+/** Refuses a name that promises another format than the recording has. Throws `UsageError`. */
 export function checkRecordName(record: string, messages: Messages): void {
   if (/\.avi$/i.test(record)) return;
   const { usage } = messages;

@@ -1,34 +1,36 @@
 /**
- * The way of words to a terminal, a pipe or a file, which may stop taking them: nobody who says something waits for it.
+ * The way of words to a terminal, a pipe or a file. Each of these may stop taking words: nobody who
+ * says something waits for it.
  *
- * One write is under way at a time, in a thread of Deno's, so that lines keep their order wherever both streams lead to one
- * place. Meanwhile lines queue within a bound, and the live line below them is only remembered: the newest one is shown when
- * its turn comes. Where a write takes long, the other stream does not wait for it.
+ * One write is under way at a time, in a thread of Deno's. So lines keep their order where both
+ * streams lead to one place. Meanwhile lines queue within a bound. The live line below them is only
+ * remembered: its newest text is shown when its turn comes. Where a write takes long, the other
+ * stream does not wait for it.
  */
 
 import { pause, within } from "../clock.ts";
 
 /** A stream that words are written to, such as `Deno.stdout`. */
 export interface WordStream {
-  /** Writes some of these bytes; resolves to how many. */
+  /** Writes some of these bytes. Resolves to the number of bytes written. */
   write(data: Uint8Array): Promise<number>;
   /** True if a terminal shows them. */
   isTerminal(): boolean;
 }
 
-/** What may wait for a stream that takes nothing, in bytes; above it the oldest lines go. */
+/** Bytes that may wait for a stream that takes nothing. Above it the oldest lines go. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
-/** The most that is written at once, in bytes: lines are joined up to it. */
+/** The most bytes of one write. Lines are joined up to it. */
 const MAX_WRITE_BYTES = 16 * 1024;
 
-/** How long a write may take before the other stream goes on without it, in milliseconds. */
+/** Milliseconds that a write may take before the other stream goes on without it. */
 const STALL_MS = 100;
 
-/** How long a stream that would have to wait, and must not, is left alone, in milliseconds. */
+/** Milliseconds of rest for a stream that would have to wait and must not. */
 const FULL_MS = 50;
 
-/** To the beginning of the line, and nothing in it. */
+/** Moves to the beginning of the line and empties it. */
 const ERASE = "\r\x1b[K";
 
 interface Line {
@@ -46,16 +48,22 @@ export class Outlet {
   #live = "";
   #shown = "";
   #writing: Promise<void> | undefined;
-  /** Writes that take long, by where they go. */
+  /** Writes that take long, by the place that they go to. */
   readonly #stalled = new Map<WordStream, Promise<void>>();
 
-  /** An outlet. `screen` is where the live line goes; `droppedNote` says that lines were dropped. */
+  /**
+   * Opens an outlet. `screen` takes the live line. `droppedNote` gives the line for a number of
+   * dropped lines.
+   */
   constructor(screen: WordStream, droppedNote: (lines: number) => string) {
     this.#screen = screen;
     this.#droppedNote = droppedNote;
   }
 
-  /** Waits until there is nothing more to write. A stream that takes nothing keeps it waiting. */
+  /**
+   * Waits until there is nothing more to write. A stream that takes nothing keeps the caller
+   * waiting.
+   */
   async idle(): Promise<void> {
     while (this.#writing || this.#stalled.size > 0) {
       await (this.#writing ?? Promise.race(this.#stalled.values()));
@@ -85,7 +93,7 @@ export class Outlet {
   }
 
   async #write(): Promise<void> {
-    // What is said in one go is written in one go.
+    // Lines that are said in one go are written in one go.
     await Promise.resolve();
     for (let next = this.#next(); next; next = this.#next()) {
       const place = this.#placeOf(next.stream);
@@ -97,16 +105,16 @@ export class Outlet {
         this.#wake();
       });
     }
-    // At once: what is said from here on needs to wake it again.
+    // This happens at once: the next word needs to wake the writing again.
     this.#writing = undefined;
   }
 
-  /** Where the words of a stream arrive: all terminals are one screen. */
+  /** The place where the words of a stream arrive. All terminals are one screen. */
   #placeOf(stream: WordStream): WordStream {
     return stream.isTerminal() ? this.#screen : stream;
   }
 
-  /** What is to be written next, where nothing has stalled. */
+  /** The next line to write, where nothing has stalled. */
   #next(): Line | undefined {
     const at = this.#waiting.findIndex(({ stream }) => !this.#stalled.has(this.#placeOf(stream)));
     const stream = this.#waiting[at]?.stream;
@@ -116,7 +124,8 @@ export class Outlet {
       this.#shown = "";
       return { stream, bytes: this.#linesFrom(at, erase) };
     }
-    // What comes out of a pipe may land on the screen of the live line, which must not stand in its way.
+    // The output of a pipe may land on the screen of the live line. The live line must not stand in
+    // its way.
     if (stream && (erase === "" || isStopped)) return { stream, bytes: this.#linesFrom(at, "") };
     const live = stream ? "" : this.#live;
     if (live === this.#shown || isStopped) return undefined;
@@ -124,7 +133,7 @@ export class Outlet {
     return { stream: this.#screen, bytes: encode(`${erase}${live}`) };
   }
 
-  /** As many of the lines that wait as go into one write to the stream of the first. */
+  /** The bytes of one write to the stream of the first line: as many waiting lines as fit. */
   #linesFrom(at: number, erase: string): Uint8Array {
     const { stream } = this.#waiting[at]!;
     const parts = [encode(erase)];
@@ -146,13 +155,16 @@ export class Outlet {
   }
 }
 
-/** Writes bytes until the stream has them all, or refuses them: whoever read it has gone, or its disk is full. */
+/**
+ * Writes bytes until the stream has them all or refuses them: its reader has gone, or its disk is
+ * full.
+ */
 async function writeAll(stream: WordStream, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) {
     try {
       at += await stream.write(bytes.subarray(at));
     } catch (error) {
-      // Somebody else has set this stream not to wait. It is not for us to change that.
+      // Another program has set this stream not to wait. We do not change that.
       if (!(error instanceof Deno.errors.WouldBlock)) return;
       await pause(FULL_MS);
     }

@@ -1,4 +1,4 @@
-/** Every sentence in Portuguese; those of the report are as they stand there. */
+/** Every sentence in Portuguese. Those of the report are kept as they stand there. */
 
 import { BUSY } from "../errors.ts";
 import { type NearMiss } from "../near_miss.ts";

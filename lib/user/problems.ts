@@ -1,4 +1,4 @@
-/** The sentence for an error of any layer: the one place where errors become words. */
+/** The sentence for an error of any layer. Errors become words in this place only. */
 
 import {
   FfmpegError,
@@ -13,7 +13,7 @@ import {
 } from "../errors.ts";
 import { installCommand, type Messages, type Party } from "./sentences.ts";
 
-/** The sentence for an error of any layer. `peer` is who the other end is. */
+/** The sentence for an error of any layer. `peer` is the role of the peer. */
 export function describe(error: unknown, messages: Messages, system: string, peer: Party): string {
   if (isNotCapable(error)) return messages.notAllowed(detailOf(error));
   if (error instanceof UsageError) return error.message;
@@ -35,7 +35,8 @@ export function describe(error: unknown, messages: Messages, system: string, pee
     return (isCamera ? messages.camera : messages.input)(error.kind, name, error.detail);
   }
   if (error instanceof RecordingError) {
-    // What lies under /dev, /proc and the like Deno keeps for programs that may do everything, which is no cure.
+    // Deno keeps /dev, /proc and the like for programs that may do everything. To ask for that is
+    // no cure.
     if (isNotCapable(error.cause)) {
       const detail = detailOf(error.cause);
       return /all access/.test(detail)
@@ -56,7 +57,10 @@ export function describe(error: unknown, messages: Messages, system: string, pee
   return messages.failed(detailOf(error));
 }
 
-/** The sentence for a machine without its first camera; `command` is what the user typed, to be typed again with more. */
+/**
+ * The sentence for a machine without its first camera. `command` is what the user typed; the
+ * sentence repeats it with an addition.
+ */
 export function describeNoCamera(
   { cameras }: NoCameraError,
   messages: Messages,
@@ -69,7 +73,7 @@ export function describeNoCamera(
   return messages.otherCamera(list, again(`--camera ${first.index}`));
 }
 
-/** What a peer said wrong, within other sentences: in the user's language where it is a near miss. */
+/** A peer's mistake, as a part of other sentences. A near miss is told in the user's language. */
 export function wrongWith(error: ProtocolError, messages: Messages): string {
   return error.miss ? messages.nearMiss(error.miss) : error.message;
 }
@@ -120,12 +124,17 @@ export function describeConnect(
   }
 }
 
-/** True for an IPv6 address that every cable has, without the name of the card it is meant on. */
+/**
+ * True for a link-local IPv6 address without the name of its card. Every cable has such addresses.
+ */
 function lacksScope(host: string): boolean {
   return /^fe[89ab][0-9a-f]:[0-9a-f:]*$/i.test(host);
 }
 
-/** The system's name for an error of the network; Deno gives it as a code, a class or only in words. */
+/**
+ * The system's name for an error of the network. Deno gives it as a code, as a class or only in
+ * words.
+ */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "";
   if ("code" in error && typeof error.code === "string") return error.code;
@@ -142,7 +151,7 @@ function codeOf(error: unknown): string {
   return known.find(([pattern]) => pattern.test(text))?.[1] ?? "";
 }
 
-/** Deno's word for a permission that was not given. */
+/** True for Deno's error of a permission that was not given. */
 function isNotCapable(error: unknown): boolean {
   return error instanceof Error && error.name === "NotCapable";
 }

@@ -1,13 +1,14 @@
 /**
- * How wide text is in a terminal, and text that is cut to a width. Where terminals differ, the wider figure is taken: a line
- * that is thought too wide is cut a little early, one that is thought too narrow breaks.
+ * The width of text in a terminal, and the cutting of text to a width. Where terminals differ, the
+ * wider figure counts: a line that is judged too wide is cut a little early, one that is judged too
+ * narrow breaks.
  */
 
 /** Characters of two columns: of East Asian scripts, their full-width forms, and emoji. */
 const WIDE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Yi}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
 
-/** Characters of no column: what is drawn upon the one before, and what is not drawn. */
+/** Characters of no column: marks that are drawn upon the character before, and invisible ones. */
 const NARROW = /[\p{Mn}\p{Me}\p{Cc}\p{Cf}]/u;
 
 /** The columns that a text takes. */
@@ -17,7 +18,7 @@ export function textWidth(text: string): number {
   return columns;
 }
 
-/** The text, or as much of its beginning as leaves a column for `…`. */
+/** The text. If it is too wide: as much of its beginning as leaves a column for `…`. */
 export function cutText(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let kept = "";
