@@ -20,7 +20,7 @@ import {
   type Surroundings,
 } from "./call.ts";
 import { REASON } from "./errors.ts";
-import { openSource } from "./media/capture.ts";
+import { opensOnce, openSource } from "./media/capture.ts";
 import { systemOf } from "./media/devices.ts";
 import { withoutSecrets } from "./media/input.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
@@ -79,8 +79,13 @@ export class Reception {
     });
   }
 
-  /** Finds out whether there is something to send, before anybody is answered. Throws what the source throws. */
+  /**
+   * Finds out whether there is something to send, before anybody is answered, where the call can have it all the same. Throws
+   * what the source throws.
+   */
   async checkSource(): Promise<void> {
+    const { given } = this.#options;
+    if (given === undefined || await opensOnce(given.from)) return;
     await this.#outgoing?.open(this.#around.hangUp);
     await this.#outgoing?.[Symbol.asyncDispose]();
   }

@@ -21,6 +21,7 @@ import {
   guardArguments,
   inputWays,
   InputWords,
+  isSentToUs,
   paceOf,
 } from "../lib/media/input.ts";
 import { recorderArguments } from "../lib/media/recorder.ts";
@@ -635,3 +636,20 @@ test(
   },
   { slow: true },
 );
+
+test("isSentToUs() knows the streams that wait for whoever sends them", () => {
+  for (
+    const input of [
+      "tcp://127.0.0.1:9000?listen",
+      "tcp://0.0.0.0:9000?timeout=5&listen=1",
+      "http://127.0.0.1:9000/x?listen=2",
+      "srt://:9000?mode=listener",
+    ]
+  ) assert(isSentToUs(input), input);
+  for (
+    const input of [
+      ...["tcp://127.0.0.1:9000", "tcp://127.0.0.1:9000?listen=0", "srt://a:9000?mode=caller"],
+      ...["film.mp4?listen", "file:listen", "http://host/listen", "test"],
+    ]
+  ) assert(!isSentToUs(input), input);
+});

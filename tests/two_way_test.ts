@@ -9,6 +9,9 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
+import { liveHeader, livePicture } from "../scripts/bench/pictures.ts";
+import { freePort, untilListening } from "../scripts/kit/port.ts";
+import { writeAll } from "../scripts/kit/writing.ts";
 import { encodeHello } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import {
@@ -188,6 +191,34 @@ test("a server that cannot show itself says so before it listens, exit 1", async
     assertEquals(stdout, "");
   }
 });
+
+test(
+  "a program that sends the server its picture is waited for by the call, and not sent away before",
+  async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/host.avi`;
+    const port = freePort();
+    await using called = await startServer([
+      ...["--no-record", "--no-mirror", "--no-display"],
+      ...["--input", `tcp://127.0.0.1:${port}?listen`],
+    ]);
+    await using client = startClient(called.port, ["--record", file, "--no-display"]);
+    await untilListening(port);
+    using sender = await Deno.connect({ hostname: "127.0.0.1", port });
+    await writeAll(sender, liveHeader(DEFAULT_FORMAT));
+    for (const n of numbers(40)) {
+      await writeAll(sender, livePicture(n, DEFAULT_FORMAT));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    sender.closeWrite();
+    await called.server.says(/The input has ended/);
+    client.signal("SIGINT");
+    await client.exits(0);
+    await called.server.exits(0);
+    assertEquals([...new Set(await readNumbers(file))].at(-1), 39);
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
 
 test("a hang-up while the server's own picture is being waited for ends it, exit 0", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -20,6 +20,7 @@ import {
   inputWays,
   InputWords,
   isMeasured,
+  isSentToUs,
   isTimed,
   type Pace,
   paceOf,
@@ -89,6 +90,15 @@ const BEFORE_INPUT = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "leve
 function testWay({ width, height, fps }: VideoFormat): Way {
   const picture = `testsrc2=size=${width}x${height}:rate=${fps}`;
   return { args: ["-f", "lavfi", "-i", picture], pace: "file", timed: true, alone: false };
+}
+
+/** True for what can be opened once only: a pipe, or what another program connects to us to send. */
+export async function opensOnce(from: SourceOptions["from"]): Promise<boolean> {
+  if (!("input" in from)) return false;
+  const { input } = from;
+  if (isSentToUs(input)) return true;
+  const path = input.replace(/^file:/i, "");
+  return await Deno.stat(path).then(({ isFifo }) => isFifo ?? false, () => false);
 }
 
 /**

@@ -67,6 +67,14 @@ const NETWORK = [
 /** Endings that ffmpeg takes for a numbered sequence of pictures where there is a `%` in the name. */
 const NUMBERED_PICTURE = /%.*\.(jpe?g|png|bmp|gif|tiff?|webp|p[bgnp]m|tga|jp2|exr|dpx|svg|ico)$/i;
 
+/** Streams that wait for whoever sends them, and for nobody else afterwards. */
+const LISTENING = /^[a-z][a-z0-9+.-]+:\/\/\S*[?&](listen(?!=0)|mode=listener)/i;
+
+/** True for a stream that another program sends to us: whoever closes it has turned that program away. */
+export function isSentToUs(input: string): boolean {
+  return LISTENING.test(input);
+}
+
 /** The ways to open what the user named, the best first; the system by the names of `Deno.build.os`. */
 export function inputWays(input: string, system: string): Way[] {
   return namesOf(input, system).flatMap((name) => {
