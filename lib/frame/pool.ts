@@ -4,8 +4,8 @@
  * 19,000 (measured between two processes).
  *
  * ```
- *  take ─► filled ─► lease: held once by its maker ─┬─ hold: a sink keeps the frame ─┬─► nobody holds it: taken again
- *                                                   └─ letGo ────────────────────────┘
+ *  take ─► filled ─► lease: held once ─┬─ hold: kept by a sink ─┬─► held by nobody: taken again
+ *                    by its maker      └─ letGo ────────────────┘
  * ```
  *
  * A sink that keeps a frame after `push` has returned holds its lease, and lets it go when done.

@@ -1,22 +1,26 @@
 /**
- * Encoded frames, each with its length, out of an ffmpeg that writes AVI to a pipe: of the containers it has for both MJPEG
- * and H.264, the plainest. A frame is complete the moment it is read; a bare stream of either codec shows the end of a frame
- * only by the beginning of the next one, which is a frame of delay.
+ * Encoded frames, each with its length, out of an ffmpeg that writes AVI to a pipe. Of ffmpeg's
+ * containers for both MJPEG and H.264, AVI is the plainest. A frame is complete the moment it is
+ * read. In a bare stream of either codec, only the beginning of the next frame shows the end of
+ * one, which is a frame of delay.
  *
  * ```
- *  "RIFF" size "AVI "   "LIST" size "hdrl" …   …   "LIST" size "movi"   "00dc" n:u32 frame (padded to even)   …
+ *  "RIFF" size "AVI "   "LIST" size "hdrl" …
+ *  "LIST" size "movi"   "00dc" n:u32 frame (padded to even)   …
  * ```
  *
  * Knows nothing of processes: the bytes come from a function.
  */
 
-/** Fills a buffer with the next bytes and gives it back, or `null` where the stream ends before. */
+/**
+ * Fills a buffer with the next bytes and gives it back, or gives `null` if the stream ends before.
+ */
 export type ReadExactly = (into: Uint8Array<ArrayBuffer>) => Promise<Uint8Array | null>;
 
 /** Bytes of a chunk's name and length. */
 const CHUNK_HEADER_BYTES = 8;
 
-/** What comes before the first frame is a few kilobytes; more is no AVI of ffmpeg's. */
+/** The most bytes before the first frame. A few kilobytes are usual; more is no AVI of ffmpeg's. */
 const MAX_PREAMBLE_BYTES = 1024 * 1024;
 
 /** Reads the frames of the first stream of an AVI. */
@@ -25,19 +29,20 @@ export class AviReader {
   readonly #maxFrameBytes: number;
   #inFrames = false;
 
-  /** Frames of more than `maxFrameBytes` are not believed. */
+  /** A reader that refuses frames of more than `maxFrameBytes`. */
   constructor(read: ReadExactly, maxFrameBytes: number) {
     this.#read = read;
     this.#maxFrameBytes = maxFrameBytes;
   }
 
-  /** The next frame, or `null` where the stream ends or stops being an AVI. */
+  /** The next frame, or `null` if the stream ends or stops being an AVI. */
   async next(): Promise<Uint8Array | null> {
     if (!this.#inFrames && !await this.#skipPreamble()) return null;
     while (true) {
       const chunk = await this.#chunk();
       if (chunk === null) return null;
-      // An empty frame stands for a moment without one; the index behind the last frame ends it.
+      // An empty frame stands for a moment without one. The index behind the last frame ends the
+      // frames.
       if (chunk.name === "00dc" && chunk.bytes > 0) {
         if (chunk.bytes > this.#maxFrameBytes) return null;
         const frame = await this.#read(new Uint8Array(chunk.bytes));

@@ -1,9 +1,10 @@
 /**
  * Captures from cameras and other inputs: an ffmpeg of ours gives frames.
  *
- * A camera is read as it comes: a frame's capture time is the moment it arrives from ffmpeg. A file or a test picture is
- * read on our own clock, one frame each 1/fps seconds: it would come as fast as the processor allows, and ffmpeg's own
- * pacing starts with a burst in some versions.
+ * A camera is read as it comes: a frame's capture time is the moment it arrives from ffmpeg. A file
+ * or a test picture is read on our own clock, one frame each 1/fps seconds. Without that clock, it
+ * would come as fast as the processor allows. ffmpeg's own pacing starts with a burst in some
+ * versions.
  */
 
 import { AviReader } from "./avi.ts";
@@ -40,47 +41,50 @@ import {
 } from "./devices.ts";
 import { ENCODERS, outputArguments } from "./conversion.ts";
 
-/** What to capture. */
+/** The input to capture, and the frames to make of it. */
 export interface SourceOptions {
-  /** A camera by index, name or device file, or the first one; or any input of ffmpeg's; or `test`. */
+  /**
+   * A camera by index, name or device file, or the first one; or any input of ffmpeg's; or `test`.
+   */
   readonly from: { readonly camera: string | undefined } | { readonly input: string };
-  /** What the frames are to be. */
+  /** The format of the frames. */
   readonly format: VideoFormat;
-  /** Whether left and right are exchanged. */
+  /** True if left and right are exchanged. */
   readonly mirror: boolean;
   /** The system it runs on. */
   readonly system: System;
-  /** Hears the name of an input that is there and has not given a picture yet, once. */
+  /** Hears once the name of an input that exists and has not given a picture yet. */
   readonly onWaiting?: (name: string) => void;
-  /** Hears each way that was tried to open it, and what became of it. */
+  /** Hears each way that was tried to open it, and the result. */
   readonly onWay?: (text: string) => void;
-  /** Hears what becomes of its ffmpegs. */
+  /** Hears what its ffmpegs do. */
   readonly watch?: ChildWatch | undefined;
 }
 
 /**
- * How long a source may take to give its first frame, and how long each one after that, in milliseconds. The first picture of
- * a stream that can be shown may be long in coming; ffmpeg itself gives up after 5 s what does not answer.
+ * Milliseconds that a source may take to give its first frame, and then each further one. A stream
+ * that can be shown may give its first picture late. ffmpeg itself gives up after 5 s if nothing
+ * answers.
  */
 const OPEN_MS = 10_000;
 const STREAM_MS = 30_000;
 const SILENCE_MS = 5000;
 
-/** How far apart the bundles of a stream may be, in milliseconds. */
+/** Milliseconds that the bundles of a stream may be apart. */
 const BUNDLE_MS = 12_000;
 
-/** After how long the user is told that an input is waited for, in milliseconds. */
+/** Milliseconds after which the user hears that an input is waited for. */
 const NOTICE_MS = 5000;
 
-/** How often a stream is looked at whose nature is not clear yet, in milliseconds. */
+/** Milliseconds between two looks at a stream whose nature is not clear yet. */
 const LOOK_MS = 100;
 
-/** How long an ffmpeg that gives no more may take to end, in milliseconds. */
+/** Milliseconds that an ffmpeg without further frames may take to end. */
 const ENDING_MS = 1000;
 
 /**
- * How late a file may be read, in microseconds. A program that slept for longer goes on from where it was: what it missed
- * would come all at once, and late.
+ * Microseconds that a file may be read late. A program that slept for longer goes on from where it
+ * was: the missed frames would come all at once, and late.
  */
 const MAX_LATE_US = 1_000_000;
 
@@ -102,8 +106,9 @@ export async function opensOnce(from: SourceOptions["from"]): Promise<boolean> {
 }
 
 /**
- * Opens a camera or another input; resolves when its first frame is there. The frames are of `format`.
- * Throws `SourceError`, `NoCameraError`, `NotInstalledError`, `FfmpegError`, or the signal's reason when aborted before.
+ * Opens a camera or another input; resolves when its first frame is there. The frames are of
+ * `format`. Throws `SourceError`, `NoCameraError`, `NotInstalledError`, `FfmpegError`, or the
+ * signal's reason when aborted before.
  */
 export async function openSource(
   options: SourceOptions,
@@ -132,7 +137,8 @@ async function openCamera(
   const ways = cameraArguments(system, device, format).map((args): Way => ({
     ...{ args, pace: "live", timed: false, alone: false },
   }));
-  // A bare number says nothing to a user; where ffmpeg opens it by another name, that one does.
+  // A bare number says nothing to a user. Where ffmpeg opens the camera by another name, that name
+  // is shown.
   const name = /^\d+$/.test(wanted) ? device : wanted;
   return await openWays(ways, { isCamera: true, name }, options, signal);
 }
@@ -199,7 +205,8 @@ async function openWays(
     }
     if (first !== null) {
       tell("opened otherwise than it comes");
-      // It is another thing than it was opened for: once more from its beginning.
+      // It is another kind of input than the way assumed: it is opened once more from its
+      // beginning.
       ways.unshift(better);
       continue;
     }
@@ -212,7 +219,8 @@ async function openWays(
       continue;
     }
     if (!asked) {
-      // Only now: to ask takes as long as a camera takes to open, and an ffmpeg that works need not be asked.
+      // The question comes late on purpose. It takes as long as a camera takes to open, and an
+      // ffmpeg that works need not be asked.
       asked = true;
       const ffmpeg = await findFfmpeg(ENCODERS[format.codec], watch);
       if (ffmpeg.passthrough !== passthrough) {
@@ -222,7 +230,8 @@ async function openWays(
       }
     }
     const cause = causeOf(words.problems).replace(`${args.at(-1)}: `, "");
-    // The first failure is that of the way that was wanted, unless it only says that a name is no file's.
+    // The first failure is that of the wanted way. It does not count if it only says that a name is
+    // no file's.
     if (!failure || failure.kind === "missing" && !/^Protocol not found/.test(cause)) {
       failure = new SourceError(kind, what, withoutSecrets(cause));
     }
@@ -232,9 +241,10 @@ async function openWays(
 }
 
 /**
- * The way to open what is behind a URL, now that its first picture is there. Where ffmpeg's description does not tell, pictures
- * are skipped until it is clear how they come: a stream gives at once what its server holds, and then no more than time
- * brings; a film goes on. One that ends while it is looked at is a film, or a picture.
+ * The way to open what is behind a URL, now that its first picture is there. Where ffmpeg's
+ * description does not tell, pictures are skipped until their pace is clear. A stream gives at once
+ * what its server holds, and then no more than time brings. A film goes on at once. An input that
+ * ends during the look is a film, or a picture.
  */
 async function judge(opening: Opening, way: Way): Promise<Way> {
   const startMs = performance.now();
@@ -250,17 +260,17 @@ async function judge(opening: Opening, way: Way): Promise<Way> {
   }
 }
 
-/** A picture, and who counts its holders. */
+/** A picture, and the lease that counts its holders. */
 type Picture = Pick<Frame, "data" | "lease">;
 
-/** What gives the next frame out of an ffmpeg of ours, or `null` at its end. */
+/** Gives the next frame out of an ffmpeg of ours, or `null` at its end. */
 type NextPicture = () => Promise<Picture | null>;
 
-/** An ffmpeg that opens an input, what it says, and the pictures that it gives. */
+/** An ffmpeg that opens an input, with its words and its pictures. */
 class Opening {
   /** The ffmpeg. */
   readonly child: Child;
-  /** What it says. */
+  /** The words of ffmpeg. */
   readonly words = new InputWords();
   readonly #read: NextPicture;
   readonly #ahead: (Picture | Promise<Picture | null>)[] = [];
@@ -274,7 +284,7 @@ class Opening {
       onLine: (line) => this.words.hear(line),
       watch: watch && {
         started: (name, words) => watch.started(name, words),
-        // What our filters say of each picture is for us.
+        // The words of our filters about each picture are for us alone.
         said: (name, line) => void (isMeasured(line) || watch.said(name, line)),
         ended: (name, code) => watch.ended(name, code),
       },
@@ -292,7 +302,9 @@ class Opening {
     this.#ahead.unshift(picture);
   }
 
-  /** Leaves out the next picture if another one comes in that time; resolves to `false` at the end. */
+  /**
+   * Leaves out the next picture if another one comes in that time. Resolves to `false` at the end.
+   */
   async skip(timeoutMs: number): Promise<boolean> {
     const picture = await this.next();
     if (picture === null) return false;
@@ -329,11 +341,14 @@ function pictureReader(child: Child, format: VideoFormat): NextPicture {
   };
 }
 
-/** Says when a picture is due. */
+/** Tells the time at which a picture is due. */
 interface Clock {
   /** Resolves when the next picture may be asked for. */
   untilAsked(): Promise<void>;
-  /** Resolves when the picture that was asked for then is due, with that time. */
+  /**
+   * Resolves to the time at which the picture asked for at `askedUs` is due, once that time has
+   * come.
+   */
   untilDue(askedUs: number): Promise<number>;
 }
 
@@ -365,9 +380,10 @@ class FileClock implements Clock {
 }
 
 /**
- * Paces a stream whose pictures come in bundles, such as the clusters of Matroska. What comes late makes all that follow as
- * late, so that the next bundle is not. Where no picture had to be waited for in a long time, more is held back than it
- * takes: then the stream runs faster until one has to be.
+ * Paces a stream whose pictures come in bundles, such as the clusters of Matroska. A late bundle
+ * delays all following pictures by as much, so that the next bundle is not late. If no picture was
+ * waited for in a long time, the delay is larger than it needs to be. The stream then runs faster
+ * until one is waited for.
  */
 class StreamClock implements Clock {
   readonly #slotUs: number;
@@ -394,13 +410,13 @@ class StreamClock implements Clock {
   }
 }
 
-/** What a source is told of its ffmpeg. */
+/** The parts of a source, with an ffmpeg that has given its first frame. */
 interface ChildSourceOptions {
   readonly format: VideoFormat;
   readonly what: SourceIdentity;
-  /** How its pictures come. */
+  /** The manner in which its pictures come. */
   readonly pace: Pace;
-  /** Starts an ffmpeg that repeats the only picture of an input; nothing where an end is an end. */
+  /** Starts an ffmpeg that repeats the only picture of an input. Absent where an end is an end. */
   readonly hold: (() => Opening) | undefined;
 }
 
@@ -440,7 +456,7 @@ class ChildSource implements Source {
     }
   }
 
-  /** The next picture, or `null` after the last one. Throws `SourceError` where the end was not to be expected. */
+  /** The next picture, or `null` after the last one. Throws `SourceError` at an unexpected end. */
   async #next(): Promise<Picture | null> {
     const { child, words } = this.#opening;
     const silenceMs = this.#pace === "steady" ? BUNDLE_MS : SILENCE_MS;
@@ -455,7 +471,7 @@ class ChildSource implements Source {
       throw new SourceError("stopped", this.#what, withoutSecrets(said));
     }
     if (words.several || !this.#hold) return null;
-    // An input of one picture is held until somebody hangs up.
+    // An input of one picture lasts until somebody hangs up.
     this.#opening = this.#hold();
     this.#hold = undefined;
     return await this.#next();

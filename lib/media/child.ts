@@ -1,95 +1,104 @@
 /**
- * Child processes: the only place that starts one. Whoever opens a child must stop it; its stderr is always drained and
- * its last lines kept, for they say why it failed. Knows nothing of video.
+ * Child processes: the only place that starts one. The opener of a child must stop it. Its stderr
+ * is always drained. The last lines are kept, for they say why it failed. Knows nothing of video.
  *
- * Children are detached from the terminal's process group: a Ctrl-C is ours to understand, and must not kill the recorder
- * before it has written the last frames. They do not outlive us: one that is fed sees the end of its input, one that feeds
- * us cannot write.
+ * Children are detached from the terminal's process group. A Ctrl-C is ours to understand, and must
+ * not kill the recorder before it has written the last frames. Children do not outlive us: a fed
+ * one sees the end of its input, a feeding one cannot write.
  *
- * A command may be a script that starts the real program, and Deno's rights let us signal the script alone. The real one may
- * then hold our pipes, so nothing is waited for on them longer than a moment once the child has ended; they are closed, which
- * ends whoever reads or writes them.
+ * A command may be a script that starts the real program. Deno's rights let us signal the script
+ * alone, and the real program may then hold our pipes. So we wait only a moment for the pipes once
+ * the child has ended. Then we close them, which ends every read and write on them.
  */
 
 import { within } from "../clock.ts";
 import { NotInstalledError } from "../errors.ts";
 
-/** How a child ended. */
+/** The end of a child. */
 export interface ChildEnd {
-  /** Its exit status; 128 + n where signal n ended it, as a shell says it. */
+  /** Its exit status. It is 128 + n where signal n ended the child, as in a shell. */
   readonly code: number;
-  /** Whether a signal ended it. */
+  /** True if a signal ended it. */
   readonly signalled: boolean;
   /** The last lines it wrote on stderr, newest last. */
   readonly lastLines: readonly string[];
 }
 
-/** What to start and which way its bytes flow: it is fed, it feeds us, or neither. */
+/** The program to start, and the direction of its bytes. */
 export interface ChildOptions {
   /** The program. */
   readonly command: string;
   /** Its arguments. */
   readonly args: readonly string[];
-  /** Which way its bytes flow. */
+  /** The direction of its bytes: we feed it, it feeds us, or neither. */
   readonly flow: "fed" | "feeding" | "none";
   /** Variables added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The time that a fed child has to finish by itself when it is stopped, in milliseconds. */
+  /** Milliseconds that a fed child has to finish by itself when it is stopped. */
   readonly finishMs?: number;
   /** Hears each line that it writes on stderr, when it comes. */
   readonly onLine?: (line: string) => void;
-  /** Hears what becomes of it. */
+  /** Hears what it does. */
   readonly watch?: ChildWatch | undefined;
 }
 
-/** Hears what becomes of children, for whoever looks for a fault. A child is called by its command and its id. */
+/**
+ * Hears what children do, for somebody who looks for a fault. A child is called by its command and
+ * its id.
+ */
 export interface ChildWatch {
-  /** It was started, by these words: variables, the command, its arguments. */
+  /** The child was started by these words: variables, the command, its arguments. */
   started(child: string, words: readonly string[]): void;
-  /** It said a line on stderr. */
+  /** The child said a line on stderr. */
   said(child: string, line: string): void;
-  /** It has ended. */
+  /** The child has ended. */
   ended(child: string, code: number): void;
 }
 
-/** How long each rung of the stop ladder is waited on, in milliseconds. */
+/** Milliseconds of waiting on each rung of the stop ladder. */
 const RUNG_MS = 2000;
 
 /**
- * How long what a child has said may take to arrive after its end, in milliseconds. Its own words are in the pipe by then; who
- * else holds the pipe may hold it for good.
+ * Milliseconds that a child's last words may take to arrive after its end. Its own words are in the
+ * pipe by then. Another holder of the pipe may hold it for good.
  */
 const LAST_WORDS_MS = 300;
 
-/** How many lines of stderr are kept. */
+/** The number of lines of stderr that are kept. */
 const KEPT_LINES = 20;
 
-/** How much of a line is kept that does not end, in characters. */
+/** The most characters that are kept of a line without an end. */
 const MAX_LINE = 32_768;
 
 /** A running child process. */
 export interface Child extends AsyncDisposable {
   /** Its process id. */
   readonly pid: number;
-  /** Resolves when it has ended, for whatever reason; never rejects. What it wrote may still be read. */
+  /**
+   * Resolves when it has ended, for whatever reason, and never rejects. Its output may still be
+   * read.
+   */
   readonly ended: Promise<ChildEnd>;
   /**
-   * Feeds it, one write after the other; resolves when the bytes are with the kernel, `false` when it no longer takes any.
-   * For a `fed` child.
+   * Feeds it, one write after the other. Resolves to `true` when the bytes are with the kernel, and
+   * to `false` when the child takes no more. For a `fed` child.
    */
   write(data: Uint8Array): Promise<boolean>;
   /**
-   * Reads exactly `into.length` bytes of a `feeding` child into `into`'s buffer, which is given away. Resolves to the
-   * filled view, or `null` when the stream ends before.
+   * Reads exactly `into.length` bytes of a `feeding` child into `into`'s buffer, which is given
+   * away. Resolves to the filled view, or `null` if the stream ends before.
    */
   read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
-  /** Ends its input, so that it finishes what it has; resolves when it has ended, or `patienceMs` are over. */
+  /**
+   * Ends its input, so that it finishes its work. Resolves when it has ended, or when `patienceMs`
+   * are over.
+   */
   finish(patienceMs: number): Promise<ChildEnd | undefined>;
   /** Ends it by the ladder: end of input or SIGTERM, then SIGTERM, then SIGKILL. Safe twice. */
   stop(): Promise<ChildEnd>;
 }
 
-/** Starts a child. Throws `NotInstalledError` where there is no such program. */
+/** Starts a child. Throws `NotInstalledError` if the program does not exist. */
 export function openChild(options: ChildOptions): Child {
   const { command, args, flow, env, finishMs = RUNG_MS, onLine, watch } = options;
   const process = spawn(command, args, {
@@ -101,7 +110,8 @@ export function openChild(options: ChildOptions): Child {
   watch?.started(name, wordsOf(command, args, env));
   const writer = flow === "fed" ? process.stdin.getWriter() : undefined;
   const reader = flow === "feeding" ? process.stdout.getReader({ mode: "byob" }) : undefined;
-  // A child that is gone rejects what is written to it; `write` and `ended` say so, nobody else needs to hear of it.
+  // A write to a child that is gone is rejected. `write` and `ended` say so; nobody else needs to
+  // hear of it.
   writer?.closed.catch(() => {});
   reader?.closed.catch(() => {});
 
@@ -116,7 +126,8 @@ export function openChild(options: ChildOptions): Child {
     const { code, signal } = await process.status;
     await words.finish();
     lines.end();
-    // What it has written and nobody has read yet is still in the pipe: `read` gives it, `stop` gives it up.
+    // Output that nobody has read yet is still in the pipe. `read` gives it, and `stop` gives it
+    // up.
     writer?.abort().catch(() => {});
     giveUpWriting();
     watch?.ended(name, code);
@@ -179,8 +190,8 @@ export function openChild(options: ChildOptions): Child {
 }
 
 /**
- * Runs a short command to its end and gives what it wrote on stdout and stderr together. Bounded: past `timeoutMs` it is
- * stopped, and what it wrote until then is given. Throws `NotInstalledError`.
+ * Runs a short command to its end. Resolves to its stdout and stderr together. A command that takes
+ * longer than `timeoutMs` is stopped; its output until then counts. Throws `NotInstalledError`.
  */
 export async function readCommand(
   command: string,
@@ -248,12 +259,12 @@ function kill(process: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     process.kill(signal);
   } catch (error) {
-    // It has ended since: that is what was wanted.
+    // The child has ended meanwhile, which is the aim.
     if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
-/** Reads a stream of text as it comes. `finish` waits for its end a moment only, and closes it. */
+/** Reads a stream of text as it comes. `finish` waits only a moment for its end, and closes it. */
 function listen(
   stream: ReadableStream<Uint8Array>,
   add: (text: string) => void,
@@ -266,7 +277,7 @@ function listen(
         add(decoder.decode(got.value, { stream: true }));
       }
     } catch {
-      // Closed while it was read.
+      // The stream was closed during the read.
     }
     return true;
   })();
@@ -279,7 +290,7 @@ function listen(
   };
 }
 
-/** The last lines of a text that comes in parts, however long it is and however long its lines are. */
+/** The last lines of a text that comes in parts, however long the text and its lines are. */
 class LastLines {
   readonly kept: string[] = [];
   readonly #onLine: (line: string) => void;
@@ -295,7 +306,7 @@ class LastLines {
     for (const line of lines) this.#keep(line.slice(-MAX_LINE).trim());
   }
 
-  /** The text is over: what there is of its last line is a line. */
+  /** The text is over: the beginning of a line that it ends with is a line. */
   end(): void {
     this.#keep(this.#rest.trim());
     this.#rest = "";

@@ -1,51 +1,60 @@
 /**
- * The arguments with which an ffmpeg makes of any input what the wire carries: cropped to shape, mirrored if wanted, in time,
- * in colours that everybody takes for the same, raw or encoded. Pure.
+ * The arguments with which an ffmpeg turns any input into frames for the wire. The pictures are
+ * cropped to shape, mirrored if wanted, in time, raw or encoded, and in colours that everybody
+ * takes for the same. Pure.
  */
 
 import type { Codec, VideoFormat } from "../frame/format.ts";
 import type { Ffmpeg } from "./ffmpeg.ts";
 
-/** Above this size a picture is worth all processors, and x264 has to be quick rather than thorough. */
+/**
+ * The size above which a picture is worth all processors, and x264 has to be quick rather than
+ * thorough.
+ */
 const LARGE_PIXELS = 640 * 480;
 
-/** What frames are encoded with on their way out of ffmpeg. */
+/** The encoder of each codec, for the way out of ffmpeg. */
 export const ENCODERS: Readonly<Record<Codec, string>> = {
   raw: "rawvideo",
   mjpeg: "mjpeg",
   h264: "libx264",
 };
 
-/** How an input is turned into frames. */
+/** The manner in which an input becomes frames. */
 export interface OutputOptions {
   /** True if left and right are exchanged. */
   readonly mirror: boolean;
-  /** True if frames pass as they come; otherwise their rate is made constant. */
+  /** True if frames pass as they come. Otherwise their rate is made constant. */
   readonly live: boolean;
   /** True if the first picture stands for ever. */
   readonly still?: boolean;
-  /** What ffmpeg says for `InputWords`: how far each picture is ahead of its time, or that there is a second one. */
+  /**
+   * The words of ffmpeg for `InputWords`: the lead of each picture over its time, or the news that
+   * there is a second one.
+   */
   readonly observed?: "lead" | "second" | undefined;
   /** The option that keeps ffmpeg from making up frames. */
   readonly passthrough?: Ffmpeg["passthrough"];
 }
 
 /**
- * Arguments that make of any input what the wire carries: cropped to shape rather than stretched, mirrored if wanted, bgr24
- * rows or encoded frames on stdout. Of several streams ffmpeg takes the one with the largest pictures, and a cover last.
+ * Arguments that turn any input into frames for the wire: cropped to shape rather than stretched,
+ * mirrored if wanted, bgr24 rows or encoded frames on stdout. Of several streams ffmpeg takes the
+ * one with the largest pictures, and a cover last.
  */
 export function outputArguments(format: VideoFormat, options: OutputOptions): string[] {
   const { width, height } = format;
   const { mirror, live, passthrough = "-fps_mode" } = options;
   const { scaling, pixels } = COLOURS[format.codec];
-  // 4:2:0 halves both sides: an odd one needs 4:4:4, which is not for every JPEG decoder.
+  // 4:2:0 halves both sides. An odd side needs 4:4:4, which not every JPEG decoder can read.
   const odd = format.codec === "h264" && (width % 2 !== 0 || height % 2 !== 0);
   const filters = [
     ...(live ? liveFilters(format, options) : fileFilters(format, options)),
-    // As large as it takes to fill the picture, in the shape in which it is meant to be seen: pixels need not be square.
+    // The picture fills the frame in the shape in which it is meant to be seen: pixels need not be
+    // square.
     `scale='max(${width},round(${height}*dar))':'max(${height},round(${width}/dar))'${scaling}`,
     "setsar=1",
-    // Pictures with halved colour are cropped to even sizes, unless told.
+    // Without `exact`, pictures with halved colour are cropped to even sizes.
     `crop=${width}:${height}:exact=1`,
     ...(mirror ? ["hflip"] : []),
     ...(odd ? pixels.map((filter) => filter.replace("yuv420p", "yuv444p")) : pixels),
@@ -58,8 +67,9 @@ export function outputArguments(format: VideoFormat, options: OutputOptions): st
 }
 
 /**
- * The colours of each codec. Films are BT.709 for the most part, and what they become cannot say so: a JPEG is BT.601 in full
- * range, bgr24 has neither. H.264 is made BT.601 as well, in the range of television, and says it.
+ * The colours of each codec. Most films are BT.709, and their copies cannot say so: a JPEG is
+ * BT.601 in full range, and bgr24 has neither. H.264 is made BT.601 as well, in the range of
+ * television, and says it.
  */
 const COLOURS: Readonly<Record<Codec, { scaling: string; pixels: readonly string[] }>> = {
   raw: { scaling: "", pixels: ["format=bgr24"] },
@@ -88,19 +98,24 @@ function fileFilters({ fps }: VideoFormat, { still, observed }: OutputOptions): 
   ];
 }
 
-/** How far a picture is ahead of the time at which it comes, by the first one; said of the second and for some seconds. */
+/**
+ * The filter that tells the lead: the seconds by which a picture is ahead of the time at which it
+ * comes, counted from the first. It speaks from the second picture on, for some seconds.
+ */
 const LEAD = [
   ...["st(1,if(n,ld(1),time(0)))", "st(3,if(n,ld(3),t))"],
   "if(eq(n,1)+n*lt(time(0)-ld(1),4),print(t-ld(3)-time(0)+ld(1),32))",
 ];
 
 /**
- * Filters that leave out the frames beyond a rate and hold none back, as `fps` does by one. They look at the time at which a
- * picture comes: the times that a stream itself gives may be made up, as the 25 a second of JPEGs over http are.
+ * Filters that leave out the frames beyond a rate. They hold none back; `fps` holds one. They look
+ * at the time at which a picture comes. A stream's own times may be made up, such as the 25 a
+ * second of JPEGs over http.
  *
- * Time is counted in slots of 1/fps seconds, register 2, and so are the frames that were let through, register 0. A frame
- * counts if it is not more than one slot ahead of these. After a jam the frames of the last quarter of a second may catch up.
- * The count begins anew where the system's clock was set back. What is left is numbered, for the encoder.
+ * Time is counted in slots of 1/fps seconds, register 2. The frames that were let through are
+ * counted as well, register 0. A frame passes if it is not more than one slot ahead of these. After
+ * a jam the frames of the last quarter of a second may catch up. The count begins anew after the
+ * system's clock was set back. The frames that are left are numbered, for the encoder.
  */
 function liveFilters(format: VideoFormat, { observed }: OutputOptions): string[] {
   const { fps } = format;
@@ -114,12 +129,13 @@ function liveFilters(format: VideoFormat, { observed }: OutputOptions): string[]
 }
 
 /**
- * How frames leave ffmpeg. `-threads 1` keeps the encoders that work on several frames at a time from holding one back (51 ms
- * at 20 fps, measured); x264 tuned to no latency divides the picture instead, and may have all processors for a large one.
+ * The encoder's arguments. `-threads 1` keeps an encoder from working on several frames at a time,
+ * which would hold one back (51 ms at 20 fps, measured). x264 tuned to no latency divides the
+ * picture instead, and may have all processors for a large one.
  *
- * H.264: a keyframe each second, so that what follows a drop is not waited for longer, and never more than 0.4 bits a pixel
- * (600 kbit/s at 320 x 240 and 20 fps), a quarter of a second's worth at a time, so that a keyframe crosses a link of 1 Mbit/s
- * in the time of two frames.
+ * H.264 has a keyframe each second: after a drop, the receiver waits no longer than that. It never
+ * takes more than 0.4 bits a pixel (600 kbit/s at 320 x 240 and 20 fps), a quarter of a second's
+ * worth at a time. So a keyframe crosses a link of 1 Mbit/s in the time of two frames.
  */
 function encoderArguments(format: VideoFormat): string[] {
   const { codec, width, height, fps } = format;

@@ -1,39 +1,40 @@
-/** The cameras of a machine: which there are, and how ffmpeg opens them on each system. */
+/** The cameras of a machine: their list, and the way to open them with ffmpeg on each system. */
 
 import { SourceError } from "../errors.ts";
 import type { VideoFormat } from "../frame/format.ts";
 import { type ChildWatch, readCommand } from "./child.ts";
 
-/** The systems that cameras are known on, by the names of `Deno.build.os`. */
+/** The systems whose cameras we know, by the names of `Deno.build.os`. */
 export type System = "linux" | "darwin" | "windows";
 
-/** The system whose cameras are opened on this one, by the names of `Deno.build.os`. */
+/** The system whose way to open cameras fits this one, by the names of `Deno.build.os`. */
 export function systemOf(os: string): System {
   return os === "darwin" || os === "windows" ? os : "linux";
 }
 
 /** A camera of this machine. */
 export interface Camera {
-  /** The number that chooses it; on Linux that of its device file, as OpenCV counts. */
+  /** The number that chooses it. On Linux it is that of the device file, as OpenCV counts. */
   readonly index: number;
-  /** As the system calls it. */
+  /** The system's name for it. */
   readonly name: string;
-  /** What ffmpeg opens. */
+  /** The name under which ffmpeg opens it. */
   readonly device: string;
 }
 
-/** How long a listing may take, in milliseconds. */
+/** Milliseconds that a listing may take. */
 const LIST_TIMEOUT_MS = 5000;
 
 /**
- * Above this size the raw pictures of a camera no longer fit USB 2 at full rate (640 x 480 x 2 bytes x 30 = 18 MB/s of its
- * 40), so MJPEG is asked for first; up to it the raw ones are better and cost less.
+ * The size above which the raw pictures of a camera do not fit USB 2 at full rate (640 x 480 x 2
+ * bytes x 30 = 18 MB/s of its 40). MJPEG is then asked for first. Up to this size the raw ones are
+ * better and cost less.
  */
 const RAW_FIRST_PIXELS = 640 * 480;
 
 /**
- * The ways to open a camera, the best first: ffmpeg ends at once where a camera refuses a size, a rate or a pixel format,
- * and then the next one is tried. Pure: the tests run it for every system.
+ * The ways to open a camera, the best first. ffmpeg ends at once if a camera refuses a size, a rate
+ * or a pixel format. Then the next way is tried. Pure: the tests run it for every system.
  */
 export function cameraArguments(
   system: System,
@@ -51,7 +52,8 @@ export function cameraArguments(
       return [...both, [...open, "-i", device]];
     }
     case "darwin": {
-      // Most refuse 29.97, ffmpeg's default, and whatever rate is not on their list; nearly all have 30.
+      // Most cameras refuse 29.97, ffmpeg's default, and any rate that is not on their list. Nearly
+      // all have 30.
       const open = ["-f", "avfoundation", "-pixel_format", "nv12"];
       return [
         [...open, ...rate, ...size, "-i", `${device}:none`],
@@ -84,7 +86,7 @@ export function listArguments(system: System): string[] {
   }
 }
 
-/** Reads the cameras out of what ffmpeg says to `listArguments`. */
+/** Reads the cameras out of ffmpeg's answer to `listArguments`. */
 export function parseCameras(system: System, text: string): Camera[] {
   const lines = text.split(/\r?\n/);
   switch (system) {
@@ -94,7 +96,7 @@ export function parseCameras(system: System, text: string): Camera[] {
         return match ? [{ index: Number(match[2]), name: match[3]!, device: match[1]! }] : [];
       }).sort((a, b) => a.index - b.index);
     case "darwin": {
-      // The prefix in brackets changes with the version; the heading and `[0] name` do not.
+      // The prefix in brackets changes with the version. The heading and `[0] name` do not.
       const cameras: Camera[] = [];
       let inVideo = false;
       for (const line of lines) {
@@ -110,7 +112,8 @@ export function parseCameras(system: System, text: string): Camera[] {
       return cameras;
     }
     case "windows": {
-      // Three generations: a heading with quoted names below it; `"name" (video)`; the same behind another prefix.
+      // Three generations: a heading with quoted names below it; `"name" (video)`; the same behind
+      // another prefix.
       const names: string[] = [];
       let inVideo = false;
       for (const line of lines) {
@@ -131,13 +134,14 @@ export function parseCameras(system: System, text: string): Camera[] {
 /** Finds the cameras of a machine. */
 export type ListCameras = (system: System) => Promise<Camera[]>;
 
-/** The cameras of this machine. Throws `NotInstalledError` where there is no ffmpeg. */
+/** The cameras of this machine. Throws `NotInstalledError` if there is no ffmpeg. */
 export async function listCameras(system: System, watch?: ChildWatch): Promise<Camera[]> {
   const options = { watch };
   const { text } = await readCommand("ffmpeg", listArguments(system), LIST_TIMEOUT_MS, options);
   const cameras = parseCameras(system, text);
   if (system !== "linux") return cameras;
-  // Each UVC camera has a second device file that gives metadata and no pictures: it has no formats to list.
+  // Each UVC camera has a second device file for metadata, without pictures. It has no formats to
+  // list.
   const usable = await Promise.all(cameras.map(async (camera) => {
     const formats = await readCommand(
       "ffmpeg",
@@ -151,8 +155,9 @@ export async function listCameras(system: System, watch?: ChildWatch): Promise<C
 }
 
 /**
- * The device of a camera given by index, name or device file. An index on Linux needs no list; elsewhere, and for a name,
- * the list is asked. Throws `SourceError` (`none`: no such camera; `detail` names those there are).
+ * The device of a camera given by index, name or device file. An index on Linux needs no list.
+ * Elsewhere, and for a name, the list is asked. Throws `SourceError` (`none`: no such camera;
+ * `detail` names those that exist).
  */
 export async function findCamera(
   wanted: string,

@@ -1,9 +1,10 @@
 /**
  * A window: the newest frame into ffplay.
  *
- * `-framerate 60 -vf setpts=0` shows each frame when it arrives, whatever the real rate (12 to 16 ms from the write to the
- * pixel, measured); told a rate below the real one, ffplay falls behind for good. What is declared is therefore always
- * more than what comes: frames are handed on 60 times a second at most.
+ * `-framerate 60 -vf setpts=0` shows each frame when it arrives, whatever the real rate (12 to 16
+ * ms from the write to the pixel, measured). An ffplay that is told a rate below the real one falls
+ * behind for good. The declared rate is therefore always above the real one: at most 60 frames a
+ * second are handed on.
  */
 
 import { type Child, type ChildEnd, type ChildWatch, openChild, readCommand } from "./child.ts";
@@ -14,63 +15,74 @@ import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import type { Sink } from "../frame/sink.ts";
 
-/** The rate that ffplay is told. Above 100 it shows the first picture up to a second late (measured). */
+/**
+ * The rate that ffplay is told. Above 100 it shows the first picture up to a second late
+ * (measured).
+ */
 const DECLARED_FPS = 60;
 
-/** How long frames that need each other may wait for the window before all of them are dropped, in seconds. */
+/**
+ * Seconds that frames which need each other may wait for the window. Then all of them are dropped.
+ */
 const WAITING_SECONDS = 0.4;
 
-/** How long an ffplay may take to find out whether there is a screen, in milliseconds. */
+/** Milliseconds that an ffplay may take to find out if there is a screen. */
 const SCREEN_MS = 5000;
 
-/** A window that takes no picture for that long stands still, in milliseconds. */
+/** Milliseconds without a picture taken, after which a window counts as standing still. */
 const STILL_MS = 3000;
 
-/** The first frames, which may wait for the window to be opened. */
+/** The number of first frames that may wait until the window is open. */
 const OPENING_FRAMES = 10;
 
 /**
- * The screen that every window shall fit on, in pixels: a common small one, less its bar at the
- * bottom. ffplay does not tell the size of the real one.
+ * The size in pixels of the screen that every window shall fit on: a common small one, less its bar
+ * at the bottom. ffplay does not tell the size of the real one.
  */
 const SCREEN = { width: 1366, height: 728 } as const;
 
-/** The height of a window's title, in pixels, and the step from a window to one that lies on it. */
+/**
+ * The height of a window's title, in pixels. It is also the step from a window to one that lies on
+ * it.
+ */
 const TITLE = 40;
 
-/** Room for the picture of one window, beside a title and a frame. */
+/** The room for the picture of one window, beside a title and a frame. */
 const LARGEST = { width: 1200, height: 675 } as const;
 
 /** The place of a window beside others. */
 export interface WindowPlace {
   /** Its number among them, from 0 at the left. */
   readonly slot: number;
-  /** True if there may be more than fit into one row. */
+  /** True if there may be more windows than fit into one row. */
   readonly inGrid: boolean;
 }
 
-/** What to show and in which window. */
+/** The pictures to show, and the window for them. */
 export interface DisplayOptions {
-  /** What the frames are. */
+  /** The format of the frames. */
   readonly format: VideoFormat;
   /** The title of the window. */
   readonly title: string;
-  /** The place beside other windows; the middle of the screen if not given. */
+  /** The place beside other windows. The middle of the screen if not given. */
   readonly place?: WindowPlace | undefined;
-  /** The video driver of the window system, for SDL; its own choice if not given. */
+  /** The video driver of the window system, for SDL. SDL's own choice if not given. */
   readonly driver?: string;
-  /** Hears what becomes of its ffplay. */
+  /** Hears what its ffplay does. */
   readonly watch?: ChildWatch | undefined;
-  /** Told once if the window stands still, as one does that the user has paused. */
+  /** Hears once that the window stands still, for instance because the user has paused it. */
   readonly onStill?: () => void;
 }
 
-/** How a window ended that we did not close: the user closed it or pressed `q`, or it broke. */
+/** The end of a window that we did not close: the user closed it or pressed `q`, or it broke. */
 export type DisplayEnd =
   | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly detail: string };
 
-/** The size of a window: that of the picture, or smaller in the same shape where that is too large. */
+/**
+ * The size of a window: that of the picture, or smaller in the same shape if the picture is too
+ * large.
+ */
 export function windowSize({ width, height }: Pick<VideoFormat, "width" | "height">): {
   readonly width: number;
   readonly height: number;
@@ -80,8 +92,9 @@ export function windowSize({ width, height }: Pick<VideoFormat, "width" | "heigh
 }
 
 /**
- * The left upper corner of a window beside others: next to the one before it, in the middle of the
- * screen's height; or in a grid, and where that is full, a step aside. All of it is on the screen.
+ * The left upper corner of a window beside others. It stands next to the one before it, in the
+ * middle of the screen's height, or in a grid. Where the grid is full, it stands a step aside. All
+ * of it is on the screen.
  */
 export function windowCorner(
   { width, height }: { readonly width: number; readonly height: number },
@@ -89,7 +102,7 @@ export function windowCorner(
 ): { readonly left: number; readonly top?: number } {
   const most = { left: SCREEN.width - width, top: SCREEN.height - height };
   if (!inGrid) {
-    // Of those that have no room in the row, each shows the side of the one under it.
+    // Where the row has no room, each window shows the side of the one under it.
     const hidden = Math.max(slot - Math.floor(most.left / width) - 1, 0);
     return { left: Math.max(Math.min(slot * width, most.left) - hidden * TITLE, 0) };
   }
@@ -108,7 +121,8 @@ export function displayArguments({ format, title, place }: DisplayOptions): stri
     ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
     ...["-framerate", `${DECLARED_FPS}`],
   ];
-  // Without these it looks at the first seconds of the stream before it shows any (2.4 s, measured).
+  // Without these arguments ffplay looks at the first seconds of the stream before it shows any
+  // (2.4 s, measured).
   const encoded = [
     ...["-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay"],
     ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "ivf"],
@@ -127,8 +141,8 @@ export function displayArguments({ format, title, place }: DisplayOptions): stri
 }
 
 /**
- * Which of SDL's drivers there is a screen for, or `undefined` where there is none. Without being told, SDL shows nothing
- * and says nothing where it finds no screen.
+ * The driver of SDL's that has a screen, or `undefined` if none has. An SDL that is told no driver
+ * and finds no screen shows nothing and says nothing.
  */
 export function displayDriver(
   system: string,
@@ -141,8 +155,9 @@ export function displayDriver(
 }
 
 /**
- * What an end of ffplay that we did not cause means: `q` and the close button give 0, a destroyed window 1. A window that was
- * destroyed and a screen that went away are told in the same words.
+ * The meaning of an end of ffplay that we did not cause. `q` and the close button give 0, a
+ * destroyed window gives 1. A destroyed window and a screen that went away are told in the same
+ * words.
  */
 export function displayEnd(end: ChildEnd): DisplayEnd | { kind: "gone"; detail: string } {
   // A line in brackets is a hint to the one before it.
@@ -154,7 +169,7 @@ export function displayEnd(end: ChildEnd): DisplayEnd | { kind: "gone"; detail: 
   return { kind: isGone ? "gone" : "failed", detail };
 }
 
-/** Whether windows can be opened: ffplay, which has nothing to show and so shows nothing, says so. */
+/** True if windows can be opened. An ffplay without anything to show says so, and shows nothing. */
 async function isScreenThere({ driver, watch }: DisplayOptions): Promise<boolean> {
   const args = ["-loglevel", "error", "-f", "rawvideo", "-i", "file:/dev/null/none"];
   try {
@@ -166,7 +181,7 @@ async function isScreenThere({ driver, watch }: DisplayOptions): Promise<boolean
   }
 }
 
-/** What such an end means, the screen looked at where that decides. */
+/** The meaning of such an end. The screen is looked at if that decides. */
 async function meaningOf(end: ChildEnd, options: DisplayOptions): Promise<DisplayEnd> {
   const meaning = displayEnd(end);
   if (meaning.kind !== "gone") return meaning;
@@ -174,7 +189,7 @@ async function meaningOf(end: ChildEnd, options: DisplayOptions): Promise<Displa
   return await isScreenThere(options) ? { kind: "closed" } : { kind: "failed", detail };
 }
 
-/** What SDL is told of the driver it shall take. */
+/** The variables that tell SDL which driver to take. */
 function variables(driver: string | undefined): Record<string, string> {
   return driver === undefined || driver === "default" ? {} : { SDL_VIDEODRIVER: driver };
 }
@@ -190,7 +205,7 @@ export class Display implements Sink {
   /** Resolves when the window ends by itself, and never if we close it. */
   readonly ended: Promise<DisplayEnd>;
 
-  /** Opens a window. Throws `NotInstalledError` where there is no ffplay. */
+  /** Opens a window. Throws `NotInstalledError` if there is no ffplay. */
   constructor(options: DisplayOptions) {
     const { driver, format, watch } = options;
     this.#format = format;
@@ -202,7 +217,7 @@ export class Display implements Sink {
       flow: "fed",
       env: variables(driver),
       watch,
-      // A window that is paused does not read: it would not see the end of its input.
+      // A paused window does not read: it would not see the end of its input.
       finishMs: 0,
     });
     this.#feeding = this.#feed();
@@ -239,7 +254,7 @@ export class Display implements Sink {
     }
   }
 
-  /** Hands a frame to ffplay, and says so if it is not taken. */
+  /** Hands a frame to ffplay. The user is told if ffplay does not take it. */
   async #write(data: Uint8Array, count: number): Promise<boolean> {
     const written = this.#child.write(data);
     if (this.#onStill === undefined || count < OPENING_FRAMES) return await written;
@@ -251,10 +266,13 @@ export class Display implements Sink {
     return taken ?? await written;
   }
 
-  /** The newest frame, not sooner after the last one than was declared; `undefined` when closed. */
+  /**
+   * The newest frame, at the declared distance from the last one or later; `undefined` when closed.
+   */
   async #next(lastMs: number): Promise<Frame | undefined> {
     const frame = await this.#newest.take();
-    // Looked at when there is a frame: a timer after each one would wake us as often again.
+    // The time is looked at when there is a frame: a timer after each frame would wake us as often
+    // again.
     const earlyMs = lastMs + 1000 / DECLARED_FPS - performance.now();
     // Frames that need each other cannot be thinned.
     if (frame === undefined || earlyMs <= 1 || isInterCoded(this.#format.codec)) return frame;

@@ -1,48 +1,54 @@
 /**
- * The system's ffmpeg: whether it is there, how old it is and what it can encode. Media files ask here, so that what is wrong
- * with it is told by name and not by the words in which it fails.
+ * The system's ffmpeg: its presence, its age and its encoders. Media files ask here, so that a
+ * problem with ffmpeg is told by name and not by the words in which ffmpeg fails.
  */
 
 import { type ChildWatch, readCommand } from "./child.ts";
 import { FfmpegError } from "../errors.ts";
 
-/** What an ffmpeg can do. */
+/** The abilities of an ffmpeg. */
 export interface Ffmpeg {
-  /** As it says it, such as `5.1.9-0+deb12u1` or `N-109999-gabcdef`. */
+  /** Its own name for it, such as `5.1.9-0+deb12u1` or `N-109999-gabcdef`. */
   readonly version: string;
   /** The names of its encoders. */
   readonly encoders: ReadonlySet<string>;
-  /** Its option that keeps it from making up frames: `-fps_mode` since 5.1, `-vsync` before; 9 knows the first one only. */
+  /**
+   * Its option that keeps it from making up frames: `-fps_mode` since 5.1, `-vsync` before. Version
+   * 9 knows the first one only.
+   */
   readonly passthrough: "-fps_mode" | "-vsync";
 }
 
-/** The oldest ffmpeg that is tried: what was released since 2018. Chamada is tested with 5.1. */
+/** The oldest ffmpeg that is tried: releases since 2018. Chamada is tested with 5.1. */
 const LEAST_VERSION = "4.0";
 
-/** How long it may take to answer, in milliseconds. */
+/** Milliseconds that it may take to answer. */
 const ANSWER_MS = 5000;
 
 /**
- * Finds out what the ffmpeg of this system can do, and that it has this encoder. Throws `NotInstalledError`, or
- * `FfmpegError` (`old`, `lacks`).
+ * Finds out the abilities of this system's ffmpeg, and that it has this encoder. Throws
+ * `NotInstalledError`, or `FfmpegError` (`old`, `lacks`).
  */
 export async function findFfmpeg(encoder: string, watch?: ChildWatch): Promise<Ffmpeg> {
   const { text } = await readCommand("ffmpeg", ["-nostdin", "-encoders"], ANSWER_MS, { watch });
   const ffmpeg = parseFfmpeg(text);
   const { version, encoders } = ffmpeg;
   if (isOlder(version, LEAST_VERSION)) throw new FfmpegError("old", version);
-  // One that did not answer in time is only slow.
+  // An ffmpeg that did not answer in time is only slow.
   if (encoders.size > 0 && !encoders.has(encoder)) throw new FfmpegError("lacks", encoder);
   return ffmpeg;
 }
 
-/** The version of the ffmpeg of this system, as it says it. Throws `NotInstalledError`. */
+/** The version of this system's ffmpeg, in its own words. Throws `NotInstalledError`. */
 export async function readVersion(): Promise<string> {
   const { text } = await readCommand("ffmpeg", ["-version"], ANSWER_MS);
   return parseFfmpeg(text).version;
 }
 
-/** Reads what `ffmpeg -encoders` says: its banner and one encoder a line, behind six letters and dots. Pure. */
+/**
+ * Reads the output of `ffmpeg -encoders`: a banner, and one encoder a line behind six letters and
+ * dots. Pure.
+ */
 export function parseFfmpeg(text: string): Ffmpeg {
   const version = /^ffmpeg version (\S+)/m.exec(text)?.[1] ?? "";
   const encoders = [...text.matchAll(/^ [VAS][A-Z.]{5} (\w\S*)/gm)].map(([, name]) => name!);
@@ -53,7 +59,10 @@ export function parseFfmpeg(text: string): Ffmpeg {
   };
 }
 
-/** Whether a version is before another one. Those without numbers are built from the newest sources. */
+/**
+ * True if a version is older than another one. A version without numbers is built from the newest
+ * sources.
+ */
 function isOlder(version: string, than: string): boolean {
   const [major, minor] = numbersOf(version);
   const [leastMajor = 0, leastMinor = 0] = numbersOf(than);
@@ -61,7 +70,9 @@ function isOlder(version: string, than: string): boolean {
   return major < leastMajor || major === leastMajor && (minor ?? 0) < leastMinor;
 }
 
-/** `n6.1.1` and `4.4.2-0ubuntu0.22.04.1` are releases; `N-109999-g…` and `2025-01-02-git-…` are not. */
+/**
+ * `n6.1.1` and `4.4.2-0ubuntu0.22.04.1` are releases; `N-109999-g…` and `2025-01-02-git-…` are not.
+ */
 function numbersOf(version: string): number[] {
   const match = /^n?(\d{1,2})(?:\.(\d+))?(?![\d-]*-git)/.exec(version);
   return match ? [Number(match[1]), Number(match[2] ?? 0)] : [];

@@ -1,55 +1,63 @@
 /**
- * Inputs that are no cameras: how ffmpeg is to open what the user named, and what it says of it. Pure.
+ * Inputs that are no cameras: the way to open the user's input with ffmpeg, and ffmpeg's words
+ * about it. Pure.
  *
- * A name is a file first. To ffmpeg `aula:1.webm` is the protocol "aula", `shot%d.png` a numbered sequence and `-x.mp4` an
- * option. What somebody has called a file is therefore tried as one before ffmpeg's syntax is.
+ * A name is a file first. To ffmpeg `aula:1.webm` is the protocol "aula", `shot%d.png` a numbered
+ * sequence and `-x.mp4` an option. So the name is tried as a file's before ffmpeg's syntax is.
  */
 
 import type { SourceError } from "../errors.ts";
 
 /**
- * How the pictures of an input come. Of a `file` they come as fast as they are read, and our clock paces them. Those of
- * something `live` come as they are made. Those of a `steady` stream do as well, but in bundles: its own times are right.
- * Behind a URL there may be any of these, which only its arrival tells.
+ * The manner in which the pictures of an input come. Those of a `file` come as fast as they are
+ * read, and our clock paces them. Those of a `live` input come as they are made. Those of a
+ * `steady` stream do as well, but in bundles: its own times are right. A URL may lead to any of
+ * these, and only the arrival of the pictures tells.
  */
 export type Pace = "file" | "live" | "steady" | "unknown";
 
-/** One way to open an input; the next one is tried where there is no such file. */
+/** One way to open an input. The next way is tried if there is no such file. */
 export interface Way {
   /** Arguments of ffmpeg, with the name of the input last. */
   readonly args: readonly string[];
-  /** How its pictures come. */
+  /** The manner in which its pictures come. */
   readonly pace: Pace;
-  /** True where the times that it gives to its pictures are to be believed. */
+  /** True if the times that it gives to its pictures are to be believed. */
   readonly timed: boolean;
   /** True of a file whose name promises that it opens no other one. */
   readonly alone: boolean;
 }
 
-/** Two letters at least: one is a drive of Windows. Some protocols of ffmpeg's have options behind a comma. */
+/**
+ * The scheme of a URL. It has two letters at least: one letter is a drive of Windows. Some
+ * protocols of ffmpeg's have options behind a comma.
+ */
 const SCHEME = /^([a-z][a-z0-9+.-]+)[:,]/i;
 const URL = /^[a-z][a-z0-9+.-]+:\/\//i;
 
-/** Streams that are sent to us as their pictures are made. */
+/** Streams that are sent to us while their pictures are made. */
 const LIVE = /^(rtsps?|rtmp[a-z]*|rtp|srtp?|rist|udp|udplite|tcp|tls|unix|mms[ht]?):|^\/dev\//i;
 
-/** What is found behind a URL is a film by its name, such as `…/film.mp4?x=1`, or the stream of a camera. */
+/**
+ * The URLs that lead to a film by their name, such as `…/film.mp4?x=1`. Others may lead to the
+ * stream of a camera.
+ */
 const WEB_FILM =
   /\.(mp4|m4v|mov|mkv|webm|avi|ogv|ogg|flv|m?2?ts|mpe?g|vob|mxf|wmv|asf|3gp|3g2|gif|m3u8|mpd)($|[?#])/i;
 
-/** Formats without times: ffmpeg makes them up, 25 a second. */
+/** Formats without times. ffmpeg makes up times for them, 25 a second. */
 const UNTIMED = /^(mpjpeg|mjpeg|\w+_pipe|h264|hevc|m4v|mpegvideo)$/;
 
 /** Names of files that say that they lead to others. */
 const NAMED_LIST = /\.(m3u8?|mpd|(ff)?concat|sdp|xml|avs|vpy)$/i;
 
-/** Formats that make ffmpeg open other files, whatever the first one is called. */
+/** Formats that make ffmpeg open other files, whatever the name of the first one. */
 const LISTS =
   /^(hls|applehttp|concat|dash|sdp|rtsp|imf|avisynth|vapoursynth|lavfi|webm_dash_manifest)/;
 
 /**
- * Formats of video that open no other file: the usual ones. ffmpeg refuses the rest and names them, and those that are no
- * lists are then allowed as well.
+ * The usual formats of video that open no other file. ffmpeg refuses the rest and names them. A
+ * refused format that is no list is then allowed as well.
  */
 const ALONE = [
   ...["mov", "matroska", "avi", "flv", "mpegts", "mpeg", "mpegvideo", "ogg", "asf", "gif", "apng"],
@@ -57,25 +65,28 @@ const ALONE = [
   ...["h264", "hevc", "m4v", "ivf", "mxf", "nut", "rm", "dv", "yuv4mpegpipe", "wav", "mp3", "aac"],
 ];
 
-/** What a URL may lead to: the network, and never a file of this machine. Behind http ffmpeg sees to that itself. */
+/**
+ * The protocols that a URL may lead to: those of the network, and never a file of this machine.
+ * ffmpeg itself sees to that behind http.
+ */
 const NETWORK = [
   ...["http", "https", "httpproxy", "tls", "tcp", "udp", "udplite", "rtp", "srtp", "rtsp", "rtmp"],
   ...["rtmpe", "rtmps", "rtmpt", "rtmpte", "rtmpts", "ffrtmpcrypt", "ffrtmphttp", "crypto", "data"],
   ...["srt", "rist", "ftp", "sftp", "smb"],
 ];
 
-/** Endings that ffmpeg takes for a numbered sequence of pictures where there is a `%` in the name. */
+/** Endings that ffmpeg takes for a numbered sequence of pictures if the name contains a `%`. */
 const NUMBERED_PICTURE = /%.*\.(jpe?g|png|bmp|gif|tiff?|webp|p[bgnp]m|tga|jp2|exr|dpx|svg|ico)$/i;
 
-/** Streams that wait for whoever sends them, and for nobody else afterwards. */
+/** Streams that wait for one sender, and for no other sender afterwards. */
 const LISTENING = /^[a-z][a-z0-9+.-]+:\/\/\S*[?&](listen(?!=0)|mode=listener)/i;
 
-/** True for a stream that another program sends to us: whoever closes it has turned that program away. */
+/** True for a stream that another program sends to us. Closing it turns that program away. */
 export function isSentToUs(input: string): boolean {
   return LISTENING.test(input);
 }
 
-/** The ways to open what the user named, the best first; the system by the names of `Deno.build.os`. */
+/** The ways to open the user's input, the best first. `system` is a name of `Deno.build.os`. */
 export function inputWays(input: string, system: string): Way[] {
   return namesOf(input, system).flatMap((name) => {
     const pace = LIVE.test(name) || /\.sdp$/i.test(name)
@@ -91,12 +102,15 @@ export function inputWays(input: string, system: string): Way[] {
   });
 }
 
-/** Arguments that keep an input from opening what it must not; `also` is one more format that is allowed. */
+/**
+ * Arguments that keep an input from opening what it must not. `also` is one more format that is
+ * allowed.
+ */
 export function guardArguments({ alone }: Way, also: string | undefined): string[] {
   return alone ? ["-format_whitelist", [...ALONE, ...(also ? [also] : [])].join(",")] : [];
 }
 
-/** The names under which ffmpeg may find what the user named. */
+/** The names under which ffmpeg may find the user's input. */
 function namesOf(input: string, system: string): string[] {
   const [, scheme] = SCHEME.exec(input) ?? [];
   if (input.startsWith("/dev/")) return [input];
@@ -105,7 +119,7 @@ function namesOf(input: string, system: string): string[] {
   return URL.test(input) ? [input] : [`file:${input}`, input];
 }
 
-/** The files that may be meant by what stands behind `file:`: a path as it is, or the path of a URL. */
+/** The files that the text behind `file:` may mean: a path as it is, or the path of a URL. */
 function filesOf(rest: string, system: string): string[] {
   const [, host, path] = /^\/\/([^/]*)(\/.*)$/.exec(rest) ?? [];
   if (path === undefined) return [`file:${rest}`, `file:${decoded(rest)}`];
@@ -116,7 +130,7 @@ function filesOf(rest: string, system: string): string[] {
   return [`file:${drive(decoded(local))}`, `file:${drive(local)}`];
 }
 
-/** A path without the percent signs of a URL, or as it is where they are none of those. */
+/** A path with the percent signs of a URL decoded, or the path as it is if they are none. */
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path);
@@ -125,59 +139,62 @@ function decoded(path: string): string {
   }
 }
 
-/** What ffmpeg is told of a name besides. */
+/** The further options of ffmpeg that a name needs. */
 function optionsOf(name: string): string[] {
   const [, scheme] = SCHEME.exec(name) ?? [];
-  // Whoever calls a file a list means what is on it.
+  // A user who calls a file a list means the files on that list.
   if (NAMED_LIST.test(name) && !URL.test(name)) return protocols("file");
   if (!URL.test(name) || /^file:/i.test(name)) return [];
-  // A camera's few bytes a second would take long to be enough for ffmpeg to be sure what they are.
+  // A camera gives few bytes a second. ffmpeg would wait long until they are enough to be sure of
+  // their format.
   if (/^https?:/i.test(name)) return WEB_FILM.test(name) ? [] : ["-formatprobesize", "32768"];
   return [
-    // Many networks lose the datagrams of a camera; UDP is tried where the camera does not have TCP.
+    // Many networks lose the datagrams of a camera. UDP is tried if the camera does not have TCP.
     ...(/^rtsps?$/i.test(scheme!) ? ["-rtsp_flags", "prefer_tcp"] : []),
     ...protocols(scheme!.toLowerCase()),
   ];
 }
 
-/** Arguments that let an input lead to the network, and by one protocol more. */
+/** Arguments that let an input lead to the network, and to one more protocol. */
 function protocols(also: string): string[] {
   return ["-protocol_whitelist", [...NETWORK, also].join(",")];
 }
 
-/** What ffmpeg says of an input that it has opened. */
+/** The words of ffmpeg about an input that it has opened. */
 export interface InputDescription {
   /** The names of its format, such as `mov,mp4,m4a,3gp,3g2,mj2`. */
   readonly format: string;
-  /** True where it is known how long and how large it is, as of a file. */
+  /** True if its length and its size are known, as those of a file. */
   readonly whole: boolean;
 }
 
-/** How an input comes by what ffmpeg says of it, or `unknown` where only its arrival can tell. */
+/** The pace of an input by ffmpeg's words about it, or `unknown` if only its arrival can tell. */
 export function paceOf({ format, whole }: InputDescription): Pace {
-  // Parts of a recording that goes on: each comes at once, and the next one after its time.
+  // The parts of a running recording: each comes at once, and the next one after its time.
   if (/^(hls|applehttp|dash)/.test(format)) return "file";
   if (format === "mpjpeg") return "live";
   return whole ? "file" : "unknown";
 }
 
-/** True where the times that an input gives to its pictures are its own. */
+/** True if the times that an input gives to its pictures are its own. */
 export function isTimed({ format }: InputDescription): boolean {
   return !UNTIMED.test(format);
 }
 
-/** How many lines with problems are kept. */
+/** The number of lines with problems that are kept. */
 const KEPT_PROBLEMS = 20;
 
-/** Over how long the lead is looked at, in milliseconds, and by how much it may grow in that time, in seconds. */
+/**
+ * Milliseconds over which the lead is looked at, and the seconds that it may grow by in that time.
+ */
 const LEAD_MS = 500;
 const LEAD_GROWTH = 0.25;
 
-/** How long an input is looked at, in milliseconds, at least and at most. */
+/** The least and the most milliseconds that an input is looked at. */
 const LEAST_MS = 1000;
 const MOST_MS = 3000;
 
-/** No stream is this far ahead of its time, in seconds. */
+/** Seconds by which no stream is ahead of its time. */
 const MAX_LEAD = 30;
 
 /** A line that our filters say. */
@@ -189,8 +206,9 @@ export function isMeasured(line: string): boolean {
 }
 
 /**
- * Listens to an ffmpeg with `-loglevel level+info`. Our filters say for each picture how far it is ahead of the time at
- * which it comes, which is the lead, or that it is the second one.
+ * Listens to an ffmpeg with `-loglevel level+info`. Our filters tell the lead of each picture: the
+ * seconds by which it is ahead of the time at which it comes. Or they tell that it is the second
+ * one.
  */
 export class InputWords {
   /** Resolves when ffmpeg has opened the input. */
@@ -200,7 +218,7 @@ export class InputWords {
   readonly #leads: { readonly atMs: number; readonly lead: number }[] = [];
   #format = "";
 
-  /** Nothing was said yet. */
+  /** Nothing has been said yet. */
   constructor() {
     const { promise, resolve } = Promise.withResolvers<InputDescription>();
     this.described = promise;
@@ -230,12 +248,12 @@ export class InputWords {
     return this.#problems;
   }
 
-  /** True where there was more than one picture. */
+  /** True if there was more than one picture. */
   get several(): boolean {
     return this.#leads.length > 0;
   }
 
-  /** How the pictures come that came since `startMs`, as soon as that is clear. */
+  /** The pace of the pictures that came since `startMs`, as soon as that is clear. */
   verdict(startMs: number, atMs: number): "file" | "live" | undefined {
     const latest = this.#leads.at(-1)?.lead ?? 0;
     if (latest > MAX_LEAD) return "file";
@@ -246,7 +264,7 @@ export class InputWords {
   }
 }
 
-/** What ffmpeg's last words say is the matter with a camera or an input. */
+/** The problem of a camera or an input, by ffmpeg's last words. */
 export function diagnose(lastLines: readonly string[]): SourceError["kind"] {
   const text = lastLines.join("\n");
   if (/Device or resource busy|already in use|Could not run graph/i.test(text)) {
@@ -263,19 +281,20 @@ export function diagnose(lastLines: readonly string[]): SourceError["kind"] {
   return refused !== undefined && LISTS.test(refused) ? "list" : "unreadable";
 }
 
-/** The format that an input has and may not have. */
+/** The format of an input that is not allowed to it. */
 export function refusedFormat(lastLines: readonly string[]): string | undefined {
   const line = lastLines.find((one) => /Format not on whitelist/.test(one));
   return /\[([^\]@]+?) @ [^\]]*\]/.exec(line ?? "")?.[1];
 }
 
-/** Lines that tell what followed from a failure and not why. */
+/** Lines that tell the consequences of a failure and not its cause. */
 const CONSEQUENCE =
   /Invalid data found|Input\/output error|I\/O error|Invalid argument|Error opening input|Did you mean|Immediate exit|Generic error|while decoding|splitting the input|Conversion failed|Nothing was (written|encoded)|Cannot determine format|Task finished|Terminating thread|Error (initializing|marking)|Error number|Server returned [45]XX/i;
 
 /**
- * The line among ffmpeg's last ones that says why, without the part of ffmpeg that says it: that there is no picture in what it
- * read, or else the first one that is no mere consequence.
+ * The line among ffmpeg's last ones that tells the cause, without the part of ffmpeg that says it.
+ * It is the news that there is no picture in the input, or else the first line that is no mere
+ * consequence.
  */
 export function causeOf(lastLines: readonly string[]): string {
   const errors = lastLines.filter((line) => /\[(error|fatal|panic)\]|HTTP error/.test(line));
@@ -286,7 +305,9 @@ export function causeOf(lastLines: readonly string[]): string {
     lines.find((line) => !CONSEQUENCE.test(line)) ?? lines.at(-1) ?? "";
 }
 
-/** A URL, or a text with URLs in it, without the passwords that stand in them: it is going to be shown. */
+/**
+ * A URL, or a text with URLs in it, without the passwords in them: the text is going to be shown.
+ */
 export function withoutSecrets(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, "$1…@")
     .replace(/([?&](?:pass\w*|pwd|token|key|secret|auth)=)[^&\s]+/gi, "$1…");

@@ -1,21 +1,26 @@
 /**
- * Encoded frames for an ffmpeg or an ffplay of ours: IVF, the plainest container that tells both the length and the time of
- * a frame. Fed a bare stream, ffplay shows a picture only when the next one begins (168 ms at 20 frames a second with H.264;
- * 14 ms like this, measured).
+ * Encoded frames for an ffmpeg or an ffplay of ours: IVF, the plainest container that tells both
+ * the length and the time of a frame. An ffplay with a bare stream shows a picture only when the
+ * next one begins (168 ms at 20 frames a second with H.264; 14 ms with IVF, measured).
  *
  * ```
- *  "DKIF" version:u16 32:u16 codec:4 width:u16 height:u16 ticks:u32 per:u32 frames:u32 0:u32      per/ticks s a tick
- *  n:u32 time:u64 frame                                                                           time in ticks
+ *  "DKIF" version:u16 32:u16 codec:4 width:u16 height:u16 ticks:u32 per:u32 frames:u32 0:u32
+ *  n:u32 time:u64 frame
+ *
+ *  A tick lasts per/ticks seconds. The time is in ticks.
  * ```
  *
- * A tick is as long as a frame: ffmpeg then knows how long the last one lasts. Every number is little-endian. Pure.
+ * A tick is as long as a frame: ffmpeg then knows how long the last one lasts. Every number is
+ * little-endian. Pure.
  */
 
 import type { Rate, VideoFormat } from "../frame/format.ts";
 
 const CODEC_NAMES = { mjpeg: "MJPG", h264: "H264" } as const;
 
-/** The 32 bytes that come first, for ticks as long as a frame of this rate. The codec is not `raw`. */
+/**
+ * The 32 bytes at the beginning, for ticks as long as a frame of this rate. The codec is not `raw`.
+ */
 export function ivfHeader(format: VideoFormat, rate: Rate): Uint8Array {
   const { codec, width, height } = format;
   if (codec === "raw") throw new TypeError("Cannot put raw pictures into IVF");

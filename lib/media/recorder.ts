@@ -1,9 +1,10 @@
 /**
- * A recording: every frame into an XVID AVI, through ffmpeg. The file lasts as long as the call: the timeline decides
- * where each frame belongs, and ffmpeg is fed a constant rate.
+ * A recording: every frame into an XVID AVI, through ffmpeg. The file lasts as long as the call.
+ * The timeline decides the place of each frame, and ffmpeg is fed a constant rate.
  *
- * XVID is `-c:v mpeg4 -vtag XVID`, what OpenCV writes too. `-flush_packets 1` puts every packet on the disk at once: even
- * a killed ffmpeg leaves all but one frame (1.35 s are missing without it, measured).
+ * XVID is `-c:v mpeg4 -vtag XVID`, which OpenCV writes too. `-flush_packets 1` puts every packet on
+ * the disk at once: even a killed ffmpeg leaves all but one frame (1.35 s are missing without it,
+ * measured).
  */
 
 import { type Child, type ChildEnd, type ChildWatch, openChild } from "./child.ts";
@@ -23,52 +24,58 @@ import type { Sink } from "../frame/sink.ts";
 import { type Placed, Timeline } from "../frame/timeline.ts";
 import { nowUs, type Timer, within } from "../clock.ts";
 
-/** What recordings are encoded with. */
+/** The encoder of recordings. */
 const ENCODER = "mpeg4";
 
-/** Up to this size a second thread costs more than it gains: a quarter of the time at 320 x 240, measured. */
+/**
+ * The size up to which a second thread costs more than it gains: a quarter of the time at 320 x
+ * 240, measured.
+ */
 const ONE_THREAD_PIXELS = 640 * 480;
 
-/** What may wait for a recorder that cannot keep up, in bytes: 14 s of raw 320 x 240 at 20 frames a second. */
+/**
+ * Bytes that may wait for a recorder that cannot keep up: 14 s of raw 320 x 240 at 20 frames a
+ * second.
+ */
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 
 /**
- * How many frames may wait for it: 17 s at 120 frames a second. They may be of a few bytes each, and a whole queue of them is
- * to be written within the time for the end.
+ * Frames that may wait for it: 17 s at 120 frames a second. Each may be of a few bytes only, and a
+ * whole queue of them has to be written within the time for the end.
  */
 const MAX_QUEUED_FRAMES = 2048;
 
-/** What may be held until it is clear whether it is late or the sender paused, in bytes and in frames. */
+/** Bytes of frames that may be held until it is clear if they are late or the sender paused. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 const MAX_HELD_FRAMES = 1024;
 
-/** How long ffmpeg may take to write what it has after the last frame, in milliseconds. */
+/** Milliseconds that ffmpeg may take to finish the file after the last frame. */
 const FINISH_MS = 10_000;
 
 /**
- * A sender that showed nothing new for longer than this before it hung up did pause, in microseconds; below it, it was
- * only taking its leave, and the recording ends with its last frame.
+ * Microseconds without a new frame before the end that count as a pause of the sender. In a shorter
+ * time the sender was only saying bye, and the recording ends with its last frame.
  */
 const FINAL_PAUSE_US = 1_000_000;
 
-/** What to record and how. */
+/** The file to record to, and the frames for it. */
 export interface RecorderOptions {
-  /** A file of ours, which is overwritten. */
+  /** The path of a file of ours, which is overwritten. */
   readonly path: string;
-  /** What the frames are. */
+  /** The format of the frames. */
   readonly format: VideoFormat;
   /** Frames a second in the file. */
   readonly fps: number;
-  /** Whether the frames' times are those of their capture, or of their arrival only. */
+  /** The kind of the frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
-  /** Hears what becomes of its ffmpeg. */
+  /** Hears what its ffmpeg does. */
   readonly watch?: ChildWatch | undefined;
 }
 
-/** The failure of a recording that is empty because ffmpeg found no picture in what it was given. */
+/** The failure of a recording that is empty because ffmpeg found no picture in its input. */
 export const NO_PICTURES = "no picture in what came";
 
-/** What is in the file of a recording. */
+/** The content of a recording's file. */
 export interface RecordedFile {
   /** Frames in the file, repeated ones among them. */
   readonly frames: number;
@@ -76,7 +83,7 @@ export interface RecordedFile {
   readonly seconds: number;
   /** Frames received that are not in the file because ffmpeg could not keep up or failed. */
   readonly lost: number;
-  /** Why it is not whole, where it is not. */
+  /** The reason why it is not whole; nothing if it is. */
   readonly failure: string | undefined;
 }
 
@@ -87,14 +94,17 @@ export function recorderArguments({ path, format, fps }: RecorderOptions): strin
   const rate = rateText(nearestRate(fps));
   const raw = [
     ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
-    // Told only of the input, ffmpeg takes the next usual rate for the output: 1 in place of 1.00049.
+    // An ffmpeg that is told the rate of the input only takes the next usual rate for the output: 1
+    // in place of 1.00049.
     ...["-framerate", rate, "-i", "pipe:0", "-r", rate],
   ];
-  // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats` counts the frames.
+  // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats`
+  // counts the frames.
   const encoded = [
     ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
     ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "ivf", "-i", "pipe:0"],
-    // Players take the colours of this file for BT.601 in the range of television: it has no words for others.
+    // Players take the colours of this file for BT.601 in the range of television. The file has no
+    // words for others.
     ...["-vf", `fps=${rate},scale=out_color_matrix=bt601:out_range=tv`, "-pix_fmt", "yuv420p"],
   ];
   return [
@@ -110,12 +120,15 @@ function rateText({ frames, seconds }: Rate): string {
   return seconds === 1 ? `${frames}` : `${frames}/${seconds}`;
 }
 
-/** Finds out whether there is an ffmpeg to record with. Throws `NotInstalledError` or `FfmpegError`. */
+/** Finds out if there is an ffmpeg to record with. Throws `NotInstalledError` or `FfmpegError`. */
 export async function checkRecorder(watch?: ChildWatch): Promise<void> {
   await findFfmpeg(ENCODER, watch);
 }
 
-/** A frame that has its place in the file: slots to fill before it, or its own slot where it is encoded. */
+/**
+ * A frame with its place in the file: the slots to fill before it, or its own slot if it is
+ * encoded.
+ */
 interface Job {
   readonly frame: Frame;
   readonly repeatsBefore: number;
@@ -123,13 +136,14 @@ interface Job {
 }
 
 /**
- * Records frames to a file. Raw pictures are put into their slots by the timeline, each written as often as it stands there;
- * encoded ones carry the time of their slot to ffmpeg, which repeats and leaves out what it has decoded.
+ * Records frames to a file. The timeline puts raw pictures into their slots, and each is written as
+ * often as it stands there. Encoded frames carry the time of their slot to ffmpeg, which repeats
+ * and leaves out decoded pictures.
  */
 export class Recorder implements Sink {
   /** The file. */
   readonly path: string;
-  /** Resolves with the reason when ffmpeg fails before it was asked to finish, and never otherwise. */
+  /** Resolves to the reason if ffmpeg fails before it was asked to finish, and never otherwise. */
   readonly failed: Promise<string>;
   readonly #child: Child;
   readonly #held: Deno.FsFile;
@@ -149,12 +163,12 @@ export class Recorder implements Sink {
   #failure: string | undefined;
   #closing: Promise<RecordedFile> | undefined;
 
-  /** Starts a recording. Throws `NotInstalledError` where there is no ffmpeg. */
+  /** Starts a recording. Throws `NotInstalledError` if there is no ffmpeg. */
   constructor(options: RecorderOptions) {
     this.path = options.path;
     this.#format = options.format;
     this.#rate = nearestRate(options.fps);
-    // What cannot be said in the file is made up for by the places of the frames.
+    // The file cannot say every rate. The places of the frames make up for the difference.
     this.#timeline = new Timeline(this.#rate.frames / this.#rate.seconds, options.stamps);
     this.#held = hold(options.path);
     try {
@@ -186,7 +200,7 @@ export class Recorder implements Sink {
     return this.#queue.bytes;
   }
 
-  /** Whether frames were encoded when they came, and ffmpeg has made nothing of them until now. */
+  /** True if the frames came encoded, and ffmpeg has made nothing of them until now. */
   async isEmpty(): Promise<boolean> {
     if (this.#format.codec === "raw" || this.#pushed === 0) return false;
     return (await Deno.stat(this.path).catch(() => undefined))?.size === 0;
@@ -209,7 +223,8 @@ export class Recorder implements Sink {
     const placed = this.#timeline.push(frame, frame.captureUs, this.#lastPushUs);
     if (this.#timeline.thinned > thinned) frame.lease?.letGo();
     if (this.#format.codec !== "raw") {
-      // One that has no slot of its own has to be decoded all the same: it shares that of the one before it.
+      // A frame without a slot of its own has to be decoded all the same. It shares the slot of the
+      // one before it.
       this.#enqueue({ frame, repeatsBefore: 0, slot: this.#timeline.slots - 1 });
       return;
     }
@@ -227,8 +242,8 @@ export class Recorder implements Sink {
   }
 
   /**
-   * Finishes the file. `untilNow` makes it last until this moment where the sender paused at the end; without, it ends with
-   * the last frame. Safe twice.
+   * Finishes the file. With `untilNow` it lasts until this moment if the sender paused at the end.
+   * Without, it ends with the last frame. Safe twice.
    */
   close({ untilNow = false } = {}): Promise<RecordedFile> {
     return this.#closing ??= this.#close(untilNow);
@@ -250,13 +265,13 @@ export class Recorder implements Sink {
       if (paused) await this.#fillUntil(this.#lastCaptureUs + pauseUs, endUs);
       return await this.#child.finish(FINISH_MS);
     });
-    // An ffmpeg that takes nothing more is not waited for longer than one that takes long to finish.
+    // A stuck ffmpeg gets no more time than one that takes long to finish.
     const end = await within(drained, FINISH_MS) ?? await this.#child.stop();
     await this.#feeding;
     this.#held.close();
     const earlier = this.#failure;
     if (end.code !== 0) this.#failure ??= failureOf(end);
-    // One that was killed, or had no room to write, says nothing of the pictures.
+    // An ffmpeg that was killed, or had no room to write, says nothing of the pictures.
     const hindered = earlier !== undefined || end.signalled || SYSTEM.test(this.#failure ?? "");
     if (!hindered && await this.isEmpty()) {
       return { frames: 0, seconds: 0, lost: this.#pushed, failure: NO_PICTURES };
@@ -296,7 +311,7 @@ export class Recorder implements Sink {
     }
   }
 
-  /** Gives up what waits for an ffmpeg that takes nothing more. */
+  /** Gives up the frames that wait for an ffmpeg that takes nothing more. */
   #abandon(): void {
     for (const { frame } of this.#queue.abandon()) {
       this.#lost++;
@@ -304,7 +319,7 @@ export class Recorder implements Sink {
     }
   }
 
-  /** Makes the recording last until then by repeating its last frame, where that one stands alone. */
+  /** Makes the recording last until then: the last frame is repeated if it stands alone. */
   async #fillUntil(captureUs: number, arrivalUs: number): Promise<void> {
     const { codec } = this.#format;
     if (codec === "raw") {
@@ -315,13 +330,13 @@ export class Recorder implements Sink {
     }
   }
 
-  /** Writes an encoded frame; whether ffmpeg took it. */
+  /** Writes an encoded frame. Resolves to true if ffmpeg took it. */
   async #writeEncoded(frame: Frame, slot: number): Promise<boolean> {
     const header = ivfFrameHeader(frame.data.length, slot);
     return await this.#child.write(header) && await this.#child.write(frame.data);
   }
 
-  /** Writes the last raw frame that many times; whether ffmpeg took them. */
+  /** Writes the last raw frame that many times. Resolves to true if ffmpeg took them. */
   async #repeat(times: number): Promise<boolean> {
     for (let time = 0; time < times && this.#last; time++) {
       if (!await this.#child.write(this.#last.data)) return false;
@@ -330,7 +345,10 @@ export class Recorder implements Sink {
     return true;
   }
 
-  /** How many frames ffmpeg says that it has written; where it was killed, as many as it was given. */
+  /**
+   * The number of frames that ffmpeg says it has written. For a killed one, it is the number of
+   * frames that it was given.
+   */
   #countedFrames({ lastLines }: ChildEnd): number {
     const stats = lastLines.findLast(isStats);
     const [, frames] = /frame=\s*(\d+)/.exec(stats ?? "") ?? [];
@@ -342,17 +360,19 @@ function isStats(line: string): boolean {
   return line.startsWith("frame=");
 }
 
-/** True if an ffmpeg failed since the system did not let it write: another one would fail as well. */
+/**
+ * True if an ffmpeg failed because the system did not let it write: another one would fail as well.
+ */
 export function isSystemFailure(failure: string): boolean {
   return SYSTEM.test(failure);
 }
 
-/** What ffmpeg says where the system does not let it write. */
+/** The words of ffmpeg for a system that does not let it write. */
 const SYSTEM = /No space left|Permission denied|Input\/output error/;
 
 function failureOf({ code, lastLines }: ChildEnd): string {
   const words = lastLines.filter((line) => !isStats(line));
-  // The cause comes first, and what followed from it last.
+  // The cause comes first, and its consequences last.
   return words.find((line) => SYSTEM.test(line)) ?? words.at(-1) ??
     `ffmpeg ended with status ${code}`;
 }

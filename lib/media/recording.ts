@@ -1,6 +1,6 @@
 /**
- * The recording of a call: one file, and another one where ffmpeg fails in the middle of it. It begins with the first frame: a
- * peer that sends none leaves no file behind.
+ * The recording of a call: one file, and another one if ffmpeg fails during the call. It begins
+ * with the first frame: a peer that sends none leaves no file behind.
  */
 
 import { isInterCoded, type VideoFormat } from "../frame/format.ts";
@@ -12,30 +12,33 @@ import { isSystemFailure, NO_PICTURES, type RecordedFile, Recorder } from "./rec
 import { reserveFile } from "./recording_file.ts";
 
 /**
- * An ffmpeg that fails sooner than this after its start would fail again, in microseconds: what it is given, or this machine,
- * is to blame.
+ * Microseconds of life after which the failure of an ffmpeg is worth another try. One that fails
+ * sooner would fail again: its input or this machine is to blame.
  */
 const LEAST_LIFE_US = 2_000_000;
 
-/** What to record, and whom to tell of it. */
+/** The frames to record, and the listeners. */
 export interface RecordingOptions {
-  /** The file that the user wants; one that is there is kept, and the next name is taken. */
+  /** The file that the user wants. A file that exists is kept, and the next name is taken. */
   readonly wanted: string;
-  /** What the frames are. */
+  /** The format of the frames. */
   readonly format: VideoFormat;
-  /** Whether the frames' times are those of their capture, or of their arrival only. */
+  /** The kind of the frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
-  /** Hears what becomes of its ffmpegs. */
+  /** Hears what its ffmpegs do. */
   readonly watch?: ChildWatch | undefined;
-  /** Is told of each file that is begun. */
+  /** Hears of each file that is begun. */
   readonly onBegun: (path: string) => void;
-  /** Is told that nothing can be recorded, and why. */
+  /** Hears that nothing can be recorded, and why. */
   readonly onRefused: (error: unknown) => void;
-  /** Is told that a file ends before the call does, and why; another one is begun where there is hope for it. */
+  /**
+   * Hears that a file ends before the call does, and why. Another file is begun if there is hope
+   * for it.
+   */
   readonly onBroken: (path: string, detail: string) => void;
 }
 
-/** A file of a recording, and what is in it. */
+/** A file of a recording, and its content. */
 export interface FinishedFile extends RecordedFile {
   /** The file. */
   readonly path: string;
@@ -53,7 +56,7 @@ export class Recording implements Sink {
   #lostBetween = 0;
   #closing: Promise<readonly FinishedFile[]> | undefined;
 
-  /** Begins with the first frame. */
+  /** Prepares a recording, which begins with the first frame. */
   constructor(options: RecordingOptions) {
     this.#options = options;
   }
@@ -82,21 +85,21 @@ export class Recording implements Sink {
       this.#lostBetween++;
       return;
     }
-    // The file is made in a moment.
+    // The frame waits until the file is made.
     frame.lease?.hold();
     this.#waiting.push(frame);
     if (first) this.#opening = this.#open();
   }
 
   /**
-   * Finishes what is open. `untilNow` makes it last until this moment where the peer paused at the end. Resolves to all files
-   * of the call, in order. Safe twice.
+   * Finishes the open file. With `untilNow` it lasts until this moment if the peer paused at the
+   * end. Resolves to all files of the call, in order. Safe twice.
    */
   close({ untilNow = false } = {}): Promise<readonly FinishedFile[]> {
     return this.#closing ??= this.#close(untilNow);
   }
 
-  /** Finishes what is open. */
+  /** Finishes the open file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -120,7 +123,7 @@ export class Recording implements Sink {
     }
   }
 
-  /** Starts a recorder on a file of its own; nothing where that cannot be. */
+  /** Starts a recorder on a file of its own. Resolves to nothing if that cannot be. */
   async #begin(): Promise<Recorder | undefined> {
     const { wanted, format, stamps, watch, onBegun, onRefused } = this.#options;
     let reserved: string | undefined;
@@ -132,7 +135,8 @@ export class Recording implements Sink {
       onBegun(path);
       return recorder;
     } catch (error) {
-      // No file, no ffmpeg, no room for another process: the call goes on without.
+      // There is no file, no ffmpeg or no room for another process: the call goes on without a
+      // recording.
       if (reserved !== undefined) await Deno.remove(reserved).catch(() => {});
       this.#over = true;
       onRefused(error);
@@ -140,7 +144,7 @@ export class Recording implements Sink {
     }
   }
 
-  /** Goes on in another file, where there is hope for that. */
+  /** Goes on in another file, if there is hope for that. */
   #goOn(broken: Recorder, detail: string): void {
     const hopeless = this.#over || isSystemFailure(detail) || detail === NO_PICTURES ||
       nowUs() - this.#startUs < LEAST_LIFE_US;

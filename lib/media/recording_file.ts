@@ -1,16 +1,17 @@
 /**
- * The file of a recording: its name, which no other file has, and the lock that says that somebody records to it.
+ * The file of a recording: its name, which no other file has, and the lock that says that somebody
+ * records to it.
  */
 
 import { RecordingError } from "../errors.ts";
 
-/** How many names are tried before the folder is read for those that are free. */
+/** The number of names that are tried before the folder is read for the free ones. */
 const TRIED_NAMES = 16;
 
 /**
- * Makes the file that is to be recorded to, under the first name that is free: `video.avi`, `video-2.avi`, … Gives a path by
- * which ffmpeg finds it, too. It never touches a file that is there, nor follows a link that somebody put in its place.
- * Throws `RecordingError`.
+ * Makes the file for a recording, under the first name that is free: `video.avi`, `video-2.avi`, …
+ * Resolves to a path by which ffmpeg finds it, too. It never touches a file that exists, nor
+ * follows a link that somebody put in its place. Throws `RecordingError`.
  */
 export async function reserveFile(wanted: string): Promise<string> {
   try {
@@ -39,8 +40,8 @@ async function isMade(path: string): Promise<boolean> {
 }
 
 /**
- * The numbers of the recordings of this name that are there. Only a hint: others make files at the same time, and a folder
- * may be closed to readers.
+ * The numbers of the existing recordings of this name. They are only a hint: other programs make
+ * files at the same time, and a folder may be closed to readers.
  */
 async function takenNumbers(path: string): Promise<ReadonlySet<number>> {
   const [folder, name] = splitPath(path);
@@ -51,14 +52,14 @@ async function takenNumbers(path: string): Promise<ReadonlySet<number>> {
       if (number !== undefined) numbers.add(number);
     }
   } catch {
-    // Then the names are tried one by one.
+    // The names are then tried one by one.
   }
   return numbers;
 }
 
 /**
- * Finds out whether a recording can be made there, by making and removing a file beside it, before anybody is answered.
- * Throws `RecordingError`.
+ * Finds out if a recording can be made there, before anybody is answered. It makes and removes a
+ * file beside it. Throws `RecordingError`.
  */
 export async function checkFolder(wanted: string): Promise<void> {
   if (/[/\\]$/.test(wanted)) throw new RecordingError("is-folder", wanted);
@@ -74,9 +75,10 @@ export async function checkFolder(wanted: string): Promise<void> {
 }
 
 /**
- * A path that names the same file to Deno as to everybody else. Deno takes `..` by the letters where its rights are bounded,
- * and the system by the folders, which differ behind a link: where there may be one, the folder is that which is really there,
- * found without giving Deno any `..`. Throws the system's error.
+ * A path that names the same file to Deno as to other programs. Deno resolves `..` by the letters
+ * where its rights are bounded. The system resolves it by the folders, which differ behind a link.
+ * Where there may be a link, the folder is the real one, found without a `..` for Deno. Throws the
+ * system's error.
  */
 export async function resolveFolder(path: string): Promise<string> {
   // Windows itself goes by the letters.
@@ -110,15 +112,16 @@ export function splitPath(path: string): readonly [folder: string, name: string]
 }
 
 /**
- * Holds a file as one that is being recorded to, until the result is closed or the program ends, however it ends. Where a
- * lock would keep ffmpeg out as well, on Windows, it is only kept open, which keeps it from being replaced.
+ * Marks a file as one that is being recorded to. The mark lasts until the result is closed or the
+ * program ends, however it ends. On Windows a lock would keep ffmpeg out as well. The file is only
+ * kept open there, which keeps it from being replaced.
  */
 export function hold(path: string): Deno.FsFile {
   const file = Deno.openSync(path, { read: true, write: true, create: true });
   try {
     if (Deno.build.os !== "windows") file.tryLockSync(true);
   } catch {
-    // A file system without locks: then nothing is said of it.
+    // The file system has no locks: then the mark is missing.
   }
   return file;
 }
@@ -136,7 +139,7 @@ export function numberedPath(path: string, number: number): string {
   return `${stem}-${number}${extension ?? ""}`;
 }
 
-/** Which recording of a name this is by its own: the inverse of `numberedPath`, or `undefined`. */
+/** The number of a recording of this name: the inverse of `numberedPath`, or `undefined`. */
 export function numberOf(wanted: string, name: string): number | undefined {
   if (name === wanted) return 1;
   const [, digits] = /-([1-9]\d{0,8})(?:\.[^.]*)?$/.exec(name) ?? [];

@@ -1,36 +1,43 @@
 /**
- * Recordings that nobody finished: the program and its ffmpeg were killed at the same moment, or the power failed. All frames
- * are there, but the file does not say how many. It is mended beside the original, which stays until the copy is whole.
+ * Recordings that nobody finished: the program and its ffmpeg were killed at the same moment, or
+ * the power failed. All frames are there, but the file does not tell their number. It is mended in
+ * a copy. The original stays until the copy is whole.
  */
 
 import { type Child, type ChildWatch, openChild } from "./child.ts";
 import { within } from "../clock.ts";
 import { isHeld, numberOf, reserveFile, resolveFolder, splitPath } from "./recording_file.ts";
 
-/** What ffmpeg puts where the size of an AVI will be; an unfinished one still has it. */
+/**
+ * The values of ffmpeg's in place of an AVI's size that is not known yet. An unfinished file still
+ * has one of them.
+ */
 const UNKNOWN_SIZES: readonly number[] = [0xffffffff, 0];
 
 /** Bytes of the name, size and kind at the beginning of each part of an AVI. */
 const PART_HEADER_BYTES = 12;
 
 /**
- * For how long a file must not have changed before it is nobody's, in milliseconds: another program, which takes no lock of
- * ours, may be writing it.
+ * Milliseconds without a change after which a file is nobody's. Another program, which takes no
+ * lock of ours, may be writing it.
  */
 const QUIET_MS = 5000;
 
-/** How much of the original's bytes a copy must have; the last frame may be cut short. */
+/** The part of the original's bytes that a copy must have. The last frame may be cut short. */
 const LEAST_PART = 0.95;
 
-/** How many files are looked into at most: a look takes a quarter of a millisecond, on a slow disk much longer. */
+/**
+ * The most files that are looked into. A look takes a quarter of a millisecond, on a slow disk much
+ * longer.
+ */
 const MOST_FILES = 500;
 
-/** How many files' times are asked for at once: four times quicker than one by one. */
+/** The number of files whose times are asked for at once: four times quicker than one by one. */
 const ASKED_AT_ONCE = 64;
 
 /**
- * The unfinished ones among the recordings of this name, `video.avi`, `video-2.avi`, …, that nobody is recording to. Of very
- * many, those are looked at that were written last.
+ * The unfinished recordings of this name, `video.avi`, `video-2.avi`, …, that nobody is recording
+ * to. Of very many recordings, only those that were written last are looked at.
  */
 export async function findUnfinished(wanted: string): Promise<string[]> {
   const found: string[] = [];
@@ -42,7 +49,7 @@ export async function findUnfinished(wanted: string): Promise<string[]> {
       if (isOurs) paths.push(`${folder}${entry.name}`);
     }
     for (const path of await writtenLast(paths)) {
-      // One that cannot be read is none of ours.
+      // A file that cannot be read is none of ours.
       const unfinished = await isUnfinished(path).catch(() => false);
       if (unfinished && !await isHeld(path).catch(() => true)) found.push(path);
     }
@@ -52,7 +59,7 @@ export async function findUnfinished(wanted: string): Promise<string[]> {
   return found.sort();
 }
 
-/** As many of these files as are looked at. */
+/** Those of the files that were written last: as many as are looked into. */
 async function writtenLast(paths: readonly string[]): Promise<readonly string[]> {
   if (paths.length <= MOST_FILES) return paths;
   const files: { readonly path: string; readonly atMs: number }[] = [];
@@ -68,8 +75,9 @@ async function writtenLast(paths: readonly string[]): Promise<readonly string[]>
 }
 
 /**
- * Mends a recording in place, once nobody has written to it for a while. Resolves to whether it is whole now; where it is not,
- * it is as it was. Throws `NotInstalledError`, `RecordingError`, or the signal's reason.
+ * Mends a recording in place, once nobody has written to it for a while. Resolves to true if it is
+ * whole now. Otherwise it is as it was. Throws `NotInstalledError`, `RecordingError`, or the
+ * signal's reason.
  */
 export async function mend(
   path: string,
@@ -77,7 +85,7 @@ export async function mend(
   watch?: ChildWatch,
 ): Promise<boolean> {
   const before = await untilQuiet(path, signal);
-  // A new file: what else lies there is none of ours, and no link is followed.
+  // The copy is a new file. A file that lies there is none of ours, and no link is followed.
   const copy = await reserveFile(`${path}.mending`);
   let child: Child | undefined;
   const abort = (): void => void child?.stop();
@@ -106,10 +114,10 @@ export async function mend(
   }
 }
 
-/** Waits until a file has not changed for a while; what it is then. */
+/** Waits until a file has not changed for a while. Resolves to its state then. */
 async function untilQuiet(path: string, signal: AbortSignal): Promise<Deno.FileInfo> {
   const now = await Deno.stat(path);
-  // One that was last written to long ago need not be watched.
+  // A file that was last written to long ago need not be watched.
   if (Date.now() - (now.mtime?.getTime() ?? 0) > QUIET_MS) return now;
   const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
   for (let before = now, quietMs = 0;;) {
@@ -126,15 +134,18 @@ function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
   return one.size === other.size && one.mtime?.getTime() === other.mtime?.getTime();
 }
 
-/** Whether a copy is finished and holds what an original of that size does: an index is added, and nothing of note lost. */
+/**
+ * True if a copy is finished and holds the content of an original of that size. An index is added,
+ * and nothing of note is lost.
+ */
 async function isWhole(copy: string, originalBytes: number): Promise<boolean> {
   const { size } = await Deno.stat(copy);
   return !await isUnfinished(copy) && size > originalBytes * LEAST_PART;
 }
 
 /**
- * Whether a file is an AVI of which a size was never written. A long one is made of parts, each of a gigabyte, of which the
- * last one tells.
+ * True if a file is an AVI with a size that was never written. A long AVI is made of parts of a
+ * gigabyte each, and the last part tells.
  */
 export async function isUnfinished(path: string): Promise<boolean> {
   if (!(await Deno.stat(path)).isFile) return false;
