@@ -7,18 +7,15 @@ import {
   type End,
   everyStatus,
   EXIT,
-  openDisplay,
   other,
+  outgoingOf,
   type Surroundings,
 } from "./lib/call.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
-import { openSource } from "./lib/media/capture.ts";
 import { listCameras, systemOf } from "./lib/media/devices.ts";
-import { withoutSecrets } from "./lib/media/input.ts";
 import { checkRecorder } from "./lib/media/recorder.ts";
 import { checkFolder } from "./lib/media/recording_file.ts";
-import { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { quoted } from "./lib/user/command_line.ts";
 import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
@@ -72,9 +69,9 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   let isHere = false;
   let isShown = false;
   const talks: Call[] = [];
-  await using outgoing = openOutgoing(options, around, {
+  await using outgoing = outgoingOf(options.given, around, {
     // With two windows at this end, each has its place; on one screen with the server's as well.
-    isInPlace: () => isHere || isShown,
+    place: () => isHere || isShown ? { slot: 0, inGrid: false } : undefined,
     isVain: () => talks[0]?.cannotShow ?? false,
     onClosed: () => talks[0]?.hangUp(REASON.windowClosed),
     onOver: (error) =>
@@ -147,41 +144,6 @@ async function introduce(
     log.lost(messages.nonsenseCure);
     return EXIT.lost;
   }
-}
-
-function openOutgoing(
-  { given }: ClientOptions,
-  around: Surroundings,
-  { isInPlace, isVain, onClosed, onOver }: {
-    readonly isInPlace: () => boolean;
-    readonly isVain: () => boolean;
-    readonly onClosed: () => void;
-    readonly onOver: (error?: unknown) => void;
-  },
-): Outgoing {
-  const { log, messages, system } = around;
-  const { format } = given;
-  return new Outgoing({
-    format,
-    openSource: (signal) =>
-      openSource({
-        ...{ ...given, system: systemOf(system) },
-        onWaiting: (name) => log.say(messages.waitingFor(name)),
-        onWay: (text) => log.debug("source", () => withoutSecrets(text)),
-        watch: around.watch,
-      }, signal),
-    openView: () =>
-      // Where the peer cannot be shown, we cannot be either, and that was said.
-      isVain() ? undefined : openDisplay(
-        {
-          ...{ format, title: TITLES.sending },
-          place: isInPlace() ? { slot: 0, inGrid: false } : undefined,
-        },
-        { ...around, warn: (sentence) => log.warn(sentence) },
-        onClosed,
-      ),
-    onOver,
-  });
 }
 
 /** What to send less of: the next codec where there is one, otherwise fewer or smaller pictures. */

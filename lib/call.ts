@@ -16,10 +16,14 @@ import { NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
-import { Display, type DisplayOptions } from "./media/display.ts";
+import { openSource } from "./media/capture.ts";
+import { systemOf } from "./media/devices.ts";
+import { Display, type DisplayOptions, type WindowPlace } from "./media/display.ts";
+import { withoutSecrets } from "./media/input.ts";
+import type { Given } from "./user/options.ts";
 import { NO_PICTURES } from "./media/recorder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
-import type { Outgoing, Taker } from "./outgoing.ts";
+import { Outgoing, type Taker } from "./outgoing.ts";
 import type { Voice } from "./user/log.ts";
 import { describe } from "./user/problems.ts";
 import {
@@ -29,6 +33,7 @@ import {
   type NarrowCure,
   type Party,
   type Status,
+  TITLES,
 } from "./user/sentences.ts";
 import { Meter } from "./user/meter.ts";
 import type { Line, LineFigures, Peer } from "./wire/line.ts";
@@ -510,6 +515,40 @@ export function openDisplay(
     );
     return undefined;
   }
+}
+
+/** What decides of the window in which an end sees itself, and who hears when its source is over. */
+export interface GivenHost {
+  /** The place of the window; the middle of the screen if none is given. */
+  readonly place: () => WindowPlace | undefined;
+  /** True if a window would fail as one of a call has failed, which was said. */
+  readonly isVain: () => boolean;
+  /** The window was closed. */
+  readonly onClosed: () => void;
+  /** The source is over: it has given its last frame, or fails with an error. */
+  readonly onOver: (error?: unknown) => void;
+}
+
+/** Makes of what the user wants to give the source of all calls of this end. Nothing is opened yet. */
+export function outgoingOf(given: Given, around: Surroundings, host: GivenHost): Outgoing {
+  const { log, messages, system, watch } = around;
+  const { format } = given;
+  return new Outgoing({
+    format,
+    openSource: (signal) =>
+      openSource({
+        ...{ ...given, system: systemOf(system), watch },
+        onWaiting: (name) => log.say(messages.waitingFor(name)),
+        onWay: (text) => log.debug("source", () => withoutSecrets(text)),
+      }, signal),
+    openView: () =>
+      host.isVain() ? undefined : openDisplay(
+        { format, title: TITLES.sending, place: host.place() },
+        { ...around, warn: (sentence) => log.warn(sentence) },
+        host.onClosed,
+      ),
+    onOver: host.onOver,
+  });
 }
 
 /** Renews the live line, where there is one, until disposed of. */

@@ -16,15 +16,13 @@ import {
   everyStatus,
   EXIT,
   isUsual,
-  openDisplay,
+  outgoingOf,
   type Surroundings,
 } from "./call.ts";
 import { REASON } from "./errors.ts";
-import { opensOnce, openSource } from "./media/capture.ts";
-import { systemOf } from "./media/devices.ts";
-import { withoutSecrets } from "./media/input.ts";
+import { opensOnce } from "./media/capture.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
-import { Outgoing } from "./outgoing.ts";
+import type { Outgoing } from "./outgoing.ts";
 import { sayWhose } from "./user/log.ts";
 import { describe } from "./user/problems.ts";
 import { TITLES } from "./user/sentences.ts";
@@ -46,30 +44,14 @@ export class Reception {
     const { given } = options;
     if (given === undefined) return;
     const { log, messages, system } = around;
-    this.#outgoing = new Outgoing({
-      format: given.format,
-      openSource: (signal) =>
-        openSource({
-          ...{ ...given, system: systemOf(system) },
-          onWaiting: (name) => log.say(messages.waitingFor(name)),
-          onWay: (text) => log.debug("source", () => withoutSecrets(text)),
-          watch: around.watch,
-        }, signal),
-      openView: () =>
-        // Where no caller can be shown, we cannot be either, and that was said.
-        [...this.#calls.values()].some((call) => call.cannotShow) ? undefined : openDisplay(
-          {
-            format: given.format,
-            title: TITLES.sending,
-            // On one screen with the caller's windows, the first places are taken.
-            place: {
-              slot: this.#isCallerHere ? options.maxCalls + 2 : 0,
-              inGrid: options.maxCalls > 1,
-            },
-          },
-          { ...around, warn: (sentence) => log.warn(sentence) },
-          () => this.#hangUpAll(REASON.windowClosed),
-        ),
+    this.#outgoing = outgoingOf(given, around, {
+      // On one screen with the caller's windows, the first places are taken.
+      place: () => ({
+        slot: this.#isCallerHere ? options.maxCalls + 2 : 0,
+        inGrid: options.maxCalls > 1,
+      }),
+      isVain: () => [...this.#calls.values()].some((call) => call.cannotShow),
+      onClosed: () => this.#hangUpAll(REASON.windowClosed),
       // The caller may have more to show: the call goes on without a picture of ours.
       onOver: (error) => {
         if (error === undefined) return log.warn(messages.inputOver);
