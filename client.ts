@@ -28,7 +28,7 @@ import { checkRecordName, type ClientOptions, parseClientOptions } from "./lib/u
 import type { Line } from "./lib/wire/line.ts";
 import type { Connection } from "./lib/wire/wire.ts";
 
-/** How long a connection may take to be made, in milliseconds (as SRT's connect time). */
+/** Milliseconds that a connection may take to be made (as SRT's connect time). */
 const CONNECT_MS = 3000;
 
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
@@ -62,8 +62,9 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
 }
 
 /**
- * Opens what we send, and with its first picture the connection: a source may take long, and a server does not wait long for
- * the first word. Then has the call. Throws what the source throws, or the reason of a hang-up.
+ * Opens our source, and with its first picture the connection. A source may take long, and a server
+ * does not wait long for the first word. Then has the call. Throws the source's error, or the
+ * reason of a hang-up.
  */
 async function call(callee: Callee, options: ClientOptions, around: Surroundings): Promise<number> {
   const { log, messages, hangUp } = around;
@@ -73,7 +74,8 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   let isShown = false;
   const talks: Call[] = [];
   await using outgoing = openOutgoing(options, around, {
-    // With two windows at this end, each has its place; on one screen with the server's as well.
+    // With two windows at this end, each has its place. On one screen with the server's windows,
+    // one window has as well.
     isInPlace: () => isHere || isShown,
     isVain: () => talks[0]?.cannotShow ?? false,
     onClosed: () => talks[0]?.hangUp(REASON.windowClosed),
@@ -124,7 +126,10 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   return (await talk.run()).exit;
 }
 
-/** Introduces us to the server. Resolves to the line, or to the exit status where there is no call; throws when hung up. */
+/**
+ * Introduces us to the server. Resolves to the line, or to the exit status if there is no call.
+ * Throws when hung up.
+ */
 async function introduce(
   connection: Connection,
   callee: Callee,
@@ -143,7 +148,7 @@ async function introduce(
       return EXIT.failed;
     }
     log.lost(sentence);
-    // Who is lost before it has answered may never have been a server of ours.
+    // A peer that is lost before it has answered may never have been a server of ours.
     log.lost(messages.nonsenseCure);
     return EXIT.lost;
   }
@@ -171,7 +176,7 @@ function openOutgoing(
         watch: around.watch,
       }, signal),
     openView: () =>
-      // Where the peer cannot be shown, we cannot be either, and that was said.
+      // Where the peer cannot be shown, we cannot be either. The user has been told.
       isVain() ? undefined : openDisplay(
         {
           ...{ format, title: TITLES.sending },
@@ -184,7 +189,7 @@ function openOutgoing(
   });
 }
 
-/** What to send less of: the next codec where there is one, otherwise fewer or smaller pictures. */
+/** The way to send less: the next codec if there is one, otherwise fewer or smaller pictures. */
 function narrowCure({ given, wire }: ClientOptions): NarrowCure {
   if (wire === "plain") return "slower";
   if (wire === "pickle") return "smaller";
