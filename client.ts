@@ -25,7 +25,7 @@ import { checkRecordName, type ClientOptions, parseClientOptions } from "./lib/u
 import type { Line } from "./lib/wire/line.ts";
 import type { Connection } from "./lib/wire/wire.ts";
 
-/** How long a connection may take to be made, in milliseconds (as SRT's connect time). */
+/** Milliseconds that a connection may take to be made (as SRT's connect time). */
 const CONNECT_MS = 3000;
 
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
@@ -59,8 +59,9 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
 }
 
 /**
- * Opens what we send, and with its first picture the connection: a source may take long, and a server does not wait long for
- * the first word. Then has the call. Throws what the source throws, or the reason of a hang-up.
+ * Opens our source, and with its first picture the connection. A source may take long, and a server
+ * does not wait long for the first word. Then has the call. Throws the source's error, or the
+ * reason of a hang-up.
  */
 async function call(callee: Callee, options: ClientOptions, around: Surroundings): Promise<number> {
   const { log, messages, hangUp } = around;
@@ -70,7 +71,8 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   let isShown = false;
   const talks: Call[] = [];
   await using outgoing = outgoingOf(options.given, around, {
-    // With two windows at this end, each has its place; on one screen with the server's as well.
+    // With two windows at this end, each has its place. On one screen with the server's windows,
+    // one window has as well.
     place: () => isHere || isShown ? { slot: 0, inGrid: false } : undefined,
     isVain: () => talks[0]?.cannotShow ?? false,
     onClosed: () => talks[0]?.hangUp(REASON.windowClosed),
@@ -121,7 +123,10 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   return (await talk.run()).exit;
 }
 
-/** Introduces us to the server. Resolves to the line, or to the exit status where there is no call; throws when hung up. */
+/**
+ * Introduces us to the server. Resolves to the line, or to the exit status if there is no call.
+ * Throws when hung up.
+ */
 async function introduce(
   connection: Connection,
   callee: Callee,
@@ -140,13 +145,13 @@ async function introduce(
       return EXIT.failed;
     }
     log.lost(sentence);
-    // Who is lost before it has answered may never have been a server of ours.
+    // A peer that is lost before it has answered may never have been a server of ours.
     log.lost(messages.nonsenseCure);
     return EXIT.lost;
   }
 }
 
-/** What to send less of: the next codec where there is one, otherwise fewer or smaller pictures. */
+/** The way to send less: the next codec if there is one, otherwise fewer or smaller pictures. */
 function narrowCure({ given, wire }: ClientOptions): NarrowCure {
   if (wire === "plain") return "slower";
   if (wire === "pickle") return "smaller";

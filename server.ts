@@ -14,16 +14,22 @@ import { quoted } from "./lib/user/command_line.ts";
 import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
 import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
 
-/** As many callers may wait to be accepted. With the report's 5, a few strangers shut the door. */
+/**
+ * The number of callers that may wait to be accepted. With the report's 5, a few strangers shut the
+ * door.
+ */
 const BACKLOG = 128;
 
-/** The system's names for having no room for another connection: only time helps there. */
+/** The system's names for having no room for another connection. Only time helps there. */
 const OUT_OF: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
 
-/** The pause after the system had no room, in milliseconds. */
+/** Milliseconds of pause after the system had no room. */
 const ACCEPT_AGAIN_MS = 50;
 
-/** Where a caller on this machine looks: `localhost`, and what Debian calls a machine's own name. */
+/**
+ * The addresses that a caller on this machine tries: `localhost`, and Debian's address of a
+ * machine's own name.
+ */
 const HERE: readonly string[] = ["127.0.0.1", "::1", "127.0.1.1"];
 
 async function serve(options: ServerOptions, around: Surroundings): Promise<number> {
@@ -86,7 +92,7 @@ function listen(hostname: string, port: number): Deno.TcpListener {
   return Deno.listen({ hostname, port, tcpBacklog: BACKLOG });
 }
 
-/** Listens for callers on this machine as well, wherever no other program has the port. */
+/** Listens for callers on this machine as well, at each address whose port no other program has. */
 function listenHere(port: number, stack: DisposableStack): Deno.TcpListener[] {
   return HERE.flatMap((hostname) => {
     try {
@@ -97,7 +103,7 @@ function listenHere(port: number, stack: DisposableStack): Deno.TcpListener[] {
   });
 }
 
-/** The callers of several listeners, as they come, until all of these are closed. */
+/** The callers of several listeners, as they come, until all listeners are closed. */
 function merge(doors: readonly AsyncIterable<Caller>[]): ReadableStream<Caller> {
   return new ReadableStream({
     start(callers): void {
@@ -119,10 +125,10 @@ export async function* accept(
       connection = await listener.accept();
       connection.setNoDelay(true);
       const { hostname, port } = connection.remoteAddr;
-      // Where every network is listened on, the system writes IPv4 addresses as IPv6.
+      // A listener on every network gives IPv4 addresses as IPv6.
       yield { connection, host: hostname.replace(/^::ffff:(?=\d+\.)/, ""), port };
     } catch (error) {
-      // Closed: by whoever opened it.
+      // The opener of the listener has closed it.
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
         return;
       }

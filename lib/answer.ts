@@ -1,6 +1,6 @@
 /**
- * Who comes in: callers are read, turned away, told that the line is busy, or taken; whoever comes back is led into its call.
- * The server's alone; it knows nothing of media.
+ * The answering of callers: each is read and turned away, told that the line is busy, or taken. A
+ * caller that comes back is led into its call. The server's alone; it knows nothing of media.
  *
  * ```
  *  caller ─► at the door (nothing said yet) ─► offer ─┬─ names a call that is on ─► back into it
@@ -21,15 +21,18 @@ import { type Introduction, isSameStreams, newCallId } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
 
 /**
- * How long a caller is waited for whose connection ended or was reset without a goodbye, in milliseconds. One that lives
- * comes back at once.
+ * Milliseconds of waiting for a caller whose connection ended or was reset without a bye. A caller
+ * that lives comes back at once.
  */
 const CUT_PATIENCE_MS = 5000;
 
-/** How many calls are remembered that we ended while their network was gone, to tell the peer if it comes back. */
+/**
+ * The number of remembered calls that we ended while their network was gone. A peer that comes back
+ * is told of it.
+ */
 const MAX_REMEMBERED = 64;
 
-/** Whoever has connected. */
+/** A peer that has connected. */
 export interface Caller {
   /** The connection, which is ours from now on. */
   readonly connection: Connection;
@@ -39,53 +42,53 @@ export interface Caller {
   readonly port: number;
 }
 
-/** How callers are answered. */
+/** The manner of answering callers. */
 export interface AnswerOptions {
-  /** Calls at once. */
+  /** The most calls at once. */
   readonly maxCalls: number;
-  /** Answer the next caller when the last call is over. */
+  /** True if the next caller is answered after the last call is over. */
   readonly stay: boolean;
-  /** How long a network that is gone is waited for, in seconds. */
+  /** Seconds that a lost network is waited for. */
   readonly patienceSeconds: number;
   /** Frames a second of a caller that announces none. */
   readonly fps: number;
-  /** How we introduce ourselves. */
+  /** Our introduction to a caller. */
   readonly ours: Introduction;
 }
 
-/** Where is said who comes in. */
+/** The words about callers, and the place where they are said. */
 export interface AnswerVoice {
-  /** Where it is said. */
+  /** The log that tells of callers. */
   readonly log: Voice;
   /** The sentences of the user's language. */
   readonly messages: Messages;
 }
 
-/** What a caller's call came to. */
+/** The result of a caller's call. */
 export interface HadCall {
   /** The sentence for a caller that was gone before its call had begun. */
   readonly stranger?: string | undefined;
-  /** Why we hung up, where we did: the peer is told if it comes back. */
+  /** The reason for which we hung up, if we did. The peer is told if it comes back. */
   readonly hungUp?: string | undefined;
 }
 
 /** Has a call until it is over. */
 export type HaveCall = (call: IncomingCall) => Promise<HadCall>;
 
-/** A call for which there is a place: how it stands among the others, and how it is taken. */
+/** A call that has a place: its relation to the other calls, and the way to take it. */
 export class IncomingCall {
-  /** Where it came from when it began. */
+  /** The caller, with its address at the beginning. */
   readonly caller: Caller;
-  /** The caller, as it has introduced itself. */
+  /** The caller's introduction. */
   readonly peer: Peer;
   /** Its number among the calls at the same time, from 0. */
   readonly slot: number;
-  /** Where is said what happens to it before it has begun. */
+  /** Tells of the caller. The label is the call's name. */
   readonly #announce: (label: string) => void;
   readonly #offer: Offer;
   readonly #options: AnswerOptions;
   readonly #id = newCallId();
-  /** The address at which its caller was seen last. */
+  /** The address that its caller was last seen at. */
   #host: string;
   #hasNamesake = false;
   #begun = false;
@@ -94,7 +97,7 @@ export class IncomingCall {
   /** Ends the wait for the caller to come back, while there is one. */
   #comeBack: ((found: Wire | Goodbye | undefined) => void) | undefined;
 
-  /** `announce` is told the name of the call when it has begun. */
+  /** `announce` hears the name of the call when it has begun. */
   constructor(
     caller: Caller,
     offer: Offer,
@@ -111,7 +114,7 @@ export class IncomingCall {
     this.#announce = announce;
   }
 
-  /** The name with which a caller comes back into it. */
+  /** The id with which a caller comes back into it. */
   get id(): string {
     return this.#id;
   }
@@ -136,7 +139,7 @@ export class IncomingCall {
     return { name: this.peer.name, host, port };
   }
 
-  /** Says yes. Throws `PeerLostError` where the caller has gone. */
+  /** Says yes. Throws `PeerLostError` if the caller has gone. */
   async accept(): Promise<Line> {
     const line = await this.#offer.accept(
       this.#options.ours,
@@ -147,19 +150,22 @@ export class IncomingCall {
     return line;
   }
 
-  /** Notes that the caller is none of those who only look in. */
+  /** Notes that the call has begun in earnest: its caller did not only look in. */
   begin(): void {
     this.#begun = true;
     this.#announce(this.label);
   }
 
-  /** True if this is its caller, who may go on with it: somebody with the same streams. */
+  /** True if this offer is its caller's, who may go on with the call: its streams are the same. */
   canResume(offer: Offer): boolean {
     return this.#line !== undefined && this.#begun &&
       isSameStreams(offer.streams, this.#offer.streams);
   }
 
-  /** Leads its caller back into it, who is at that address now. Throws `PeerLostError` where that one has gone. */
+  /**
+   * Leads its caller, now at that address, back into it. Throws `PeerLostError` if the caller has
+   * gone.
+   */
   async resume(offer: Offer, host: string): Promise<void> {
     const wire = await offer.resume(this.#options.ours);
     this.#host = host;
@@ -173,14 +179,14 @@ export class IncomingCall {
     this.#comeBack?.(undefined);
   }
 
-  /** From now on, both are called by more than their name if they have the same. */
+  /** Gives both calls a longer label from now on if their callers have the same name. */
   tellApart(other: IncomingCall): void {
     if (!isNamesake(this.#identity, other.#identity)) return;
     this.#hasNamesake = true;
     other.#hasNamesake = true;
   }
 
-  /** Waits until the caller is back. One that has sent nothing yet is no caller that was lost. */
+  /** Waits until the caller is back. A caller that has sent nothing yet does not count as lost. */
   #waitFor(
     lost: PeerLostError,
     signal: AbortSignal,
@@ -204,7 +210,9 @@ export class IncomingCall {
   }
 }
 
-/** Answers callers until stopped or, without `stay`, until a call was had and none is on. */
+/**
+ * Answers callers until stopped. Without `stay`, it ends after the first call, when no call is on.
+ */
 export class Answering {
   readonly #options: AnswerOptions;
   readonly #voice: AnswerVoice;
@@ -225,12 +233,14 @@ export class Answering {
     this.#have = have;
   }
 
-  /** How many calls are on. */
+  /** The number of calls that are on. */
   get count(): number {
     return this.#calls.size;
   }
 
-  /** Answers until it is over and every call has ended. Throws what `callers` or a call throws. */
+  /**
+   * Answers until it is over and every call has ended. Throws the errors of `callers` and of calls.
+   */
   async run(callers: AsyncIterable<Caller>): Promise<void> {
     const answering = (async (): Promise<void> => {
       for await (const caller of callers) {
@@ -253,7 +263,7 @@ export class Answering {
     }
   }
 
-  /** Takes no more callers. The calls that are on go on. */
+  /** Takes no more callers. The calls that are on continue. */
   stop(): void {
     this.#closed = true;
     this.#door.clear();
@@ -277,7 +287,8 @@ export class Answering {
     } else if (offer.call !== undefined) {
       await this.#leadBack(offer, offer.call, host, visitor);
     } else if (!offer.peer.format && !this.#gives) {
-      // Without a picture either way, a place would be held for nothing, and no silence could end it.
+      // Without a picture either way, a call would hold a place for nothing. No silence could end
+      // it.
       await this.#turnAway(offer, "neither side has a picture to send", visitor);
     } else if (this.#closed || !this.#hasPlaceFor(host, offer.peer.name)) {
       this.#tellBusy(host);
@@ -287,10 +298,13 @@ export class Answering {
     }
   }
 
-  /** Says that somebody has connected, where that is worth a word, and what becomes of it. */
+  /**
+   * Tells that somebody has connected, if that is worth a word. Returns the visitor, which tells
+   * the rest.
+   */
   #receive({ host, port }: Caller): Visitor {
     const { log, messages } = this.#voice;
-    // Somebody at the address of a call whose network is gone is most likely its caller.
+    // A caller at the address of a call whose network is gone is most likely that call's own.
     const expected = [...this.#calls].some((one) => one.waitsFor(host));
     const free = this.count < this.#options.maxCalls && !expected;
     const mayTell = free && this.#strangers.take();
@@ -307,7 +321,7 @@ export class Answering {
       if (!announced) log.say(label === undefined ? sentence : `${label}: ${sentence}`);
       announced = true;
     };
-    // Among several callers one is told apart by its name, which it has yet to say.
+    // Among several callers each is told apart by its name, which it has yet to say.
     const several = this.#options.maxCalls > 1;
     if (mayTell && !several) announce();
     return {
@@ -320,7 +334,7 @@ export class Answering {
     };
   }
 
-  /** Leads a caller back into its call, whatever address it has now. */
+  /** Leads a caller back into its call, whatever its address is now. */
   async #leadBack(
     offer: Offer,
     id: string,
@@ -330,7 +344,7 @@ export class Answering {
     const call = [...this.#calls].find((one) => one.id === id);
     const hungUp = this.#ended.get(id);
     if (call?.canResume(offer)) {
-      // It may have gone again: then its call goes on waiting.
+      // The caller may have gone again. Its call then continues to wait.
       await call.resume(offer, host).catch((error) => visitor.leaves(error));
     } else if (hungUp !== undefined) {
       await offer.refuse(hungUp);
@@ -350,8 +364,9 @@ export class Answering {
   }
 
   /**
-   * True if there is a place. A call whose network is gone gives its own to a new one from the same machine and of the same
-   * name, which is its caller started anew; where there is no other, whatever the name.
+   * True if there is a place. A call whose network is gone gives its place to a new call from the
+   * same machine and with the same name: its caller started anew. If the server has no other call,
+   * the name does not matter.
    */
   #hasPlaceFor(host: string, name: string): boolean {
     const candidates = [...this.#calls].filter((one) => one.waitsFor(host));
@@ -399,7 +414,7 @@ export class Answering {
     if (untold > 0) this.#voice.log.warn(this.#voice.messages.moreStrangers(untold));
   }
 
-  /** Remembers why we hung up, for a peer that comes back and does not know. */
+  /** Remembers the reason for which we hung up, for a peer that comes back and does not know. */
   #remember(id: string, reason: string): void {
     this.#ended.set(id, reason);
     const [oldest] = this.#ended.keys();
@@ -407,19 +422,19 @@ export class Answering {
   }
 }
 
-/** Somebody who has connected, as far as it is worth a word. */
+/** A peer that has connected, with the words about it. */
 interface Visitor {
-  /** Says that it is here, if nobody has. */
+  /** Tells that it is here, if that has not been told. */
   readonly announce: (label: string) => void;
-  /** The same before its call has begun: strangers are told of now and then only. */
+  /** The same before its call has begun. Strangers are told of only now and then. */
   readonly announceSoon: (label: string) => void;
-  /** Says why it is gone. */
+  /** Tells why it is gone. */
   readonly cameToNothing: (sentence: string, label?: string) => void;
   /** The same for an error. */
   readonly leaves: (error: unknown) => void;
 }
 
-/** The sentence for somebody who was let go before a call began. */
+/** The sentence for a stranger that was let go before a call began. */
 export function strangerSentence(host: string, error: unknown, messages: Messages): string {
   const detail = error instanceof PeerLostError
     ? messages.lostHow[error.how]

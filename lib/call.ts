@@ -1,14 +1,14 @@
 /**
- * One call: what this end gives goes to the line, what the line gives is shown and recorded. It is the only wiring, the same
- * for both programs, and says what each end of a call means.
+ * One call: our source's frames go to the line, the line's frames are shown and recorded. It is the
+ * only wiring, the same for both programs, and decides the meaning of each end of a call.
  *
  * ```
  *  outgoing ─┬─► line ════ peer ════► line ─┬─► display
  *            └─► self view                  └─► recording
  * ```
  *
- * All that a call opens is on one stack, and the call is over when that is unwound: only then are its summary and its last
- * sentence printed.
+ * All that a call opens is on one stack. The call is over when the stack is unwound. Only then are
+ * its summary and its last sentence printed.
  */
 
 import { nowUs } from "./clock.ts";
@@ -39,27 +39,27 @@ import { Meter } from "./user/meter.ts";
 import type { Line, LineFigures, Peer } from "./wire/line.ts";
 import { LinkWatch } from "./wire/link_watch.ts";
 
-/** What a program has around its calls. */
+/** The surroundings of a program's calls. */
 export interface Surroundings {
-  /** Where it says what happens. */
+  /** The log that tells what happens. */
   readonly log: Voice;
-  /** Hears what becomes of child processes, where somebody wants to know. */
+  /** Hears what child processes do, if somebody wants to know. */
   readonly watch: ChildWatch | undefined;
   /** The sentences of the user's language. */
   readonly messages: Messages;
-  /** What this end calls itself; may be empty. */
+  /** The name that this end gives itself. It may be empty. */
   readonly name: string;
   /** The system, by the names of `Deno.build.os`. */
   readonly system: typeof Deno.build.os;
-  /** The driver for windows: `none` where there shall be none, nothing where there can be none. */
+  /** The driver for windows: `none` if there shall be none, nothing if there can be none. */
   readonly screen: string | undefined;
-  /** Whether the `q` key is watched. */
+  /** True if the `q` key is watched. */
   readonly keys: boolean;
   /** Aborted when the user hangs up in the terminal or the system wants us to end. */
   readonly hangUp: AbortSignal;
   /**
-   * Is sent a `quit` when `q` is pressed. Whoever ends something else than the whole prevents what follows by itself, which is
-   * the abort of `hangUp`.
+   * Gets a `quit` event when `q` is pressed. A listener that ends less than the whole program calls
+   * `preventDefault`. Otherwise `hangUp` is aborted.
    */
   readonly keyboard: EventTarget;
 }
@@ -67,63 +67,68 @@ export interface Surroundings {
 /** Exit statuses, the same for both programs. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, lost: 3 } as const;
 
-/** How a call ended: somebody hung up, or something went wrong. */
+/** The end of a call: somebody hung up, or something went wrong. */
 export type End =
   | { readonly kind: "hang-up"; readonly by: Party; readonly reason: string }
   | { readonly kind: "error"; readonly error: unknown };
 
-/** What a call is made of. */
+/** The parts of a call. */
 export interface CallParts {
-  /** Who we are in it. */
+  /** Our role in it. */
   readonly we: Party;
-  /** The other end. */
+  /** The peer, by its introduction. */
   readonly peer: Peer;
-  /** Takes the call, or gives the line on which it was taken. */
+  /** Takes the call. Resolves to its line. */
   readonly open: () => Promise<Line>;
-  /** What we give. */
+  /** Our source, shared by the calls of this end. */
   readonly outgoing?: Outgoing | undefined;
-  /** Resolves when what we give is over, where that ends the call. */
+  /** Resolves when our source is over, if that ends the call. */
   readonly sourceOver?: Promise<End> | undefined;
-  /** When to hang up by itself, in seconds of what we give. */
+  /** Seconds of our source after which we hang up by ourselves. */
   readonly durationSeconds?: number | undefined;
-  /** The file for what comes; nothing for no recording. */
+  /** The file for the peer's frames. Nothing for no recording. */
   readonly record: string | undefined;
-  /** The window for what comes. */
+  /** The window for the peer's frames. */
   readonly window: Pick<DisplayOptions, "title" | "place">;
   /** The name of the call among several. */
   readonly label?: (() => string) | undefined;
-  /** What helps where the link is too narrow for what we give. */
+  /** The cure if the link is too narrow for our frames. */
   readonly narrowCure?: NarrowCure | undefined;
-  /** How long a network that is gone is waited for, in seconds. */
+  /** Seconds that a lost network is waited for. */
   readonly patienceSeconds: number;
-  /** Is told when the call has begun in earnest: with the first frame, where the peer sends any. */
+  /** Hears that the call has begun in earnest: with the first frame, if the peer sends any. */
   readonly onBegun?: (() => void) | undefined;
-  /** True if a call that ends like this before it has begun was none. Never, if not given. */
+  /**
+   * True if a call that ends like this before it has begun was only a stranger's visit. Never true
+   * if not given.
+   */
   readonly isStranger?: ((end: End) => boolean) | undefined;
 }
 
-/** What a call came to. */
+/** The result of a call. */
 export interface CallOutcome {
-  /** The exit status that it asks for. */
+  /** The exit status for it. */
   readonly exit: number;
-  /** Whether its recording is not whole. */
+  /** True if its recording is not whole. */
   readonly recordingFailed: boolean;
-  /** How it ended. */
+  /** The end of the call. */
   readonly end: End;
-  /** Frames that did not come, or are not in the recording. */
+  /** Frames that did not arrive, or are not in the recording. */
   readonly lost: number;
-  /** True if it was no call: then nothing was said of it. */
+  /** True if it was a stranger's visit: then nothing was said of it. */
   readonly isStranger: boolean;
 }
 
-/** How often the live line is renewed, in milliseconds. */
+/** Milliseconds between two renewals of the live line. */
 const STATUS_MS = 500;
 
-/** After how long, in milliseconds, and how many frames a call is asked whether there are pictures in what comes. */
+/**
+ * The milliseconds and the number of frames after which the call looks for pictures in the frames.
+ */
 const PICTURES_MS = 5000;
 const LEAST_FRAMES = 10;
 
-/** How often the link is looked at, in milliseconds. */
+/** Milliseconds between two looks at the link. */
 const LINK_MS = 250;
 
 /** A call, from the moment at which it can be taken. */
@@ -140,15 +145,15 @@ export class Call implements Taker {
   #display: Display | undefined;
   readonly #given = new Span();
   readonly #came = new Span();
-  /** Warnings that wait until the call has begun: strangers are not to make them. */
+  /** Warnings that wait until the call has begun: strangers must not cause any. */
   #warnings: string[] | undefined = [];
   #fileBytes: number | undefined;
   /** True while the network is gone, and at the end if it has not come back. */
   #isGone = false;
-  /** Lets the last frames leave, when the duration is over. */
+  /** Lets the last frames leave when the duration is over. */
   #finishing: Promise<void> | undefined;
 
-  /** Nothing is opened yet. */
+  /** Prepares a call. Nothing is opened yet. */
   constructor(parts: CallParts, around: Surroundings) {
     this.#parts = parts;
     this.#around = around;
@@ -171,7 +176,7 @@ export class Call implements Taker {
     this.#line?.push(frame);
   }
 
-  /** What the live line shows of it. */
+  /** The figures of the live line. */
   status(): Status {
     const figures = this.#line?.figures ?? NOTHING;
     const { outgoing, peer } = this.#parts;
@@ -191,12 +196,12 @@ export class Call implements Taker {
     };
   }
 
-  /** True where there is something to see and no window for it; why not was said. */
+  /** True if there are pictures to see and no window for them. The user has been told why. */
   get cannotShow(): boolean {
     return this.#parts.peer.format !== undefined && this.#display === undefined;
   }
 
-  /** Has the call and prints how it ended. */
+  /** Has the call and prints its end. */
   async run(): Promise<CallOutcome> {
     const { log, messages } = this.#around;
     const { end, files } = await this.#have();
@@ -215,7 +220,7 @@ export class Call implements Taker {
     return { end, lost, isStranger, exit, recordingFailed: this.#recordingProblem !== undefined };
   }
 
-  /** Opens all that a call has, waits for its end, and closes it. */
+  /** Opens all that a call needs, waits for its end, and closes it. */
   async #have(): Promise<{ readonly end: End; readonly files: readonly FinishedFile[] }> {
     const { log, hangUp } = this.#around;
     const { outgoing, sourceOver, peer, we, narrowCure } = this.#parts;
@@ -225,7 +230,7 @@ export class Call implements Taker {
     stack.defer(() => hangUp.removeEventListener("abort", onHangUp));
     if (hangUp.aborted) onHangUp();
 
-    // Once it hears yes, a caller sends: by then whatever takes its time to start has been started.
+    // A caller sends once it hears yes. Whatever starts slowly has to be started by then.
     if (peer.format) this.#openDisplay(peer.format, stack);
     let line: Line;
     try {
@@ -239,7 +244,7 @@ export class Call implements Taker {
       const looking = setTimeout(() => void this.#lookForPictures(), PICTURES_MS);
       stack.defer(() => clearTimeout(looking));
     }
-    // Where nobody can be a stranger, there is nothing to wait for.
+    // If the peer cannot be a stranger, there is nothing to wait for.
     if (!peer.format || !this.#parts.isStranger) this.#begin();
     if (narrowCure) stack.use(this.#watchLink(line, narrowCure));
     outgoing?.join(this);
@@ -250,13 +255,13 @@ export class Call implements Taker {
         ({ reason }): End => ({ kind: "hang-up", by: other(we), reason }),
         (error: unknown): End => ({ kind: "error", error }),
       ),
-      // The last frames of a file are as good as the first: they leave before the goodbye does.
+      // The last frames of a file are as good as the first. They leave before the bye does.
       ...(sourceOver ? [sourceOver.then((end) => line.flush().then(() => end))] : []),
     ]);
     if (end.kind === "hang-up") log.debug("call", `${end.by}: ${end.reason}`);
-    // Where the network was gone, the recording ends with the last picture that came.
+    // If the network was gone, the recording ends with the last picture that came.
     const untilNow = end.kind === "hang-up" && line.figures.waitingMs === undefined;
-    // The recording is finished first and waits for nobody: goodbyes and windows may take their time.
+    // The recording is finished first and waits for nobody: byes and windows may take their time.
     const [files] = await Promise.all([
       recording?.close({ untilNow }) ?? [],
       line.hangUp(endReason(end)),
@@ -266,7 +271,7 @@ export class Call implements Taker {
     return { end, files };
   }
 
-  /** Shows and records what comes, until the line ends. */
+  /** Shows and records the peer's frames, until the line ends. */
   async #take(line: Line): Promise<void> {
     for await (const frame of line.frames()) {
       if (this.#came.firstUs === undefined) this.#begin();
@@ -311,7 +316,7 @@ export class Call implements Taker {
     if (this.#display) stack.use(this.#display);
   }
 
-  /** Says what nobody was to hear before the call had begun. */
+  /** Says the words that had to wait until the call has begun. */
   #begin(): void {
     this.#parts.onBegun?.();
     const warnings = this.#warnings ?? [];
@@ -334,7 +339,9 @@ export class Call implements Taker {
     return { [Symbol.dispose]: (): void => clearInterval(timer) };
   }
 
-  /** How old a frame is by the clocks as they are told, without what is mended for the live line. */
+  /**
+   * Logs the age of a frame by the clocks of both ends, without the correction of the live line.
+   */
   #tellAge(frame: Frame): void {
     const arrivedUs = nowUs();
     const { firstUs = arrivedUs } = this.#came;
@@ -360,7 +367,7 @@ export class Call implements Taker {
     if (this.#warnings === undefined) log.warn(messages.networkBack(goneMs / 1000));
   }
 
-  /** Says what came and where it is. Gives what is wrong with that. */
+  /** Tells of the frames that came and of their file. Returns the problem with them. */
   async #tellWhatCame(
     files: readonly FinishedFile[],
     figures: LineFigures,
@@ -374,7 +381,8 @@ export class Call implements Taker {
     if (nothing) {
       for (const { path } of files) await Deno.remove(path).catch(() => {});
     }
-    // What did not come is told with the last file, what an earlier one has lost with that one.
+    // The last file's sentence tells of the frames that did not arrive. An earlier file's sentence
+    // tells of its own losses.
     const lostEarlier = files.slice(0, -1).reduce((sum, file) => sum + file.lost, 0);
     for (const [index, file] of nothing ? [] : files.entries()) {
       const isLast = index === files.length - 1;
@@ -397,11 +405,11 @@ export class Call implements Taker {
       const all = { seconds, received: figures.received, lost: nothing ? unseen : lost };
       log.say(messages.notRecorded(all));
     }
-    // That there is nothing to record is the peer's failure, not the recording's.
+    // The peer is to blame that there is nothing to record, not the recording.
     return nothing ? messages.noPictures(other(this.#parts.we), format) : this.#recordingProblem;
   }
 
-  /** Says how the call ended. Gives the exit status. */
+  /** Tells how the call ended. Returns the exit status. */
   #tellEnd(end: End, isIncomplete: boolean): number {
     const { log, messages, system } = this.#around;
     const them = other(this.#parts.we);
@@ -419,18 +427,18 @@ export class Call implements Taker {
     return isIncomplete ? EXIT.failed : EXIT.lost;
   }
 
-  /** Says why the peer hung up, where that is none of the usual reasons. */
+  /** Tells why the peer hung up, unless the reason is a usual one. */
   #tellComplaint(reason: string): void {
     const { log, messages } = this.#around;
     if (!isUsual(reason)) log.warn(messages.complaint(other(this.#parts.we), reason));
   }
 
-  /** Frames that did not come, or are not in the recording. */
+  /** Frames that did not arrive, or are not in the recording. */
   #lost(figures: LineFigures): number {
     return figures.lost + (this.#recording?.lost ?? 0);
   }
 
-  /** Finds out how large the recording is by now, for the live line. */
+  /** Finds out the present size of the recording, for the live line. */
   #measureFile(): void {
     const path = this.#recording?.path;
     if (path === undefined) return;
@@ -440,7 +448,7 @@ export class Call implements Taker {
     );
   }
 
-  /** Tells the user where frames come and none can be shown. */
+  /** Tells the user if frames come and none can be shown. */
   async #lookForPictures(): Promise<void> {
     const { log, messages } = this.#around;
     const figures = this.#line?.figures ?? NOTHING;
@@ -459,18 +467,18 @@ export class Call implements Taker {
   }
 }
 
-/** The figures of a call that came to nothing. */
+/** The figures of a call that never had a line. */
 const NOTHING: LineFigures = {
   ...{ sent: 0, dropped: 0, sentBytes: 0, delayMs: undefined },
   ...{ received: 0, lost: 0, receivedBytes: 0, waitingMs: undefined },
 };
 
-/** From when to when frames were. */
+/** The span of time from the first frame to the last. */
 class Span {
   firstUs: number | undefined;
   #endUs = 0;
 
-  /** A frame at that time, shown for so long. */
+  /** Adds a frame at that time, shown for so long. */
   add(atUs: number, forUs: number): void {
     this.firstUs ??= atUs;
     this.#endUs = atUs + forUs;
@@ -486,7 +494,7 @@ export function other(party: Party): Party {
   return party === "CLIENT" ? "HOST" : "CLIENT";
 }
 
-/** Opens a window where there is to be one; where it cannot be, says so and goes on without. */
+/** Opens a window if there is to be one. If it cannot be opened, says so and goes on without. */
 export function openDisplay(
   options: Pick<DisplayOptions, "format" | "title" | "place">,
   { messages, system, screen, watch, warn }: Omit<Surroundings, "log"> & {
@@ -517,7 +525,9 @@ export function openDisplay(
   }
 }
 
-/** What decides of the window in which an end sees itself, and who hears when its source is over. */
+/**
+ * What decides of the window in which an end sees itself, and who hears when its source is over.
+ */
 export interface GivenHost {
   /** The place of the window; the middle of the screen if none is given. */
   readonly place: () => WindowPlace | undefined;
@@ -529,7 +539,9 @@ export interface GivenHost {
   readonly onOver: (error?: unknown) => void;
 }
 
-/** Makes of what the user wants to give the source of all calls of this end. Nothing is opened yet. */
+/**
+ * Makes of what the user wants to give the source of all calls of this end. Nothing is opened yet.
+ */
 export function outgoingOf(given: Given, around: Surroundings, host: GivenHost): Outgoing {
   const { log, messages, system, watch } = around;
   const { format } = given;
@@ -551,7 +563,7 @@ export function outgoingOf(given: Given, around: Surroundings, host: GivenHost):
   });
 }
 
-/** Renews the live line, where there is one, until disposed of. */
+/** Renews the live line, if there is one, until disposed of. */
 export function everyStatus(log: Voice, text: () => string): Disposable {
   const timer = log.live ? setInterval(() => log.status(text()), STATUS_MS) : undefined;
   return {
@@ -568,7 +580,7 @@ export function isUsual(reason: string): boolean {
   return usual.includes(reason);
 }
 
-/** What is told to the other side: why a side hung up, or what it did wrong. */
+/** The reason for the peer: why a side hung up, or its mistake. */
 function endReason(end: End): string {
   if (end.kind === "hang-up") return end.reason;
   if (end.error instanceof PeerLostError) return messagesIn("en").lostHow[end.error.how];

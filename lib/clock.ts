@@ -1,9 +1,12 @@
 /**
- * Time: the one clock of the program, which never goes back and which no setting of the system's time moves, and waiting
- * with a bound.
+ * Time: the program's one clock, and waiting with a bound. The clock never goes back, and no
+ * setting of the system's time moves it.
  */
 
-/** Microseconds since 1970 by the system's time when the program started, and steady since. */
+/**
+ * Microseconds since 1970. They follow the system's time at the program's start, and run steadily
+ * from there.
+ */
 export function nowUs(): number {
   return Math.round((performance.timeOrigin + performance.now()) * 1000);
 }
@@ -11,7 +14,9 @@ export function nowUs(): number {
 /** A running timer. */
 export type Timer = ReturnType<typeof setTimeout>;
 
-/** Waits for a promise, but no longer than that: `undefined` when the time is over first. */
+/**
+ * Waits for a promise, but no longer than that. Resolves to `undefined` if the time is over first.
+ */
 export async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
   let timer: Timer | undefined;
   const timeout = new Promise<undefined>((resolve) => {
@@ -24,7 +29,7 @@ export async function within<T>(promise: Promise<T>, timeoutMs: number): Promise
   }
 }
 
-/** Waits that long. */
+/** Waits that many milliseconds. */
 export function pause(timeMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, timeMs));
 }

@@ -1,8 +1,10 @@
 /**
- * Whom we call, and again after a loss. The client's alone; it knows nothing of media.
+ * The call to a server, and the call back after a loss. The client's alone; it knows nothing of
+ * media.
  *
- * After a loss one attempt to connect follows the other before the first is over: a network that is back answers the next
- * one at once, where one that has begun without it waits for TCP to try again. The first to succeed is taken.
+ * After a loss the next attempt to connect begins before the one before it is over. A network that
+ * is back answers a new attempt at once. An attempt that began without the network waits for TCP to
+ * try again. The first attempt to succeed is taken.
  */
 
 import { pause } from "./clock.ts";
@@ -13,30 +15,30 @@ import { makeOffer } from "./wire/offer.ts";
 import { type Introduction, isSameStreams, type Streams } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
 
-/** How far attempts to come back are apart, and how long one may take, in milliseconds. */
+/** Milliseconds between two attempts to come back, and milliseconds that one may take. */
 const REDIAL_EVERY_MS = 250;
 const REDIAL_MS = 3000;
 
 /**
- * How long a connection is sought that the peer ended or reset without a goodbye, in milliseconds. A peer that lives can be
- * called at once.
+ * Milliseconds of trying to come back after the peer ended or reset the connection without a bye. A
+ * peer that lives can be called at once.
  */
 const CUT_PATIENCE_MS = 5000;
 
-/** Whom to call, and how to reach it. */
+/** The server to call, and the way to reach it. */
 export interface Callee {
   /** Its address. */
   readonly host: string;
   /** Its port. */
   readonly port: number;
-  /** Makes the connection; rejects with the system's error, or when aborted. */
+  /** Makes the connection. Rejects with the system's error, or when aborted. */
   connect(signal: AbortSignal): Promise<Connection>;
 }
 
 /**
- * Introduces this end on a connection, which is the line's from then on. `patienceMs` is how long a network that is gone is
- * waited for. Throws `RefusedError` where the peer says no, `ProtocolError` where it is none of ours, `PeerLostError`, or the
- * signal's reason.
+ * Introduces this end on a connection, which is the line's from then on. A lost network is waited
+ * for `patienceMs` milliseconds. Throws `RefusedError` if the peer says no, `ProtocolError` if it
+ * is none of ours, `PeerLostError`, or the signal's reason.
  */
 export async function dial(
   connection: Connection,
@@ -50,7 +52,7 @@ export async function dial(
   return new CallLine(wire, { ours: ours.streams, theirs, again, clocks });
 }
 
-/** Sends to a server that has no words: nothing is asked, and no answer comes. */
+/** Sends to a server that has no words: it is asked nothing, and gives no answer. */
 export function dialBare(connection: Connection, mode: BareMode, ours: Introduction): Line {
   return openSending(connection, mode, ours.streams[0]!);
 }
@@ -72,11 +74,12 @@ function redial(
     const signal = AbortSignal.any([stop, over.signal]);
     try {
       while (!signal.aborted) {
-        // One that answers and is lost again at once, over and over, is to keep neither end busy.
+        // A peer that answers and is lost again, over and over, must not keep either end busy.
         await pause(Math.max(nextMs - performance.now(), 0));
         nextMs = performance.now() + REDIAL_EVERY_MS;
         const connection = await connectAgain(callee, signal);
-        // Nobody listens where the peer was: it has ended without a goodbye, behind our back where the network was gone.
+        // Nobody listens at the peer's address: the peer has ended without a bye. It did so behind
+        // our back if the network was gone.
         if (connection === undefined) {
           if (lost.how !== "silence" || signal.aborted) return undefined;
           throw new PeerLostError("no-bye");
@@ -102,7 +105,10 @@ function redial(
   };
 }
 
-/** The first connection that can be made; nothing where nobody listens any more, or when aborted. */
+/**
+ * The first connection that can be made. Resolves to nothing if nobody listens any more, or when
+ * aborted.
+ */
 async function connectAgain(callee: Callee, signal: AbortSignal): Promise<Connection | undefined> {
   if (signal.aborted) return undefined;
   const first = Promise.withResolvers<Connection | undefined>();
@@ -116,7 +122,7 @@ async function connectAgain(callee: Callee, signal: AbortSignal): Promise<Connec
       others.abort();
       first.resolve(connection);
     } catch (error) {
-      // The machine itself says no; one that cannot be reached says nothing.
+      // Here the machine itself says no. A machine that cannot be reached says nothing.
       if (error instanceof Error && error.name === "ConnectionRefused") first.resolve(undefined);
     }
   };
@@ -134,7 +140,7 @@ async function connectAgain(callee: Callee, signal: AbortSignal): Promise<Connec
   }
 }
 
-/** True for the reasons with which a call is ended in order. */
+/** True for the reasons with which a call ends in order. */
 function isUsual(reason: string): boolean {
   return Object.values<string>(REASON).includes(reason);
 }

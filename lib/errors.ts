@@ -1,18 +1,18 @@
 /**
- * The error classes that somebody catches. Each says what happened in terms of its own layer; the sentence for the
- * user is made from it in one place, by `describe` of problems.ts.
+ * The error classes that somebody catches. Each tells what happened in terms of its own layer.
+ * `describe` of problems.ts makes the user's sentence from it, in one place.
  */
 
 import { describeMiss, type NearMiss } from "./near_miss.ts";
 
 /**
- * The peer is gone without a goodbye: reset, cut inside a message, silent for too long, waited for in vain behind a network
- * that is gone, or far too slow.
+ * The peer is gone without a bye. Its connection was reset or cut inside a message, it was silent
+ * for too long or far too slow, or its network did not come back in time.
  */
 export class PeerLostError extends Error {
   /** The name of the class. */
   override readonly name = "PeerLostError";
-  /** How it was noticed. */
+  /** The way in which the loss was noticed. */
   readonly how: "reset" | "cut" | "silence" | "gone" | "slow" | "no-bye";
 
   /** An error of the connection, with its cause. */
@@ -22,24 +22,29 @@ export class PeerLostError extends Error {
   }
 }
 
-/** The peer sent what the wire does not allow. The message names what was wrong, in English, and may be sent to it. */
+/**
+ * The peer sent bytes that the wire does not allow. The message names the mistake in English, and
+ * may be sent to the peer.
+ */
 export class ProtocolError extends Error {
   /** The name of the class. */
   override readonly name = "ProtocolError";
-  /** A guess at what the peer meant, where it speaks something near. */
+  /** A guess at what the peer meant, if it speaks something near. */
   readonly miss: NearMiss | undefined;
 
-  /** What was wrong, in English, or a guess that says so. */
+  /** An error with the peer's mistake, in English, or with a guess that tells it. */
   constructor(what: string | NearMiss, options?: ErrorOptions) {
     super(typeof what === "string" ? what : describeMiss(what), options);
     this.miss = typeof what === "string" ? undefined : what;
   }
 }
 
-/** The reason with which a server that has no place left refuses a caller, as it stands on the wire. */
+/**
+ * The reason, as it stands on the wire, with which a server without a free place refuses a caller.
+ */
 export const BUSY = "busy";
 
-/** Why a side hangs up where nothing is wrong, as it says it in its bye. */
+/** The reasons to hang up if nothing is wrong, as they stand in a bye. */
 export const REASON = {
   hungUp: "hung up",
   windowClosed: "window closed",
@@ -47,7 +52,7 @@ export const REASON = {
   inputEnded: "input ended",
 } as const;
 
-/** The other end answered and said no. The message is its reason. */
+/** The peer answered and said no. The message is its reason. */
 export class RefusedError extends Error {
   /** The name of the class. */
   override readonly name = "RefusedError";
@@ -60,14 +65,14 @@ export class NotInstalledError extends Error {
   /** The program's name: `ffmpeg` or `ffplay`. */
   readonly command: string;
 
-  /** A program that is missing. */
+  /** An error for a program that is missing. */
   constructor(command: string, options?: ErrorOptions) {
     super(`Cannot run ${command}: not found`, options);
     this.command = command;
   }
 }
 
-/** The ffmpeg that is installed cannot do what is needed. */
+/** The ffmpeg that is installed cannot do all that is needed. */
 export class FfmpegError extends Error {
   /** The name of the class. */
   override readonly name = "FfmpegError";
@@ -76,7 +81,7 @@ export class FfmpegError extends Error {
   /** Its version, or the name of the encoder. */
   readonly detail: string;
 
-  /** What this ffmpeg is or lacks. */
+  /** An error with the fault of this ffmpeg. */
   constructor(kind: FfmpegError["kind"], detail: string) {
     super(`Cannot use this ffmpeg: ${kind} ${detail}`);
     this.kind = kind;
@@ -84,11 +89,11 @@ export class FfmpegError extends Error {
   }
 }
 
-/** What pictures come from, or ought to. */
+/** The source that pictures come from, or ought to. */
 export interface SourceIdentity {
-  /** Whether it is a camera, or another input. */
+  /** True if it is a camera, false if it is another input. */
   readonly isCamera: boolean;
-  /** The camera or input as the user would name it. */
+  /** The user's name for the camera or input. */
   readonly name: string;
 }
 
@@ -96,7 +101,7 @@ export interface SourceIdentity {
 export class SourceError extends Error {
   /** The name of the class. */
   override readonly name = "SourceError";
-  /** What is the matter with it. */
+  /** The kind of the failure. */
   readonly kind:
     | "missing"
     | "busy"
@@ -106,12 +111,12 @@ export class SourceError extends Error {
     | "none"
     | "list"
     | "unreadable";
-  /** What it is. */
+  /** The source that failed. */
   readonly source: SourceIdentity;
   /** The last words of ffmpeg, or nothing. */
   readonly detail: string;
 
-  /** What a source has come to. */
+  /** An error of a source. */
   constructor(kind: SourceError["kind"], source: SourceIdentity, detail = "") {
     super(`Cannot capture from ${source.name}: ${kind}${detail && ` (${detail})`}`);
     this.kind = kind;
@@ -120,21 +125,24 @@ export class SourceError extends Error {
   }
 }
 
-/** No camera was asked for, and the first one is not there. */
+/** The user asked for no camera, and the first one is missing. */
 export class NoCameraError extends Error {
   /** The name of the class. */
   override readonly name = "NoCameraError";
-  /** The cameras that there are. */
+  /** The cameras that the machine has. */
   readonly cameras: readonly { readonly index: number; readonly name: string }[];
 
-  /** What there is in place of the first camera. */
+  /** An error with the cameras that there are in place of the first one. */
   constructor(cameras: NoCameraError["cameras"], options?: ErrorOptions) {
     super("Cannot capture: there is no first camera", options);
     this.cameras = cameras;
   }
 }
 
-/** A wrong option or value. The message is the sentence for the user, in the language that was asked for. */
+/**
+ * A wrong option or value. The message is the sentence for the user, in the language that the user
+ * asked for.
+ */
 export class UsageError extends Error {
   /** The name of the class. */
   override readonly name = "UsageError";
@@ -144,12 +152,12 @@ export class UsageError extends Error {
 export class RecordingError extends Error {
   /** The name of the class. */
   override readonly name = "RecordingError";
-  /** What is the matter with the place. */
+  /** The kind of the failure. */
   readonly kind: "no-folder" | "not-writable" | "is-folder" | "other";
   /** The path the user gave. */
   readonly path: string;
 
-  /** What a place for recordings lacks. */
+  /** An error with the fault of the place. */
   constructor(kind: RecordingError["kind"], path: string, options?: ErrorOptions) {
     super(`Cannot record to ${path}: ${kind}`, options);
     this.kind = kind;

@@ -1,12 +1,12 @@
 /**
  * Guesses at what a peer meant that speaks something near. They are made where bytes are refused,
- * and tell whoever wrote the peer what to change. The English words go to the peer as well;
+ * and tell the author of the peer what to change. The English words go to the peer as well;
  * portuguese.ts has the same in Portuguese. Pure.
  */
 
-/** A message that is refused, with a guess at what was meant. */
+/** A message that is refused, with a guess at its meaning. */
 export type NearMiss =
-  /** A length in another form: `value` is what it says in that form. */
+  /** A length in another form. `value` is the number that it gives in that form. */
   | {
     readonly kind: "length";
     readonly bytes: string;
@@ -22,7 +22,7 @@ export type NearMiss =
   }
   /** A pickle or a picture without a length in front. */
   | { readonly kind: "bare"; readonly bytes: string; readonly what: "pickle" | "JPEG" | "PNG" }
-  /** A server that sends where it ought to listen. */
+  /** A server that sends although it ought to listen. */
   | { readonly kind: "server-sends"; readonly bytes: number }
   /** A first message that is a JPEG or a PNG. */
   | { readonly kind: "file"; readonly bytes: number; readonly what: "JPEG" | "PNG" }
@@ -55,7 +55,7 @@ const PROTOCOLS = [
 /** Sizes that cameras and programs like. */
 const SIZES = ["160x120", "320x180", "640x360", "640x480", "800x600", "1280x720", "1920x1080"];
 
-/** The guess at a length that no message can have; nothing where it looks like nothing known. */
+/** The guess at a length that no message can have. Nothing if it looks like nothing known. */
 export function guessLength(length: bigint | number): NearMiss | undefined {
   const bytes = String(length);
   const field = new DataView(new ArrayBuffer(8));
@@ -77,7 +77,7 @@ export function guessLength(length: bigint | number): NearMiss | undefined {
   const big = field.getBigUint64(0, false);
   if (isLength(Number(big))) return { kind: "length", bytes, form: "u64-big", value: Number(big) };
   const [u32Little, u32Big] = [field.getUint32(0, true), field.getUint32(0, false)];
-  // With nothing behind it, a short little-endian length is a long one.
+  // If nothing stands behind it, a short little-endian length is a long one.
   const little = isLength(u32Little) && u32Little !== Number(length) ? u32Little : Infinity;
   if (isLength(u32Big) && u32Big < little) {
     return { kind: "length", bytes, form: "u32-big", value: u32Big };

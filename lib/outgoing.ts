@@ -1,24 +1,28 @@
 /**
- * What this end gives: its camera, or whatever stands in its place. It serves any number of calls and is open while one takes
- * from it: a server that talks with three callers opens its camera once. What is given can be seen in a window of its own.
+ * Our source, for all calls: the camera, or an input in its place. It serves any number of calls,
+ * and is open while one takes from it. A server that talks with three callers opens its camera
+ * once. The frames can be seen in a window of their own.
  */
 
 import type { VideoFormat } from "./frame/format.ts";
 import type { Sink } from "./frame/sink.ts";
 import type { Source } from "./frame/source.ts";
 
-/** Whoever takes frames for a while. */
+/** A taker of frames, for a while. */
 export type Taker = Pick<Sink, "push">;
 
-/** How to open what this end gives, and whom to tell of it. */
+/** The way to open our source, and the listeners. */
 export interface OutgoingOptions {
-  /** What the frames are. */
+  /** The format of the frames. */
   readonly format: VideoFormat;
-  /** Opens the source; resolves when its first frame is there. */
+  /** Opens the source. Resolves when its first frame is there. */
   readonly openSource: (signal: AbortSignal) => Promise<Source>;
-  /** Opens the window in which this end sees itself, where there is to be one. */
+  /** Opens the window in which this end sees itself, if there is to be one. */
   readonly openView: () => Sink | undefined;
-  /** Is told when the source ends by itself: it has given its last frame, or fails with an error. */
+  /**
+   * Hears that the source has ended by itself: it has given its last frame, or it failed with this
+   * error.
+   */
   readonly onOver: (error?: unknown) => void;
 }
 
@@ -26,13 +30,13 @@ export interface OutgoingOptions {
 interface Opening {
   readonly source: Promise<Source>;
   readonly abort: AbortController;
-  /** Hands its frames on; not before somebody takes them. */
+  /** The handing on of its frames. It begins when somebody takes them. */
   pumping?: Promise<void>;
 }
 
 /** One source for all calls of this end. */
 export class Outgoing implements AsyncDisposable {
-  /** What its frames are. */
+  /** The format of its frames. */
   readonly format: VideoFormat;
   readonly #options: OutgoingOptions;
   readonly #takers = new Set<Taker>();
@@ -40,15 +44,16 @@ export class Outgoing implements AsyncDisposable {
   /** Resolves when the source before is closed. */
   #closed: Promise<void> = Promise.resolve();
 
-  /** Opens nothing yet. */
+  /** Prepares a source. Nothing is opened yet. */
   constructor(options: OutgoingOptions) {
     this.#options = options;
     this.format = options.format;
   }
 
   /**
-   * Opens the source before anybody takes from it, to find out whether it can be. It stays open until somebody has taken from
-   * it, or it is disposed of. Throws what the source throws, or the signal's reason.
+   * Opens the source before anybody takes from it, to find out if that works. It stays open until
+   * somebody has taken from it, or it is disposed of. Throws the source's error, or the signal's
+   * reason.
    */
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -65,19 +70,22 @@ export class Outgoing implements AsyncDisposable {
     }
   }
 
-  /** Gives frames to somebody from now on, and opens the source if it is not. Never throws: `onOver` tells. */
+  /**
+   * Gives frames to a taker from now on, and opens the source if it is closed. Never throws:
+   * `onOver` tells of errors.
+   */
   join(taker: Taker): void {
     this.#takers.add(taker);
     const opening = this.#opening ??= this.#open();
     opening.pumping ??= this.#pump(opening);
   }
 
-  /** Gives no more frames to somebody; the last one to leave closes the source. */
+  /** Gives no more frames to a taker. The last one to leave closes the source. */
   async leave(taker: Taker): Promise<void> {
     if (this.#takers.delete(taker) && this.#takers.size === 0) await this.#close();
   }
 
-  /** Closes the source, whoever takes from it. Safe twice. */
+  /** Closes the source, even if somebody takes from it. Safe twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#takers.clear();
     await this.#close();
@@ -90,7 +98,7 @@ export class Outgoing implements AsyncDisposable {
       abort.signal.throwIfAborted();
       return this.#options.openSource(abort.signal);
     });
-    // Whoever waits for it is told as well.
+    // Everybody who waits for the source is told as well.
     source.catch(() => {});
     return { source, abort };
   }
@@ -110,9 +118,9 @@ export class Outgoing implements AsyncDisposable {
     } catch (error) {
       failure = error;
     }
-    // Whoever closed it need not be told.
+    // The source was closed by us. Nobody needs to be told.
     if (this.#opening !== opening) return;
-    // The next one to join has it opened anew: the camera may be back.
+    // The next taker has it opened anew: the camera may be back.
     this.#opening = undefined;
     this.#options.onOver(failure);
   }

@@ -1,6 +1,7 @@
 /**
- * What both programs do around their work: choose the language, answer `--help` and a wrong command line, turn signals and
- * the `q` key into one signal to hang up, and make of whatever goes wrong a sentence and an exit status.
+ * The common part of both programs, around their work. It chooses the language, answers `--help`
+ * and a wrong command line, and turns signals and the `q` key into one signal to hang up. It turns
+ * every error into a sentence and an exit status.
  */
 
 import { EXIT, type Surroundings } from "./call.ts";
@@ -19,27 +20,33 @@ import type { Program } from "./user/command_line.ts";
 import { type CommonOptions, formatHelp } from "./user/options.ts";
 import { readRoutes } from "./routes.ts";
 
-/** What a program is made of. */
+/** The parts of a program. */
 export interface ProgramParts<Options extends CommonOptions> {
-  /** Which of the two. */
+  /** One of the two programs. */
   readonly program: Program;
   /** Its command line. */
   readonly args: readonly string[];
   /** Its version. */
   readonly version: string;
-  /** Understands the command line. Throws `UsageError`. */
+  /** Reads the command line. Throws `UsageError`. */
   readonly parse: (args: readonly string[], language: Language) => Options;
   /** The work. Resolves to the exit status. */
   readonly run: (options: Options, around: Surroundings) => Promise<number>;
 }
 
-/** How the other program is started by the user, for sentences that tell a command to type. */
+/**
+ * The command with which the user starts the other program, for sentences that tell a command to
+ * type.
+ */
 export function commandOf(program: Program): string {
   if (Deno.build.standalone) return Deno.build.os === "windows" ? `${program}.exe` : `./${program}`;
   return program === "server" ? "deno task serve" : "deno task send";
 }
 
-/** Finds this machine's address on its network, of one kind if wanted; nothing if it is on none. */
+/**
+ * Finds this machine's address on its network, of one kind if wanted. Resolves to nothing if the
+ * machine is on no network.
+ */
 export async function findOwnAddress(
   { watch }: Pick<Surroundings, "watch">,
   family?: Interface["family"],
@@ -51,14 +58,15 @@ export async function findOwnAddress(
   const cards = new Set(
     interfaces.filter(({ address }) => offered.includes(address)).map(({ name }) => name),
   );
-  // Reading the routes takes a quarter of a second, and most machines have one card only.
+  // Reading the routes takes a quarter of a second, and most machines have only one card.
   if (cards.size === 1) return own;
   return chooseAddress(interfaces, await readRoutes(Deno.build.os, watch));
 }
 
 /**
- * Runs a program and ends it with its exit status. Signals are heard to the very end: `deno task` hands on a Ctrl-C that has
- * reached us already, and the second one must not kill a program that is about to end in order.
+ * Runs a program and ends it with its exit status. Signals are heard to the very end. `deno task`
+ * hands on a Ctrl-C that has reached us already, and the second one must not kill a program that is
+ * about to end in order.
  */
 export async function runProgram<Options extends CommonOptions>(
   parts: ProgramParts<Options>,
@@ -83,7 +91,7 @@ export async function runProgram<Options extends CommonOptions>(
   }
   const { instead, language, quiet, verbose, trace, messages } = options;
   const dropped = messages.linesDropped;
-  // What was asked for is said, however quiet the rest is to be.
+  // The output that the user asked for is printed, however quiet the rest is.
   const log = new Log({ quiet: quiet && instead === undefined, verbose, trace, plain, dropped });
   let exit: number = EXIT.ok;
   if (instead === "help") log.say(formatHelp(program, commandOf(program), language));
@@ -93,8 +101,8 @@ export async function runProgram<Options extends CommonOptions>(
 }
 
 /**
- * Lets the last words leave and ends. Everything is released by now, but a write to a terminal that has stopped cannot be
- * taken back, and Deno would wait for it.
+ * Lets the last words leave and ends. Everything is released by now. But a write to a terminal that
+ * has stopped cannot be taken back, and Deno would wait for it.
  */
 async function leave(log: Log, exit: number): Promise<void> {
   Deno.exitCode = exit;
@@ -102,7 +110,7 @@ async function leave(log: Log, exit: number): Promise<void> {
   Deno.exit();
 }
 
-/** Does the work, and makes of whatever goes wrong a sentence. Resolves to the exit status. */
+/** Does the work, and turns every error into a sentence. Resolves to the exit status. */
 async function work<Options extends CommonOptions>(
   { program, version, run }: ProgramParts<Options>,
   options: Options,
@@ -128,7 +136,7 @@ async function work<Options extends CommonOptions>(
     log.error(describe(error, messages, Deno.build.os, program === "server" ? "CLIENT" : "HOST"));
     if (error instanceof Error) log.debug(program, withoutFolders(error.stack ?? ""));
   };
-  // What nobody has thought of is no reason to lose a recording: the call ends as by a hang-up.
+  // An unexpected error is no reason to lose a recording: the call ends as by a hang-up.
   using _strays = watchStrays((error) => {
     fail(error);
     hangUp.abort();
@@ -153,7 +161,7 @@ async function work<Options extends CommonOptions>(
   }
 }
 
-/** Tells what is at work here. An ffmpeg that takes its time is waited for by nobody. */
+/** Tells the versions of the programs that work here. Nobody waits for a slow ffmpeg. */
 function tellVersions(log: Log, program: Program, version: string): void {
   log.debug(program, `chamada ${version}, deno ${Deno.version.deno}, ${Deno.build.target}`);
   readVersion().then(
@@ -162,16 +170,16 @@ function tellVersions(log: Log, program: Program, version: string): void {
   );
 }
 
-/** Tells what child processes are started with and what they say, without the passwords in it. */
+/** Logs the command lines and the words of child processes, without the passwords in them. */
 function watchChildren(log: Log): ChildWatch {
   return {
     started(child, words): void {
       log.debug(child, shellLine(words.map(withoutSecrets), Deno.build.os));
     },
     said(child, line): void {
-      // How far it is by now is no news, and comes twice a second.
+      // The progress of an ffmpeg is no news, and comes twice a second.
       if (/(^|\] )frame= *\d/.test(line)) return;
-      // A stream may put into its description whatever it likes, and a terminal would obey it.
+      // A stream may put anything into its description, and a terminal would obey it.
       log.debug(child, withoutSecrets(line.replace(/\p{Cc}/gu, " ")));
     },
     ended(child, code): void {
@@ -180,7 +188,7 @@ function watchChildren(log: Log): ChildWatch {
   };
 }
 
-/** The name of this machine without its domain; empty where the program may not know it. */
+/** The name of this machine without its domain. Empty if the program may not know it. */
 function machineName(): string {
   try {
     return shownName(Deno.hostname().split(".")[0]!);
@@ -189,12 +197,12 @@ function machineName(): string {
   }
 }
 
-/** A stack without where the program lies on this machine, which is nobody's affair. */
+/** A stack without the folder of the program, which is nobody's affair. */
 function withoutFolders(stack: string): string {
   return stack.replace(/file:\/\/\S*\/(?=[^\s/]+\.[jt]s)/g, "");
 }
 
-/** Calls `onStray` for errors that nobody catches, which would end Deno at once. */
+/** Calls `onStray` for errors that nobody catches. They would end Deno at once. */
 function watchStrays(onStray: (error: unknown) => void): Disposable {
   const onRejection = (event: PromiseRejectionEvent): void => {
     event.preventDefault();
@@ -214,7 +222,10 @@ function watchStrays(onStray: (error: unknown) => void): Disposable {
   };
 }
 
-/** Calls `onSignal` for every signal that asks a program to end. A second one changes nothing: the end is under way. */
+/**
+ * Calls `onSignal` for every signal that asks a program to end. A second one changes nothing: the
+ * end is under way.
+ */
 function watchSignals(onSignal: () => void): void {
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
@@ -223,14 +234,15 @@ function watchSignals(onSignal: () => void): void {
 }
 
 /**
- * Makes the best of Ctrl-Z. Started by a shell, a program is stopped by it, and has to ask for its keys again when it goes on.
- * Under a runner of tasks (`deno task`, `npm run`), which does not stop itself, nobody would let it go on: there it is nothing.
+ * Handles Ctrl-Z. A shell stops a program by it. The program then has to ask for its keys again
+ * when it goes on. A runner of tasks (`deno task`, `npm run`) does not stop itself, and nobody
+ * would let the program go on. Ctrl-Z does nothing there.
  */
 function watchStops(keys: Keys, log: Log, byRunner: boolean): void {
   if (Deno.build.os === "windows") return;
   if (byRunner) return Deno.addSignalListener("SIGTSTP", () => {});
   Deno.addSignalListener("SIGCONT", async () => {
-    // A terminal that takes no words would not give its keys either, and the program would wait for it.
+    // A terminal that takes no words would not give its keys either. The program would wait for it.
     if (await log.hasLeft()) keys.ask();
   });
 }

@@ -1,6 +1,6 @@
 /**
- * The calls of a server: who comes in is answered, what this end gives goes to all of them, and each is had by itself. The
- * wiring of the server alone.
+ * The calls of a server: callers are answered, the frames of our source go to all calls, and each
+ * call is had by itself. The wiring of the server alone.
  */
 
 import {
@@ -28,7 +28,7 @@ import { describe } from "./user/problems.ts";
 import { TITLES } from "./user/sentences.ts";
 import type { ServerOptions } from "./user/options.ts";
 
-/** The calls of this server, and what is told of them. */
+/** The calls of this server, and the words about them. */
 export class Reception {
   readonly #options: ServerOptions;
   readonly #around: Surroundings;
@@ -37,7 +37,7 @@ export class Reception {
   readonly #outgoing: Outgoing | undefined;
   #exit: number = EXIT.ok;
 
-  /** Opens nothing and answers nobody yet. */
+  /** Prepares the calls. Nothing is opened, and nobody is answered yet. */
   constructor(options: ServerOptions, around: Surroundings) {
     this.#options = options;
     this.#around = around;
@@ -62,8 +62,8 @@ export class Reception {
   }
 
   /**
-   * Finds out whether there is something to send, before anybody is answered, where the call can have it all the same. Throws
-   * what the source throws.
+   * Finds out before anybody is answered if our source can be opened. The calls can then use it all
+   * the same. Throws the source's error.
    */
   async checkSource(): Promise<void> {
     const { given } = this.#options;
@@ -88,7 +88,8 @@ export class Reception {
       answering.stop();
     };
     const onQuit = (event: Event): void => {
-      // One that was hung up already is ending: whoever presses q once more wants the server to end.
+      // A call that was hung up already is ending. A user who presses q once more wants the server
+      // to end.
       if (stay && this.#hangUpAll(REASON.hungUp)) event.preventDefault();
     };
     hangUp.addEventListener("abort", onHangUp, { once: true });
@@ -118,7 +119,7 @@ export class Reception {
     return this.#exit;
   }
 
-  /** Hangs up every call that goes on; false if there is none. */
+  /** Hangs up every call that is on. Returns false if there is none. */
   #hangUpAll(reason: string): boolean {
     const talking = [...this.#calls.values()].filter((call) => !this.#hungUp.has(call));
     for (const call of talking) {
@@ -136,21 +137,23 @@ export class Reception {
     const { peer } = incoming;
     const { record, maxCalls, patienceSeconds, given } = this.#options;
     const several = maxCalls > 1;
-    // Where there is one call at a time, everybody knows whose sentences these are.
+    // With one call at a time, everybody knows whose sentences these are.
     const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
     const call = new Call({
       ...{ we: "HOST", peer, record, patienceSeconds, outgoing: this.#outgoing },
       open: () => incoming.accept(),
       window: {
         title: several ? `${TITLES.receiving.CLIENT} ${incoming.label}` : TITLES.receiving.CLIENT,
-        // The first place is that of whoever is shown here itself: this end, or the caller on the same screen.
+        // The first place belongs to a picture of this screen's own: this end's, or that of a
+        // caller on the same screen.
         place: several || given || isHere(incoming)
           ? { slot: incoming.slot + 1, inGrid: several }
           : undefined,
       },
       label: several ? (): string => incoming.label : undefined,
       onBegun: () => incoming.begin(),
-      // A hello and a goodbye are a short call, and where they may come again and again a stranger's.
+      // A hello and a bye are a short call. At a server that stays they may come again and again,
+      // and are a stranger's.
       isStranger: (end) => end.kind === "error" || end.by === "CLIENT" && this.#options.stay,
     }, { ...this.#around, log });
     this.#calls.set(incoming, call);
@@ -166,7 +169,8 @@ export class Reception {
   #judge(incoming: IncomingCall, outcome: CallOutcome): HadCall {
     const { end, exit, recordingFailed, isStranger } = outcome;
     if (isStranger) return { stranger: this.#strangerSentence(incoming, outcome) };
-    // A server that stays has not failed because a caller did; a recording that failed is another matter.
+    // A server that stays has not failed because a caller did. A recording that failed is another
+    // matter.
     if (recordingFailed) this.#exit = EXIT.failed;
     else if (!this.#options.stay && this.#exit === EXIT.ok && !incoming.replaced) this.#exit = exit;
     return { hungUp: end.kind === "hang-up" && end.by === "HOST" ? end.reason : undefined };
@@ -190,7 +194,7 @@ function isHere({ caller: { connection } }: IncomingCall): boolean {
   return localAddr !== undefined && localAddr.hostname === remoteAddr?.hostname;
 }
 
-/** Mends the recordings that earlier programs were killed over, while callers are answered already. */
+/** Mends recordings whose programs were killed, while callers are answered already. */
 async function mendEarlier(
   record: string,
   { log, messages, watch }: Surroundings,
@@ -198,7 +202,8 @@ async function mendEarlier(
 ): Promise<void> {
   for (const path of await findUnfinished(record)) {
     if (signal.aborted) return;
-    // Whatever becomes of it, it is no reason not to answer. One that somebody still writes may wait for the next start.
+    // A failure to mend is no reason not to answer. A file that somebody still writes may wait for
+    // the next start.
     const mended = await mend(path, signal, watch).catch(() => false);
     if (mended) log.say(messages.mended(path));
     else if (!signal.aborted) log.warn(messages.notMended(path));

@@ -1,18 +1,18 @@
 /**
- * The routes of this machine, as the kernel lists them. Deno gives what lies under `/proc` only to
- * programs that may do everything; ffmpeg, which we may run, reads it for us.
+ * The routes of this machine, as the kernel lists them. Deno opens files under `/proc` only for
+ * programs that may do everything. ffmpeg, which we may run, reads them for us.
  */
 
 import { type ChildWatch, readCommand } from "./media/child.ts";
 
-/** Time for a file of a few lines to be read, in milliseconds. */
+/** Milliseconds that the reading of a file of a few lines may take. */
 const READ_MS = 2000;
 
 const FILES: readonly string[] = ["/proc/net/route", "/proc/net/ipv6_route"];
 
 /**
- * Reads the routes of both kinds of IP, one a line. Gives nothing on systems without these files, or
- * where they cannot be read: the choice of an address has to do without them then.
+ * Reads the routes of both kinds of IP, one a line. Resolves to nothing on systems without these
+ * files, or if they cannot be read. The choice of an address then has to do without them.
  */
 export async function readRoutes(system: string, watch?: ChildWatch): Promise<string> {
   if (system !== "linux") return "";

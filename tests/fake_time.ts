@@ -9,6 +9,22 @@ export function quickened(times: number): Disposable {
   return { [Symbol.dispose]: (): void => void (globalThis.setInterval = real) };
 }
 
+/** A clock that stands where it is set, in microseconds as `nowUs()` says them, until it is disposed of. */
+export class SetClock implements Disposable {
+  readonly #real = performance.now;
+  /** The moment. */
+  us: number;
+
+  constructor(us: number) {
+    this.us = us;
+    performance.now = () => this.us / 1000 - performance.timeOrigin;
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#real;
+  }
+}
+
 /** A clock that is set forward by hand, until it is disposed of. It goes on by itself as well, unless it is to stand. */
 export class FakeTime implements Disposable {
   readonly #real = performance.now;

@@ -1,25 +1,30 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
+import { openSending } from "../lib/wire/bare.ts";
+import { compareClocks } from "../lib/wire/delay.ts";
+import { type Again, CallLine, type Line } from "../lib/wire/line.ts";
+import { makeOffer, readOffer } from "../lib/wire/offer.ts";
 import { decodePickle, encodePickle } from "../lib/wire/pickle.ts";
-import { readOffer } from "../lib/wire/offer.ts";
-import { openSender } from "../lib/wire/sender.ts";
 import {
   decodeAck,
   decodeAnswer,
   decodeBye,
+  decodeFrame,
   decodeHello,
-  decodeVideo,
+  decodeRest,
   encodeAck,
   encodeAnswer,
   encodeBye,
+  encodeFrameHeader,
   encodeHello,
-  encodeVideoHeader,
+  encodeRest,
   isHello,
 } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
-import { bytes } from "./bytes.ts";
+import { bytes, framed } from "./bytes.ts";
 import { openPair } from "./fake_connection.ts";
+import { SetClock } from "./fake_time.ts";
 import { test } from "./strict.ts";
 
 const FORMAT: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
@@ -29,6 +34,9 @@ const FRAME: Frame = {
   sequence: 7,
   keyframe: true,
 };
+const ANA = { name: "Ana", streams: [FORMAT] };
+const CALL = "00112233445566778899aabbccddeeff";
+const never: Again = () => Promise.resolve(undefined);
 const GREY = new Uint8Array(230_400).fill(0x80);
 
 /** The vectors of the document, each with its length in front. */
@@ -85,27 +93,41 @@ test("docs/protocol.md has a vector of every message, and none that is not teste
     "answer-no",
     "answer-yes",
     "bye",
+    "frame",
+    "frame-1",
+    "frame-clock",
     "hello",
+    "hello-back",
     "hello-clock",
     "pickle",
     "plain-frame",
-    "video",
-    "video-clock",
+    "rest-off",
+    "rest-on",
   ]);
 });
 
-test("the hello of docs/protocol.md is what is written and read", async () => {
-  const message = await payload("hello");
-  const hello = { name: "Ana", video: FORMAT };
-  assert(isHello(message));
-  assertEquals(decodeHello(message), hello);
-  assertEquals(encodeHello(hello), message);
+test("the hellos of docs/protocol.md are what is written and read", async () => {
+  for (
+    const [name, hello] of [
+      ["hello", ANA],
+      ["hello-back", { ...ANA, call: CALL }],
+      ["hello-clock", { ...ANA, clockUs: 5_000_000 }],
+    ] as const
+  ) {
+    const message = await payload(name);
+    assert(isHello(message));
+    assertEquals(decodeHello(message), hello);
+    assertEquals(encodeHello(hello), message);
+  }
 });
 
 test("the answers of docs/protocol.md are what is written and read", async () => {
+  const yes = { name: "Rui", streams: [], call: CALL, accept: true } as const;
+  const clock = { heardUs: 900_000_000, answeredUs: 900_020_000 };
   for (
     const [name, answer] of [
-      ["answer-yes", { accept: true }],
+      ["answer-yes", yes],
+      ["answer-clock", { ...yes, streams: [FORMAT], clock }],
       ["answer-no", { accept: false, reason: "busy" }],
     ] as const
   ) {
@@ -115,140 +137,182 @@ test("the answers of docs/protocol.md are what is written and read", async () =>
   }
 });
 
-test("the video, the ack and the bye of docs/protocol.md are what is written and read", async () => {
-  const video = await payload("video");
-  assertEquals(decodeVideo(video, FORMAT), FRAME);
-  assertEquals(bytes(encodeVideoHeader(FRAME), FRAME.data), video);
+test("the frames of docs/protocol.md are what is written and read", async () => {
+  for (
+    const [name, stream, captureUs] of [
+      ["frame", 0, FRAME.captureUs],
+      ["frame-1", 1, FRAME.captureUs],
+      ["frame-clock", 0, 900_090_000],
+    ] as const
+  ) {
+    const message = await payload(name);
+    const frame = { ...FRAME, captureUs };
+    assertEquals(decodeFrame(message, [FORMAT, FORMAT]), { stream, frame });
+    assertEquals(bytes(encodeFrameHeader(frame, stream), FRAME.data), message);
+  }
+});
+
+test("the ack, the rests and the bye of docs/protocol.md are what is written and read", async () => {
   const ack = await payload("ack");
-  assertEquals(decodeAck(ack), 7);
-  assertEquals(encodeAck(7), ack);
+  assertEquals(decodeAck(ack), { stream: 0, sequence: 7 });
+  assertEquals(encodeAck(0, 7), ack);
+  for (const [name, resting] of [["rest-on", true], ["rest-off", false]] as const) {
+    const rest = await payload(name);
+    assertEquals(decodeRest(rest), { stream: 0, resting });
+    assertEquals(encodeRest(0, resting), rest);
+  }
   const bye = await payload("bye");
   assertEquals(decodeBye(bye), "hung up");
   assertEquals(encodeBye("hung up"), bye);
 });
 
-test("the clocks of docs/protocol.md are what is written and read", async () => {
-  const hello = { name: "Ana", video: FORMAT, clockUs: 5_000_000 };
-  assertEquals(decodeHello(await payload("hello-clock")), hello);
-  assertEquals(encodeHello(hello), await payload("hello-clock"));
-  const answer = { accept: true, clock: { heardUs: 900_000_000, answeredUs: 900_020_000 } };
-  assertEquals(decodeAnswer(await payload("answer-clock")), answer);
-  assertEquals(encodeAnswer(answer), await payload("answer-clock"));
-  assertEquals(decodeVideo(await payload("video-clock"), FORMAT).captureUs, 900_090_000);
-});
+/** Iterates a line and keeps what it gives. */
+function collect(line: Line): { readonly frames: Frame[]; readonly over: Promise<void> } {
+  const frames: Frame[] = [];
+  const over = (async (): Promise<void> => {
+    for await (const frame of line.frames()) frames.push({ ...frame, lease: undefined });
+  })();
+  return { frames, over };
+}
 
-test("a client tells the capture times of docs/protocol.md on the server's clock", async () => {
-  using pair = openPair();
-  pair.far.put(vector("answer-clock"));
-  const moments = [5_000_000, 5_040_000];
-  const sender = await openSender(pair.near, {
-    mode: "call",
-    format: FORMAT,
-    name: "Ana",
-    now: () => moments.shift() ?? 5_200_000,
-  }, new AbortController().signal);
-  sender.push({ ...FRAME, captureUs: 5_100_000 });
-  const hungUp = sender.hangUp("hung up");
-  assertEquals(
-    await pair.far.readRest(),
-    bytes(vector("hello-clock"), vector("video-clock"), vector("bye")),
-  );
-  await pair.far.closeWrite();
-  await hungUp;
-});
+/** Pushes so many frames at once that the one that goes has the number of the vectors. */
+function pushVector(line: Line, captureUs = FRAME.captureUs): void {
+  for (let number = 0; number <= FRAME.sequence; number++) line.push({ ...FRAME, captureUs });
+}
 
 test("a server takes the call of docs/protocol.md and says what stands there", async () => {
   using pair = openPair();
-  for (const name of ["hello", "video", "bye"]) pair.far.put(vector(name));
+  for (const name of ["hello", "frame", "bye"]) pair.far.put(vector(name));
   const offer = await readOffer(pair.near, 20);
-  assertEquals([offer?.mode, offer?.name], ["call", "Ana"]);
-  const receiver = await offer!.accept();
-  assertEquals({ ...await receiver.read(), lease: undefined }, { ...FRAME, lease: undefined });
-  assertEquals(await receiver.read(), { reason: "hung up" });
-  const hungUp = receiver.hangUp("hung up");
-  assertEquals(
-    await pair.far.readRest(),
-    bytes(vector("answer-yes"), vector("ack"), vector("bye")),
-  );
+  assertEquals([offer?.mode, offer?.peer.name, offer?.peer.format], ["call", "Ana", FORMAT]);
+  const line = await offer!.accept({ name: "Rui", streams: [] }, CALL, never);
+  assertEquals(framed(await pair.far.readMessage()), vector("answer-yes"));
+  const { frames, over } = collect(line);
+  assertEquals(await line.ended, { reason: "hung up" });
+  await over;
+  assertEquals(frames, [{ ...FRAME, lease: undefined }]);
+  const hungUp = line.hangUp("hung up");
+  const rest = await pair.far.readRest();
+  // The bye may have been quicker than the ack, which is then of no use.
+  const end = vector("bye");
+  assertEquals(rest.subarray(-end.length), end);
+  assert([end.length, vector("ack").length + end.length].includes(rest.length));
   await pair.far.closeWrite();
   await hungUp;
 });
 
-test("a client makes the call of docs/protocol.md", async () => {
+test("a server leads the caller of docs/protocol.md back into its call", async () => {
+  using first = openPair();
+  first.far.put(vector("hello"));
+  const line = await (await readOffer(first.near, 20))!.accept(
+    { name: "Rui", streams: [] },
+    CALL,
+    never,
+  );
+  assert(line instanceof CallLine);
+  assertEquals(framed(await first.far.readMessage()), vector("answer-yes"));
+  const { frames, over } = collect(line);
+  using second = openPair();
+  second.far.put(vector("hello-back"));
+  const offer = await readOffer(second.near, 20);
+  assertEquals(offer?.call, CALL);
+  line.resume(await offer!.resume({ name: "Rui", streams: [] }));
+  assertEquals(framed(await second.far.readMessage()), vector("answer-yes"));
+  assert(first.near.closed);
+  second.far.put(vector("frame"));
+  assertEquals(framed(await second.far.readMessage()), vector("ack"));
+  second.far.put(vector("bye"));
+  assertEquals(await line.ended, { reason: "hung up" });
+  await over;
+  assertEquals(frames.length, 1);
+  second.far.close();
+  await line.hangUp("");
+});
+
+test("a client makes the call of docs/protocol.md, both ways, with the clocks that stand there", async () => {
+  using clock = new SetClock(5_000_000);
   using pair = openPair();
-  pair.far.put(vector("answer-yes"));
-  const { signal } = new AbortController();
-  const sender = await openSender(
-    pair.near,
-    { mode: "call", format: FORMAT, name: "Ana", now: () => 5_000_000 },
-    signal,
-  );
-  sender.push(FRAME);
+  const opening = makeOffer(pair.near, ANA, new AbortController().signal);
+  assertEquals(framed(await pair.far.readMessage()), vector("hello-clock"));
+  clock.us = 5_040_000;
+  pair.far.put(vector("answer-clock"));
+  const { wire, clocks, ...theirs } = await opening;
+  assertEquals(clocks, { aheadUs: 894_990_000, roundTripUs: 20_000 });
+  const line = new CallLine(wire, { ours: ANA.streams, theirs, again: never, clocks });
+  const { frames, over } = collect(line);
+  pushVector(line, 5_100_000);
+  assertEquals(framed(await pair.far.readMessage()), vector("frame-clock"));
+  clock.us = 5_122_000;
+  const fromServer = { ...FRAME, captureUs: 900_100_000 };
   pair.far.put(vector("ack"));
-  const hungUp = sender.hangUp("hung up");
+  pair.far.put(framed(encodeFrameHeader(fromServer, 0), fromServer.data));
+  pair.far.put(vector("bye"));
+  assertEquals(await line.ended, { reason: "hung up" });
+  await over;
+  assertEquals(frames.length, 1);
+  assertEquals(line.figures.delayMs, 12);
+  pair.far.close();
+  await line.hangUp("");
+});
+
+test("a server compares the clocks of docs/protocol.md", async () => {
+  using clock = new SetClock(900_000_000);
+  using pair = openPair();
+  pair.far.put(vector("hello-clock"));
+  const offer = await readOffer(pair.near, 20);
+  clock.us = 900_020_000;
+  const line = await offer!.accept({ name: "Rui", streams: [FORMAT] }, CALL, never);
+  assertEquals(framed(await pair.far.readMessage()), vector("answer-clock"));
+  const { over } = collect(line);
+  clock.us = 900_100_000;
+  pair.far.put(vector("frame-clock"));
+  assertEquals(framed(await pair.far.readMessage()), vector("ack"));
+  assertEquals(line.figures.delayMs, 10);
+  // What a server sends is told by its own clock.
+  pushVector(line, 900_090_000);
+  assertEquals(framed(await pair.far.readMessage()), vector("frame-clock"));
+  pair.far.close();
+  await line.hangUp("");
+  await over;
+  const gotUs = 5_040_000;
   assertEquals(
-    await pair.far.readRest(),
-    bytes(vector("hello-clock"), vector("video"), vector("bye")),
+    compareClocks({ askedUs: 5_000_000, heardUs: 900_000_000, answeredUs: 900_020_000, gotUs }),
+    { aheadUs: 894_990_000, roundTripUs: 20_000 },
   );
-  await pair.far.closeWrite();
-  await hungUp;
 });
 
-test("the plain frame of docs/protocol.md is what is written and read", async () => {
-  using caller = openPair();
-  caller.far.put(vector("plain-frame"));
-  await caller.far.closeWrite();
-  const offer = await readOffer(caller.near, 20);
-  assertEquals(offer?.mode, "plain");
-  const receiver = await offer!.accept();
-  const frame = await receiver.read();
-  assert("data" in frame);
-  assertEquals(frame.data, GREY);
-  assertEquals(await receiver.read(), { reason: "" });
-  await receiver.hangUp("");
+for (
+  const [mode, name, format, data] of [
+    ["plain", "plain-frame", DEFAULT_FORMAT, GREY],
+    ["pickle", "pickle", FORMAT, FRAME.data],
+  ] as const
+) {
+  test(`the ${mode} frame of docs/protocol.md is what is written and read`, async () => {
+    using caller = openPair();
+    caller.far.put(vector(name));
+    await caller.far.closeWrite();
+    const offer = await readOffer(caller.near, 20);
+    assertEquals([offer?.mode, offer?.peer.format], [mode, format]);
+    const receiving = await offer!.accept({ name: "", streams: [] }, CALL, never);
+    const { frames, over } = collect(receiving);
+    await over;
+    assertEquals(frames.map((frame) => frame.data), [data]);
+    assertEquals(await receiving.ended, { reason: "" });
+    await receiving.hangUp("");
 
-  using server = openPair();
-  const { signal } = new AbortController();
-  const sender = await openSender(
-    server.near,
-    { mode: "plain", format: DEFAULT_FORMAT, name: "" },
-    signal,
-  );
-  sender.push({ ...FRAME, data: GREY });
-  const hungUp = sender.hangUp("");
-  assertEquals(await server.far.readRest(), vector("plain-frame"));
-  await server.far.closeWrite();
-  await hungUp;
-});
+    using server = openPair();
+    const sending = openSending(server.near, mode, format);
+    sending.push({ ...FRAME, data });
+    const hungUp = sending.hangUp("");
+    assertEquals(await server.far.readRest(), vector(name));
+    await server.far.closeWrite();
+    await hungUp;
+  });
+}
 
-test("the pickle of docs/protocol.md is what is written and read", async () => {
+test("the pickle of docs/protocol.md is an array of its shape", async () => {
   const message = await payload("pickle");
   assertEquals(decodePickle(message), { width: 16, height: 16, data: FRAME.data });
   const { before, after } = encodePickle(FORMAT);
   assertEquals(bytes(before, FRAME.data, after), message);
-
-  using caller = openPair();
-  caller.far.put(vector("pickle"));
-  await caller.far.closeWrite();
-  const offer = await readOffer(caller.near, 20);
-  assertEquals([offer?.mode, offer?.format], ["pickle", FORMAT]);
-  const receiver = await offer!.accept();
-  const frame = await receiver.read();
-  assert("data" in frame);
-  assertEquals(frame.data, FRAME.data);
-  assertEquals(await receiver.read(), { reason: "" });
-  await receiver.hangUp("");
-
-  using server = openPair();
-  const { signal } = new AbortController();
-  const sender = await openSender(
-    server.near,
-    { mode: "pickle", format: FORMAT, name: "" },
-    signal,
-  );
-  sender.push(FRAME);
-  const hungUp = sender.hangUp("");
-  assertEquals(await server.far.readRest(), vector("pickle"));
-  await server.far.closeWrite();
-  await hungUp;
 });

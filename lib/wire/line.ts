@@ -193,7 +193,7 @@ export class CallLine implements Line {
   #isWriting = false;
   #wake = Promise.withResolvers<void>();
   #flushed: PromiseWithResolvers<void> | undefined;
-  #lastAckMs = 0;
+  #lastAckMs = -Infinity;
   #ackTimer: Timer | undefined;
   #waiting: Waiting | undefined;
   #sentBefore = 0;
