@@ -113,11 +113,12 @@ export async function callOver(
   seconds: number,
   args: readonly string[],
   during?: () => Promise<void>,
+  serve: readonly string[] = [],
 ): Promise<{ frames: Taken[]; exits: readonly [number, number]; recordedSeconds: number }> {
   await using folder = await temporaryFolder();
   const file = `${folder.path}/video.avi`;
   await using called = await startServer([
-    ...["--host", SERVER_ADDRESS, "--record", file, "--trace"],
+    ...["--host", SERVER_ADDRESS, "--record", file, "--trace", ...serve],
   ], link.server);
   await using client = startClient(called.port, [
     ...["--host", SERVER_ADDRESS, "--duration", String(seconds), ...args],

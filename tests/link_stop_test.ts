@@ -57,14 +57,16 @@ test(
   async () => {
     await using link = await Link.lay();
     assert(link);
+    const patience = ["--patience", "3"];
     let cutMs = 0;
-    const { frames, exits, recordedSeconds } = await callOver(link, 30, [], async () => {
+    const cut = async (): Promise<void> => {
       await new Promise((resolve) => setTimeout(resolve, 1500));
       await link.plug("down");
       cutMs = performance.now();
-    });
+    };
+    const { frames, exits, recordedSeconds } = await callOver(link, 30, patience, cut, patience);
     assertEquals(exits, [3, 3]);
-    // Seven seconds, and what a busy machine needs to end four processes.
+    // Two seconds of silence, three of patience, and what a busy machine needs to end four processes.
     assertLessOrEqual(performance.now() - cutMs, 10_000);
     assertGreaterOrEqual(recordedSeconds, (frames.length - 1) / DEFAULT_FORMAT.fps);
   },

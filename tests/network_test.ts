@@ -287,6 +287,27 @@ test("a server that stays tells a client that comes back that it has hung up", a
   assertEquals((await server.ends()).status, 0);
 }, { ...manner, ignore: !canLink || !hasTerminals });
 
+test(
+  "an input that ends while the network is gone is followed by its goodbye when that is back",
+  async () => {
+    await using folder = await temporaryFolder();
+    await using link = await Link.lay();
+    assert(link);
+    await using call = await watchedCall({ folder: folder.path, link, send: ["--duration", "4"] });
+    await call.client.taken(40);
+    await link.plug("down", "middle");
+    // Silence is noticed after 2 s, and the four are over by then.
+    await call.client.running.says(/Nothing comes any more/);
+    await pause(2000);
+    await link.plug("up", "middle");
+    const [served, sent] = await bothExit(call, 0);
+    for (const { stdout } of [served, sent]) {
+      assertStringIncludes(stdout, "Call ended by the CLIENT");
+    }
+  },
+  manner,
+);
+
 function tell(what: string, ms: number): void {
   // deno-lint-ignore no-console
   console.log(`${what} ${Math.round(ms)} ms`);

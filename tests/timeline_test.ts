@@ -314,6 +314,28 @@ for (const [name, jumpUs] of [["forward", YEAR_US], ["backward", -YEAR_US]] as c
   });
 }
 
+test("what was under way when the network went stands at its own time when that is back", () => {
+  for (const goneSeconds of [3, 10, 25]) {
+    const before = even(20, 1);
+    const backUs = before.at(-1)!.timeUs + goneSeconds * SECOND_US;
+    const underWay = before.slice(17).map(({ timeUs }, index) => ({
+      timeUs,
+      arrivalUs: backUs + index * 1000,
+    }));
+    const after = even(20, 1, backUs + 50_000);
+    const { slots, thinned } = record(20, "capture", [
+      ...before.slice(0, 17),
+      ...underWay,
+      ...after,
+    ]);
+    assertEquals(slots.length, 20 + goneSeconds * 20 + 20);
+    assertEquals(slots.slice(0, 20), numbers(20));
+    assertEquals(slots[20 + goneSeconds * 10], 19);
+    assertEquals(slots.slice(-20), numbers(40).slice(20));
+    assertEquals(thinned, 0);
+  }
+});
+
 test("a peer's clock that jumps wildly adds no more than 5 s to a recording", () => {
   const jumps: readonly ((random: Random, index: number) => number)[] = [
     (random): number => random.between(-1, 1) * YEAR_US,

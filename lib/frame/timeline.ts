@@ -52,10 +52,15 @@ const MAX_FIRST_DELAY_US = 250_000;
 
 /**
  * Microseconds by which a capture clock may run away from the clock of arrival. Beyond it the
- * capture clock was set anew. Few peers come back after so long a silence, and their frames are
- * then placed by their arrival.
+ * capture clock was set anew, and its frames are then placed by their arrival.
  */
 const MAX_SKEW_US = 5_000_000;
+
+/**
+ * Microseconds after a silence in which frames may be late by all of it: they were under way when
+ * the network went, and arrive together when it is back.
+ */
+const UNDER_WAY_US = 250_000;
 
 /**
  * The part of the time by which two right clocks may drift apart: twice the drift of a cheap
@@ -71,6 +76,8 @@ class CallClock {
   #originUs: number | undefined;
   #offsetUs = 0;
   #lastArrivalUs = 0;
+  #silenceUs = 0;
+  #silenceEndUs = 0;
 
   /**
    * Microseconds from the first frame to one that was captured at `timeUs` and arrived at
@@ -82,9 +89,15 @@ class CallClock {
       this.#originUs = arrivalUs;
       this.#offsetUs = offsetUs;
     } else {
+      const sinceLastUs = arrivalUs - this.#lastArrivalUs;
+      if (sinceLastUs > MAX_SKEW_US) {
+        [this.#silenceUs, this.#silenceEndUs] = [sinceLastUs, arrivalUs];
+      }
+      const wasUnderWay = arrivalUs - this.#silenceEndUs < UNDER_WAY_US;
+      const mostUs = MAX_SKEW_US + (wasUnderWay ? this.#silenceUs : 0);
       const skewUs = offsetUs - this.#offsetUs;
-      const driftUs = (arrivalUs - this.#lastArrivalUs) * MAX_DRIFT;
-      this.#offsetUs += Math.abs(skewUs) > MAX_SKEW_US
+      const driftUs = sinceLastUs * MAX_DRIFT;
+      this.#offsetUs += skewUs > mostUs || skewUs < -MAX_SKEW_US
         ? skewUs
         : Math.max(Math.min(skewUs, driftUs), -driftUs);
     }

@@ -423,6 +423,8 @@ export class CallLine implements Line {
       }
     } catch (error) {
       if (stop.aborted) return;
+      // A goodbye would make it a call that has ended in order, for a peer that comes back later.
+      if (this.#wire) this.#leave(this.#wire);
       this.#end.reject(error);
       this.#stop();
     }
