@@ -14,7 +14,7 @@ import type { Voice } from "./user/log.ts";
 import { wrongWith } from "./user/problems.ts";
 import { type Messages } from "./user/sentences.ts";
 import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
-import { Door, StrangerLimit } from "./wire/door.ts";
+import { Door, TellLimit } from "./wire/door.ts";
 import { CallLine, type Goodbye, type Line, type Peer } from "./wire/line.ts";
 import { type Offer, readOffer } from "./wire/offer.ts";
 import { type Introduction, isSameStreams, newCallId } from "./wire/session.ts";
@@ -219,7 +219,7 @@ export class Answering {
   readonly #have: HaveCall;
   readonly #calls = new Set<IncomingCall>();
   readonly #door = new Door();
-  readonly #strangers = new StrangerLimit();
+  readonly #strangers = new TellLimit();
   readonly #ended = new Map<string, string>();
   readonly #visits = new Set<Promise<void>>();
   readonly #over = Promise.withResolvers<void>();

@@ -37,6 +37,7 @@ import {
 } from "./user/sentences.ts";
 import { Meter } from "./user/meter.ts";
 import type { Line, LineFigures, Peer } from "./wire/line.ts";
+import { TellLimit } from "./wire/door.ts";
 import { LinkWatch } from "./wire/link_watch.ts";
 
 /** The surroundings of a program's calls. */
@@ -150,6 +151,8 @@ export class Call implements Taker {
   #fileBytes: number | undefined;
   /** True while the network is gone, and at the end if it has not come back. */
   #isGone = false;
+  #tellsGone = false;
+  readonly #losses = new TellLimit();
   /** Lets the last frames leave when the duration is over. */
   #finishing: Promise<void> | undefined;
 
@@ -356,15 +359,16 @@ export class Call implements Taker {
   onGone(lost: PeerLostError): void {
     const { log, messages } = this.#around;
     this.#isGone = true;
-    if (this.#warnings) return;
-    log.warn(messages.networkGone(lost.how, this.#parts.patienceSeconds));
+    // A peer may be lost and come back as often as it likes.
+    this.#tellsGone = this.#warnings === undefined && this.#losses.take();
+    if (this.#tellsGone) log.warn(messages.networkGone(lost.how, this.#parts.patienceSeconds));
   }
 
   /** The network is back. */
   onBack(goneMs: number): void {
     const { log, messages } = this.#around;
     this.#isGone = false;
-    if (this.#warnings === undefined) log.warn(messages.networkBack(goneMs / 1000));
+    if (this.#tellsGone) log.warn(messages.networkBack(goneMs / 1000));
   }
 
   /** Tells of the frames that came and of their file. Returns the problem with them. */

@@ -15,6 +15,7 @@ import {
   encodeBye,
   encodeFrameHeader,
   encodeHello,
+  encodeRest,
   KIND,
   newCallId,
   type Streams,
@@ -22,6 +23,7 @@ import {
 import { type Connection, Wire } from "../lib/wire/wire.ts";
 import { helloWith } from "./bytes.ts";
 import { openPair } from "./fake_connection.ts";
+import { until } from "./harness.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 
@@ -101,14 +103,18 @@ class Rig implements AsyncDisposable {
   async #have(call: IncomingCall): Promise<Record<string, never>> {
     const line = await call.accept();
     this.#lines.push(line);
+    const told = ({ reason }: Goodbye): string => `bye: ${reason}`;
+    // Whoever hangs up here is told of no end.
+    const ended = line.ended.then(told, (error: Error) => error.message);
+    ended.then((end) => {
+      this.ends.push(end);
+      return line.hangUp("");
+    });
     for await (const { sequence, lease } of line.frames()) {
       if (this.numbers.length === 0) call.begin();
       this.numbers.push(sequence);
       lease?.letGo();
     }
-    const told = ({ reason }: Goodbye): string => `bye: ${reason}`;
-    // Whoever hangs up here is told of no end.
-    line.ended.then(told, (error: Error) => error.message).then((end) => this.ends.push(end));
     await line.hangUp("");
     return {};
   }
@@ -253,4 +259,30 @@ test("a caller that sends nothing is turned away where the server has no picture
   await using rig = new Rig({ ours: { name: "host", streams: [RAW] } });
   const { answer } = await rig.call({ streams: [] });
   assertEquals(answer.accept, true);
+});
+
+test(
+  "a hello and a rest hold no place: the first picture is waited for as if nothing had been said",
+  async () => {
+    await using rig = new Rig();
+    const { wire, answer } = await rig.call({ streams: [RAW] });
+    assertEquals(answer.accept, true);
+    await wire.writeMessage(encodeRest(0, true));
+    assertEquals(rig.count, 1);
+    while (await wire.readMessage(65536) !== null);
+    assertEquals((await rig.call()).answer.accept, true);
+  },
+  { slow: true },
+);
+
+test("a unit that needs another one and a rest hold no place either", async () => {
+  await using rig = new Rig();
+  const { wire } = await rig.call({ streams: [{ ...RAW, codec: "h264" }] });
+  const data = new Uint8Array([0, 0, 1, 0x41]);
+  const frame: Frame = { data, captureUs: 0, sequence: 0, keyframe: false };
+  await wire.writeMessage(encodeFrameHeader(frame, 0), data);
+  await wire.writeMessage(encodeRest(0, true));
+  while (await wire.readMessage(65536) !== null);
+  wire.close();
+  await until("a free place", () => rig.count === 0 || undefined);
 });

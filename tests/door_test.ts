@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { Door, StrangerLimit } from "../lib/wire/door.ts";
+import { Door, TellLimit } from "../lib/wire/door.ts";
 import type { Connection } from "../lib/wire/wire.ts";
 import { test } from "./strict.ts";
 
@@ -58,7 +58,7 @@ test("whoever has left the door is not turned out, and everybody else is in the 
 
 test("twenty strangers are told of at once, then one each three seconds; the rest is counted", () => {
   let nowMs = 1000;
-  const limit = new StrangerLimit(() => nowMs);
+  const limit = new TellLimit(() => nowMs);
   const told = (count: number): number =>
     Array.from({ length: count }, () => limit.take()).filter(Boolean).length;
   assertEquals(told(500), 20);

@@ -1,7 +1,9 @@
 /** Nonsense from strangers, and many callers, seen from outside: nothing of it may touch a running call. */
 
 import {
+  assert,
   assertEquals,
+  assertGreater,
   assertGreaterOrEqual,
   assertLess,
   assertMatch,
@@ -11,6 +13,7 @@ import { concat } from "@std/bytes/concat";
 import { createConnection, type Socket } from "node:net";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import {
+  decodeAnswer,
   encodeAck,
   encodeAnswer,
   encodeBye,
@@ -328,6 +331,45 @@ test(
     assertEquals((await probe(`${folder.path}/video.avi`)).frames, 20);
   },
 );
+
+test(
+  "a caller that is lost and comes back 150 times has its call, few lines are made, and nothing stays open",
+  async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/video.avi`;
+    await using called = await startServer(["--record", file]);
+    const data = new Uint8Array(230_400);
+    let call: string | undefined;
+    let before = 0;
+    for (let sequence = 0; sequence < 150; sequence++) {
+      const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }));
+      await wire.writeMessage(encodeHello({ name: "x", streams: [DEFAULT_FORMAT], call }));
+      const answer = decodeAnswer((await wire.readMessage(MAX_HELLO_BYTES))!);
+      assert(answer.accept);
+      call = answer.call;
+      const frame = { data, captureUs: sequence * 50_000, sequence, keyframe: true };
+      await wire.writeMessage(encodeFrameHeader(frame, 0), data);
+      while ((await wire.readMessage(MAX_HELLO_BYTES))?.[0] !== KIND.ack);
+      if (sequence === 9) before = await openFiles(called.server.pid);
+      if (sequence === 149) {
+        assertLess(await openFiles(called.server.pid), before + 5);
+        await wire.writeMessage(encodeBye(""));
+        await wire.finish();
+      }
+      wire.close();
+    }
+    const { stdout, stderr } = await called.server.exits(0);
+    assertLess(stderr.split("\n").length, 60);
+    assertMatch(stdout, /150 (received|frames)/);
+    assertGreater((await probe(file)).frames, 0);
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
+
+/** How many files, pipes and sockets a process has open. */
+async function openFiles(pid: number): Promise<number> {
+  return (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length;
+}
 
 test("many strangers of every kind make few lines, and a caller is announced all the same", async () => {
   await using called = await startServer(["--no-record", "--stay"]);

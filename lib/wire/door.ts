@@ -61,8 +61,8 @@ export class Door {
   }
 }
 
-/** Bounds the strangers that are told of: some at once, then one now and then. Counts the others. */
-export class StrangerLimit {
+/** Bounds what strangers and peers can have told as often as they like: some at once, then one now and then. Counts the others. */
+export class TellLimit {
   readonly #nowMs: () => number;
   #room = AT_ONCE;
   #lastMs: number;
