@@ -35,6 +35,7 @@ class Rig implements AsyncDisposable {
   readonly lines: string[] = [];
   readonly numbers: number[] = [];
   readonly ends: string[] = [];
+  readonly calls: IncomingCall[] = [];
   readonly over: Promise<void>;
   readonly #answering: Answering;
   readonly #callers: ReadableStreamDefaultController<Caller>;
@@ -85,10 +86,15 @@ class Rig implements AsyncDisposable {
 
   /** Somebody says hello and hears the answer. */
   async call(
-    { call, streams = [RAW], host }: { call?: string; streams?: Streams; host?: string } = {},
+    { call, streams = [RAW], host, name = "Ana" }: {
+      call?: string;
+      streams?: Streams;
+      host?: string;
+      name?: string;
+    } = {},
   ): Promise<{ readonly wire: Wire; readonly answer: Answer }> {
     const wire = this.connect(host);
-    await wire.writeMessage(encodeHello({ name: "Ana", streams, call }));
+    await wire.writeMessage(encodeHello({ name, streams, call }));
     return { wire, answer: decodeAnswer((await wire.readMessage(65536))!) };
   }
 
@@ -101,6 +107,7 @@ class Rig implements AsyncDisposable {
   }
 
   async #have(call: IncomingCall): Promise<Record<string, never>> {
+    this.calls.push(call);
     const line = await call.accept();
     this.#lines.push(line);
     const told = ({ reason }: Goodbye): string => `bye: ${reason}`;
@@ -151,6 +158,37 @@ test("a caller comes back into its call, whatever its address", async () => {
   await back.wire.finish();
   assertEquals(rig.numbers, [0, 7]);
   assertEquals(rig.ends, ["bye: hung up"]);
+});
+
+test("a new call from the machine of one that waits takes its place where it has to", async () => {
+  for (
+    const { maxCalls, host, name, calls } of [
+      // The same caller, started anew, has one call; where no place is left, its machine is enough.
+      { maxCalls: 3, host: "10.0.0.1", name: "Ana", calls: 1 },
+      { maxCalls: 1, host: "10.0.0.1", name: "Eva", calls: 1 },
+      // Two behind one address, or at two: the one that waits may come back.
+      { maxCalls: 3, host: "10.0.0.1", name: "Eva", calls: 2 },
+      { maxCalls: 3, host: "10.0.0.2", name: "Ana", calls: 2 },
+    ]
+  ) {
+    await using rig = new Rig({ maxCalls });
+    const { wire } = await rig.begin();
+    wire.close();
+    await until("the loss", () => rig.calls[0]!.waitsFor("10.0.0.1") || undefined);
+    assert((await rig.call({ host, name })).answer.accept);
+    assertEquals(rig.count, calls);
+  }
+});
+
+test("a caller that came back from another address is known there when it is started anew", async () => {
+  await using rig = new Rig();
+  const { id } = await rig.begin();
+  const { wire } = await rig.call({ call: id, host: "10.0.0.2" });
+  await say(wire, 1);
+  await until("the picture", () => rig.numbers.length === 2 ? true : undefined);
+  wire.close();
+  await until("the loss", () => rig.calls[0]!.waitsFor("10.0.0.2") || undefined);
+  assert((await rig.call({ host: "10.0.0.2" })).answer.accept);
 });
 
 test("a caller takes its call over before the server has missed it", async () => {

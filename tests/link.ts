@@ -1,7 +1,7 @@
 /**
- * Links: two network namespaces, a switch between them in a third, and `tc … tbf` on the sender's side where it is to be slow.
- * The measure is the age of a frame when the server takes it, from its capture to its arrival: both programs are on one
- * machine, so it is one clock.
+ * Links: two network namespaces, a switch between them in a third, and `tc … tbf` on the sender's
+ * side where it is to be slow. The measure is the age of a frame when the server takes it, from its
+ * capture to its arrival: both programs are on one machine, so it is one clock.
  */
 
 import { assert } from "@std/assert";
@@ -27,8 +27,8 @@ async function run(command: string): Promise<boolean> {
 }
 
 /**
- * Where a link is cut: at the plug of either end, which is told by its own machine; or in the middle, where nobody is told and
- * whatever is sent is lost.
+ * Where a link is cut: at the plug of either end, which is told by its own machine; or in the
+ * middle, where nobody is told and whatever is sent is lost.
  */
 export type Cut = "client" | "server" | "middle";
 

@@ -1,4 +1,7 @@
-/** Calls over links that stop: for a while, or for good. The limits here are generous; docs/protocol.md has the figures. */
+/**
+ * Calls over links that stop: for a while, or for good. The limits here are generous;
+ * docs/protocol.md has the figures.
+ */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
@@ -66,7 +69,8 @@ test(
     };
     const { frames, exits, recordedSeconds } = await callOver(link, 30, patience, cut, patience);
     assertEquals(exits, [3, 3]);
-    // Two seconds of silence, three of patience, and what a busy machine needs to end four processes.
+    // Two seconds of silence, three of patience, and what a busy machine needs to end four
+    // processes.
     assertLessOrEqual(performance.now() - cutMs, 10_000);
     assertGreaterOrEqual(recordedSeconds, (frames.length - 1) / DEFAULT_FORMAT.fps);
   },

@@ -1,4 +1,7 @@
-/** A call both ways whose ends are watched from outside: when each picture came, what was said, what is in the files. */
+/**
+ * A call both ways whose ends are watched from outside: when each picture came, what was said, what
+ * is in the files.
+ */
 
 import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import {
@@ -96,7 +99,10 @@ export interface WatchedOptions {
   readonly through?: (port: number) => number;
 }
 
-/** Begins a call both ways, each end recording, and waits until each has seen ten pictures of the other. */
+/**
+ * Begins a call both ways, each end recording, and waits until each has seen ten pictures of the
+ * other.
+ */
 export async function watchedCall(
   { folder, serve = [], send = [], codec = "raw", input = "test", link, through }: WatchedOptions,
 ): Promise<WatchedCall> {
@@ -150,8 +156,9 @@ export function summaryOf({ stdout }: Outcome): { frames: number; lost: number }
 }
 
 /**
- * Fails unless the recording of an end keeps the time of the numbered pictures that came: each stands where it belongs, and
- * in a gap the one before it. Gives how far it is from that, in seconds.
+ * Fails unless the recording of an end keeps the time of the numbered pictures that came: each
+ * stands where it belongs, and in a gap the one before it. Gives how far it is from that, in
+ * seconds.
  */
 export async function assertKeepsTime(end: End, outcome: Outcome): Promise<number> {
   const numbers = await readNumbers(end.file);

@@ -116,7 +116,10 @@ export interface Line extends Sink {
    * line going.
    */
   frames(): AsyncIterable<Frame>;
-  /** Resolves when every frame pushed has left, or nothing more moves. A network that is gone is waited for. */
+  /**
+   * Resolves when every frame pushed has left, or nothing more moves. A network that is gone is
+   * waited for.
+   */
   flush(): Promise<void>;
   /** Hangs up: says why, where the mode has words for it, and closes. Safe twice. */
   hangUp(reason: string): Promise<void>;
@@ -543,7 +546,8 @@ export class CallLine implements Line {
     // Where the network is gone, the system keeps our last words for a peer that comes back.
     if (wire.quietMs >= this.#patienceMs) return LOOK_MS;
     if (this.#over) return FAREWELL_MS;
-    // What is under way on a slow link arrives in its own time. A silence that has begun goes on where it was.
+    // What is under way on a slow link arrives in its own time. A silence that has begun goes on
+    // where it was.
     return Math.max(STILL_MS - wire.quietMs, FAREWELL_MS);
   }
 

@@ -109,8 +109,8 @@ export class SendWindow {
   }
 
   /**
-   * Forgets what is under way: the connection was lost. The rate of the link stays known. The peer may have got some of it, and
-   * say so on the next connection.
+   * Forgets what is under way: the connection was lost. The rate of the link stays known. The peer
+   * may have got some of it, and say so on the next connection.
    */
   restart(): void {
     this.#lastSequence = this.#underWay.at(-1)?.sequence ?? this.#lastSequence;

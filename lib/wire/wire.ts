@@ -336,7 +336,9 @@ export class Wire {
     }
   }
 
-  /** Counts the time of the messages that are under way; true where it is too much for one of them. */
+  /**
+   * Counts the time of the messages that are under way; true where it is too much for one of them.
+   */
   #takesTooLong(): boolean {
     // Where silence closes nothing, the network may be gone for longer than any message may take.
     if (this.#ticksAllowed === Infinity && this.quietMs >= this.#silenceMs * GONE) return false;
