@@ -260,6 +260,7 @@ test("CallLine ends with the goodbye that another connection brings", async () =
 });
 
 test("CallLine asks for another connection when nothing comes, and keeps the first if that revives", async () => {
+  using _clock = quickened(20);
   const asked = Promise.withResolvers<AbortSignal>();
   await using rig = new Rig({
     again: (_, signal) => {
@@ -294,6 +295,7 @@ test("CallLine goes on over the connection that the peer comes back with", async
 });
 
 test("CallLine does not wait for a stream that rests", async () => {
+  using _clock = quickened(20);
   let asked = 0;
   await using rig = new Rig({
     ours: [],
@@ -304,7 +306,7 @@ test("CallLine does not wait for a stream that rests", async () => {
   });
   const got = collect(rig.line);
   await rig.peer.writeMessage(encodeRest(0, true));
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await pause(1000); // 20 s
   assertEquals(asked, 0);
   await rig.say(picture(0));
   await rig.hear();
