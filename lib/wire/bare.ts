@@ -1,6 +1,7 @@
 /**
- * Lines without a language: the report's pickled pictures and bare frames. They have one stream in one direction, no
- * hello, no ack and no goodbye but the end of the connection, and nobody comes back into them.
+ * Lines without a language: the report's pickled pictures and bare frames. They have one stream in
+ * one direction, no hello and no ack. Their only bye is the end of the connection, and nobody comes
+ * back into them.
  */
 
 import { nowUs, within } from "../clock.ts";
@@ -16,18 +17,21 @@ import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
 import { decodeAnswer, isHello, MAX_HELLO_BYTES } from "./session.ts";
 import { type Connection, FAREWELL_MS, LENGTH_BYTES, STILL_MS, Wire } from "./wire.ts";
 
-/** How long the last frame may take to leave when the input has ended, in milliseconds. */
+/** Milliseconds that the last frame may take to leave when the input has ended. */
 const FLUSH_MS = 10_000;
 
 const NOTHING = new Uint8Array(0);
 
-/** What bare lines speak. */
+/** The protocols of bare lines. */
 export type BareMode = "plain" | "pickle";
 
-/** A picture and when it came, in microseconds: all that there is without headers. */
+/** A picture and the time of its arrival in microseconds. Without headers there is no more. */
 export type Picture = Pick<Frame, "data" | "captureUs" | "lease">;
 
-/** The next picture of a peer, or `null` at the end of the stream. Throws `PeerLostError` or `ProtocolError`. */
+/**
+ * The next picture of a peer, or `null` at the end of the stream. Throws `PeerLostError` or
+ * `ProtocolError`.
+ */
 export type NextPicture = () => Promise<Picture | null>;
 
 /** Reads frames of bgr24 and nothing else. */
@@ -61,7 +65,7 @@ export function pickleReader(wire: Wire, format: VideoFormat): NextPicture {
   };
 }
 
-/** What both directions share: a connection that ends when either side closes it. */
+/** The common part of both directions: a connection that ends when either side closes it. */
 abstract class BareLine implements Line {
   readonly peer: Peer;
   protected readonly wire: Wire;
@@ -71,7 +75,7 @@ abstract class BareLine implements Line {
   constructor(wire: Wire, peer: Peer) {
     this.wire = wire;
     this.peer = peer;
-    // The end may come while nobody waits for it any more.
+    // The end may come when nobody waits for it any more.
     this.end.promise.catch(() => {});
   }
 
@@ -122,7 +126,7 @@ class BareReceivingLine extends BareLine {
   #first: Picture | undefined;
   #received = 0;
 
-  /** A peer whose first picture has come already. */
+  /** A line from a peer whose first picture has come already. */
   constructor(
     wire: Wire,
     format: VideoFormat,
@@ -159,7 +163,10 @@ class BareReceivingLine extends BareLine {
   }
 }
 
-/** A server that is sent pictures and says nothing. Without acks, the one measure of the link is that it takes them. */
+/**
+ * A server that receives pictures and says nothing. Without acks, the pace of its reading is the
+ * only measure of the link.
+ */
 class BareSendingLine extends BareLine {
   readonly #mode: BareMode;
   readonly #pickle: ReturnType<typeof encodePickle>;
@@ -167,7 +174,7 @@ class BareSendingLine extends BareLine {
   #writing: Promise<void> | undefined;
   #sent = 0;
 
-  /** A server that is sent frames of this format over a connection, which is the line's from then on. */
+  /** A line to a server, for frames of this format. The connection is the line's from then on. */
   constructor(connection: Connection, mode: BareMode, format: VideoFormat) {
     const wire: Wire = new Wire(connection, { expecting: () => this.#writing !== undefined });
     super(wire, { name: "", format: undefined, stamps: "arrival" });
@@ -188,7 +195,7 @@ class BareSendingLine extends BareLine {
     this.#writing ??= this.#write();
   }
 
-  /** Gives nothing: notes how the server ends the call. */
+  /** Gives no frames. Notes the way in which the server ends the call. */
   // deno-lint-ignore require-yield
   override async *frames(): AsyncGenerator<Frame, void, undefined> {
     try {
@@ -209,12 +216,13 @@ class BareSendingLine extends BareLine {
   protected override async close(): Promise<void> {
     const isOver = this.#waiting.closed;
     this.#waiting.close();
-    // What is under way on a slow link arrives in its own time. A silence that has begun goes on where it was.
+    // Frames under way on a slow link arrive in their own time. A silence that has begun counts
+    // from its beginning.
     const patienceMs = isOver ? FAREWELL_MS : Math.max(STILL_MS - this.wire.quietMs, FAREWELL_MS);
     await this.wire.hangUp(() => this.#writing ?? Promise.resolve(), patienceMs);
   }
 
-  /** Writes what waits, one frame after the other. */
+  /** Writes the waiting frames, one after the other. */
   async #write(): Promise<void> {
     try {
       for (let frame = this.#waiting.poll(); frame; frame = this.#waiting.poll()) {
@@ -236,7 +244,7 @@ class BareSendingLine extends BareLine {
   }
 }
 
-/** A server that speaks where none does: one of ours says why it turns us away. */
+/** The error for a server that speaks where none does. One of ours says why it turns us away. */
 function unasked(message: Uint8Array): Error {
   const answer = isHello(message) ? decodeAnswer(message) : undefined;
   return answer?.accept === false
@@ -246,7 +254,10 @@ function unasked(message: Uint8Array): Error {
     : new ProtocolError("a server that only listens has spoken");
 }
 
-/** A line from a peer that sends pictures, of which the first has come. It is held to `limitFps`. */
+/**
+ * A line from a peer that sends pictures, the first of which has come. The peer is held to
+ * `limitFps`.
+ */
 export function openReceiving(
   wire: Wire,
   format: VideoFormat,
@@ -257,12 +268,15 @@ export function openReceiving(
   return new BareReceivingLine(wire, format, first, next, limitFps);
 }
 
-/** A line to a server that is sent frames of this format over a connection, which is the line's from then on. */
+/** A line to a server, for frames of this format. The connection is the line's from then on. */
 export function openSending(connection: Connection, mode: BareMode, format: VideoFormat): Line {
   return new BareSendingLine(connection, mode, format);
 }
 
-/** Reads what a server says that has said nothing yet. One that sends pictures speaks in large messages. */
+/**
+ * Reads the first words of a server that has been silent. A server that sends pictures speaks in
+ * large messages.
+ */
 export async function readWord(wire: Wire): Promise<Uint8Array | null> {
   const length = await wire.readLength();
   if (length === null) return null;

@@ -1,24 +1,29 @@
 /**
- * The delay of a call: how old a picture is when the server has it, told alike at both ends.
+ * The delay of a call: the age of a picture when the server has it, told alike at both ends.
  *
- * Terms: the age of a frame is its arrival less its capture, on one clock. The shift is what is still wrong with the clock
- * of its capture.
+ * Terms: the age of a frame is its arrival less its capture, on one clock. The shift is the
+ * remaining error of the clock of its capture.
  *
- * Goal: an age that is right within some 10 ms, or a tenth of itself, for as long as a call may last.
+ * Goal: an age that is right within some 10 ms, or a tenth of itself, for as long as a call may
+ * last.
  *
- * Means: the clocks of two machines are compared once, before the call, by a question and its answer: whatever the answer
- * took longer than the server thought about it, it took half of it each way. From then on the client stamps its frames by
- * the server's clock. Clocks run apart by up to 200 millionths, 0.7 s in an hour, and so does the age. That is told from
- * a change of the network by the least age of each ten seconds: where it strays from what it was by little, the shift
- * goes after it, no quicker than clocks run; where it strays by more, the network has changed and it is believed.
+ * Means: the clocks of two machines are compared once, before the call, by a question and its
+ * answer. The time that the answer took, less the server's time to think, is split in half: one
+ * half for each way. From then on the client stamps its frames by the server's clock. Clocks run
+ * apart by up to 200 millionths, 0.7 s in an hour, and so does the age. The least age of each ten
+ * seconds tells such a drift from a change of the network. A little change of it is a drift: the
+ * shift follows it, no quicker than clocks run. A larger one is a change of the network, and is
+ * believed.
  *
- * Limits: a way there that is longer than the way back counts by half of the difference. A network that gets slower as
- * steadily as a bad clock is taken for one.
+ * Limits: if the way there is longer than the way back, half of the difference counts as age. A
+ * network that gets slower as steadily as a bad clock is taken for one.
  *
  * Pure: the caller hands in the time.
  */
 
-/** A question and its answer, each moment in microseconds on the clock of who notes it. */
+/**
+ * A question and its answer. Each moment is in microseconds on the clock of the end that notes it.
+ */
 export interface ClockComparison {
   /** The client asks. */
   readonly askedUs: number;
@@ -30,24 +35,36 @@ export interface ClockComparison {
   readonly gotUs: number;
 }
 
-/** Over how long the least age is taken, in microseconds. */
+/** Microseconds over which the least age is taken. */
 const WATCHED_US = 10_000_000;
 
-/** The quickest that the shift follows, as a part of the time: what two bad clocks do, and some of the noise upon it. */
+/**
+ * The quickest pace of the shift, as a part of the time: the drift of two bad clocks, and some of
+ * the noise upon it.
+ */
 const FOLLOWED = 300e-6;
 
-/** How far the least age may stray before the network has changed: in microseconds, and as a part of it. */
+/**
+ * Microseconds, and the part of itself, that the least age may stray before the network counts as
+ * changed.
+ */
 const STRAY_US = 10_000;
 const STRAY_PART = 0.1;
 
-/** Ages beyond these, in microseconds, are none: the clocks are not what the peer said, or one of them stood still. */
+/**
+ * The limits of an age in microseconds. Beyond them the clocks are not what the peer said, or one
+ * of them stood still.
+ */
 const LEAST_AGE_US = -1_000_000;
 const MOST_AGE_US = 60_000_000;
 
-/** How long the past counts in a mean, in microseconds. */
+/** Microseconds for which the past counts in a mean. */
 const MEMORY_US = 1_000_000;
 
-/** How far the server's clock is ahead of the client's, and how long a message takes there and back, in microseconds. */
+/**
+ * Compares two clocks: the lead of the server's over the client's, and the time of a message there
+ * and back, in microseconds.
+ */
 export function compareClocks(
   { askedUs, heardUs, answeredUs, gotUs }: ClockComparison,
 ): { readonly aheadUs: number; readonly roundTripUs: number } {
@@ -55,18 +72,21 @@ export function compareClocks(
   return { aheadUs: answeredUs + roundTripUs / 2 - gotUs, roundTripUs };
 }
 
-/** The ages of frames whose capture is told on this machine's clock, as well as a peer can know it. */
+/**
+ * The ages of frames whose capture is told on this machine's clock, as exactly as a peer can know
+ * it.
+ */
 export class FrameAges {
   #shiftUs = 0;
   #levelUs: number | undefined;
   #leastUs = Infinity;
   #sinceUs: number | undefined;
 
-  /** The age of a frame in microseconds, never below zero; nothing where it cannot be known. */
+  /** The age of a frame in microseconds, never below zero. Nothing if it cannot be known. */
   age(captureUs: number, arrivalUs: number): number | undefined {
     const toldUs = arrivalUs - captureUs - this.#shiftUs;
     if (!(toldUs >= LEAST_AGE_US && toldUs <= MOST_AGE_US)) return undefined;
-    // Nothing arrives before it was captured.
+    // No frame arrives before it was captured.
     const ageUs = Math.max(toldUs, 0);
     this.#shiftUs += toldUs - ageUs;
     this.#watch(ageUs, arrivalUs);
@@ -91,12 +111,12 @@ export class FrameAges {
   }
 }
 
-/** The mean of a figure over the last second or so: what a person can read. */
+/** The mean of a figure over the last second or so, which a person can read. */
 export class RecentMean {
   #mean: number | undefined;
   #atUs = 0;
 
-  /** The mean; nothing before the first value. */
+  /** The mean. Nothing before the first value. */
   get value(): number | undefined {
     return this.#mean;
   }
@@ -108,7 +128,7 @@ export class RecentMean {
     this.#atUs = atUs;
   }
 
-  /** Forgets what it knows, where the figure can no longer be told. */
+  /** Forgets its values, if the figure can no longer be told. */
   clear(): void {
     this.#mean = undefined;
   }

@@ -1,24 +1,27 @@
 /**
- * The door of a server: callers that have connected and are in no call yet, and the lines about them.
- * Strangers may come in any number. The places and the lines that they cost are bounded.
+ * The door of a server: callers that have connected and are in no call yet, and the lines about
+ * them. Strangers may come in any number. The places and the lines that they cost are bounded.
  */
 
 import type { Connection } from "./wire.ts";
 
-/** So many may be at the door at once. */
+/** The most callers at the door at once. */
 const PLACES = 64;
 
-/** So many strangers are told of at once, and one more each time that these milliseconds pass. */
+/**
+ * The number that are told of at once. One more is told of each time that these
+ * milliseconds pass.
+ */
 const AT_ONCE = 20;
 const ONE_MORE_MS = 3000;
 
 /**
- * The callers that are in no call yet. Where there are too many, the address that has most of them
+ * The callers that are in no call yet. If there are too many, the address that has most of them
  * loses its oldest one. So one machine can fill the door only for itself.
  */
 export class Door {
   readonly #places: number;
-  /** The address of each, the oldest first. */
+  /** The address of each caller, the oldest first. */
   readonly #callers = new Map<Connection, string>();
 
   /** A door with that many places. */
@@ -31,18 +34,21 @@ export class Door {
     return this.#callers.size;
   }
 
-  /** Gives a caller a place, if need be that of another one, whose connection is closed. */
+  /**
+   * Gives a caller a place. If no place is free, another caller loses its own, and its connection
+   * is closed.
+   */
   enter(connection: Connection, host: string): void {
     if (this.#callers.size >= this.#places) this.#turnOutOne();
     this.#callers.set(connection, host);
   }
 
-  /** Frees the place of a caller. Safe twice, and for one that was turned out. */
+  /** Frees the place of a caller. Safe twice, and for a caller that was turned out. */
   leave(connection: Connection): void {
     this.#callers.delete(connection);
   }
 
-  /** Turns out everybody. */
+  /** Turns out all callers. */
   clear(): void {
     for (const connection of [...this.#callers.keys()]) this.#turnOut(connection);
   }
@@ -61,7 +67,10 @@ export class Door {
   }
 }
 
-/** Bounds what strangers and peers can have told as often as they like: some at once, then one now and then. Counts the others. */
+/**
+ * Bounds the sentences that strangers and peers can cause as often as they like: some at once, then
+ * one now and then. Counts the others.
+ */
 export class TellLimit {
   readonly #nowMs: () => number;
   #room = AT_ONCE;
@@ -89,7 +98,7 @@ export class TellLimit {
     this.#untold++;
   }
 
-  /** The number of those that were not told of since this was last asked. */
+  /** The number of those that were not told of since the last call of this function. */
   takeUntold(): number {
     const untold = this.#untold;
     this.#untold = 0;

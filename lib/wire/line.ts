@@ -1,22 +1,29 @@
 /**
- * A line: a peer in a call. It is a sink and a source. What is pushed goes out to the peer, what the peer sends is given by
- * `frames()`. Whether we called or were called, it is the same object.
+ * A line: a peer in a call. It is a sink and a source. Pushed frames go to the peer, and `frames()`
+ * gives the peer's frames. The caller and the called have the same kind of line.
  *
  * ```
- *  push ─► SendStream (newest wins, window) ─► writer ─► wire ═ peer ═ wire ─► frames() ─► ReceiveStream ─► whoever iterates
- *                                     acks ──────►┘                        └─► acks, byes, rests: ours to understand
+ *  push ─► SendStream (newest wins, window) ─► writer ─────► wire ═══ peer
+ *                                                ▲
+ *                                                │ acks
+ *  iterator ◄─ ReceiveStream ◄─ frames() ◄───────┴───────── wire ═══ peer
+ *                                  └─► acks, byes, rests: ours to understand
  * ```
  *
- * Terms. The *connection* is what TCP has; it may be lost. The *line* stays, and gets another connection by `again`: a
- * client dials, a server waits for the peer to come back. Until then frames pushed are dropped, the newest excepted.
+ * Terms. The *connection* is TCP's, and may be lost. The *line* stays, and gets another connection
+ * by `again`: a client dials, a server waits for the peer to come back. Until then pushed frames
+ * are dropped, all but the newest.
  *
- * Goal. A network that is gone for a while parts nobody. A peer that is gone for good is told from it.
+ * Goal. A network that is gone for a while parts nobody. A peer that is gone for good is told from
+ * such a network.
  *
- * Means. Where something ought to come and nothing does for 2 s, `again` is asked while the old connection still stands:
- * whichever gives something first is gone on with. A connection that ends without a bye is replaced in the same way. The
- * network is back when the peer is heard again: one that comes back to be lost at once is waited for no longer than others.
+ * Means. If nothing comes for 2 s although something ought to, `again` is asked while the old
+ * connection still stands. The line goes on with the first of the two that gives something. A
+ * connection that ends without a bye is replaced in the same way. The network is back when the peer
+ * is heard again. A peer that comes back and is lost at once gets no more patience than others.
  *
- * Limits. What was under way when a connection was lost is lost: the numbers of the frames tell the peer how much.
+ * Limits. The bytes under way are lost with their connection. The sequence of each frame tells the
+ * peer the size of the loss.
  */
 
 import { type Timer, within } from "../clock.ts";
@@ -46,44 +53,53 @@ import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
 import { ReceiveStream, SendStream } from "./stream.ts";
 import { FAREWELL_MS, STILL_MS, type Wire } from "./wire.ts";
 
-/** How long nothing may come that ought to before the network counts as gone, in milliseconds. */
+/**
+ * Milliseconds without anything, although something ought to come, after which the network counts
+ * as gone.
+ */
 const GONE_MS = 2000;
 
 /**
- * How much longer than that before the first ack has told how quick the link is: three large frames on a slow one take that
- * long.
+ * Milliseconds on top of that before the first ack has told the pace of the link. Three large
+ * frames on a slow link take that long.
  */
 const UNKNOWN_LINK_MS = 4500;
 
-/** How long the first frame may take, in milliseconds: a peer may open its camera only now. */
+/** Milliseconds that the first frame may take: a peer may open its camera only now. */
 const FIRST_MS = 6500;
 
-/** How often a line looks at the silence and at what rests, in milliseconds. */
+/** Milliseconds between two looks of a line at the silence and at the resting streams. */
 const LOOK_MS = 250;
 
-/** How far acks are apart, in milliseconds, where frames come faster: half of what 240 a second leave. */
+/**
+ * Milliseconds between two acks, if frames come faster: half of the time that 240 frames a second
+ * leave.
+ */
 const ACKS_APART_MS = 2;
 
-/** How long the last frames may take to leave when the input has ended, in milliseconds: longer than a loss goes unnoticed. */
+/**
+ * Milliseconds that the last frames may take to leave when the input has ended: longer than a loss
+ * goes unnoticed.
+ */
 const FLUSH_MS = 10_000;
 
-/** How a peer ended a call in order. */
+/** The end of a call that a peer ended in order. */
 export interface Goodbye {
-  /** Its reason, as it said it; empty in modes that have no goodbye but the end of the stream. */
+  /** Its reason, in its words. Empty in modes whose only bye is the end of the stream. */
   readonly reason: string;
 }
 
-/** The other end, as it has introduced itself. */
+/** The peer, by its introduction. */
 export interface Peer {
-  /** The name it gives itself; may be empty. */
+  /** The name that it gives itself. It may be empty. */
   readonly name: string;
-  /** What it sends; nothing where it sends no picture. */
+  /** The format of its frames. Nothing if it sends no picture. */
   readonly format: VideoFormat | undefined;
-  /** Whether its frames' times are those of their capture, or of their arrival only. */
+  /** The kind of its frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
 }
 
-/** What a line has carried since the call began. */
+/** The figures of a line since the call began. */
 export interface LineFigures {
   /** Frames handed to the connection. */
   readonly sent: number;
@@ -91,51 +107,54 @@ export interface LineFigures {
   readonly dropped: number;
   /** Bytes written, with all that is around the frames. */
   readonly sentBytes: number;
-  /** How old pictures are when they arrive, in milliseconds: those that come, or else those that go. */
+  /** Milliseconds of age of a picture when it arrives: of the peer's pictures, or else of ours. */
   readonly delayMs: number | undefined;
   /** Frames that came and can be shown. */
   readonly received: number;
-  /** Frames that did not come, or need one that did not. */
+  /** Frames that did not come, or that need one that did not. */
   readonly lost: number;
   /** Bytes read. */
   readonly receivedBytes: number;
-  /** For how long the network has been waited for, in milliseconds; nothing while it is there. */
+  /** Milliseconds since the network was lost. Nothing while it is there. */
   readonly waitingMs: number | undefined;
 }
 
 /** A peer in a call. */
 export interface Line extends Sink {
-  /** The other end. */
+  /** The peer. */
   readonly peer: Peer;
-  /** What was carried until now. */
+  /** The figures until now. */
   readonly figures: LineFigures;
-  /** How the peer hung up. Rejects with `PeerLostError` or `ProtocolError`; never settles when we hang up. */
+  /**
+   * Resolves to the peer's bye. Rejects with `PeerLostError` or `ProtocolError`. Never settles when
+   * we hang up.
+   */
   readonly ended: Promise<Goodbye>;
   /**
-   * What the peer sends, until the call is over for whatever reason. It has to be iterated, and once: that is what keeps the
-   * line going.
+   * The peer's frames, until the call is over for whatever reason. Must be iterated, and only once:
+   * the iteration keeps the line going.
    */
   frames(): AsyncIterable<Frame>;
   /**
-   * Resolves when every frame pushed has left, or nothing more moves. A network that is gone is
-   * waited for.
+   * Resolves when every pushed frame has left, or nothing moves any more. A lost network is waited
+   * for.
    */
   flush(): Promise<void>;
-  /** Hangs up: says why, where the mode has words for it, and closes. Safe twice. */
+  /** Hangs up: says why, if the mode has words for it, and closes. Safe twice. */
   hangUp(reason: string): Promise<void>;
-  /** Tells somebody of the network from now on, where it can be lost and come back. */
+  /** Tells a watcher of the network from now on, if the network can be lost and come back. */
   watch?(watcher: LineWatcher): void;
 }
 
-/** A peer that has said hello: the first picture that it sends is what is shown. */
+/** A peer that has said hello. The first picture stream that it announces is the one to show. */
 export function peerOf({ name, streams }: Introduction): Peer {
   return { name, format: streams.find((stream) => stream !== undefined), stamps: "capture" };
 }
 
 /**
- * Gets another connection into the same call, introduced and accepted; or the peer's goodbye, if it has hung up since; or
- * nothing, where the loss is final. Nothing was heard of the peer for `goneMs` already. When aborted, it gives nothing and
- * leaves nothing open.
+ * Gets another connection into the same call, introduced and accepted. Resolves to the peer's bye
+ * if it has hung up since, and to nothing if the loss is final. The peer has been silent for
+ * `goneMs` already. When aborted, it gives nothing and leaves nothing open.
  */
 export type Again = (
   lost: PeerLostError,
@@ -143,31 +162,40 @@ export type Again = (
   goneMs: number,
 ) => Promise<Wire | Goodbye | undefined>;
 
-/** What a line is made of. */
+/** The parts of a line. */
 export interface LineOptions {
-  /** What this end sends. */
+  /** The streams that this end sends. */
   readonly ours: Streams;
-  /** The peer's name and what it sends. */
+  /** The peer's name and its streams. */
   readonly theirs: Introduction;
-  /** How to get another connection. */
+  /** The way to another connection. */
   readonly again: Again;
-  /** The clocks of both ends, where they were compared: capture times are told by that of the server. */
+  /**
+   * The clocks of both ends, if they were compared. Capture times are then told by the server's
+   * clock.
+   */
   readonly clocks?: { readonly aheadUs: number; readonly roundTripUs?: number } | undefined;
-  /** The rate that the peer's frames are held to, in place of the one it announces. */
+  /** The rate that the peer's frames are held to, in place of the announced one. */
   readonly limitFps?: number | undefined;
-  /** True if the peer has its first picture before the call: until that is here, a rest is no reason to wait for it. */
+  /**
+   * True if the peer has its first picture before the call. Until that picture is here, a rest is
+   * no reason to wait for it.
+   */
   readonly beginsAtOnce?: boolean;
 }
 
-/** Whom a line tells that its network is gone, and that it is back. */
+/** Hears from a line that its network is gone, and that it is back. */
 export interface LineWatcher {
   /** Nothing comes, or the connection has ended. */
   onGone(lost: PeerLostError): void;
-  /** It goes on after that many milliseconds. */
+  /** The call goes on after that many milliseconds. */
   onBack(goneMs: number): void;
 }
 
-/** A network that is gone: since when, and how to stop the search for another connection while there is one. */
+/**
+ * A network that is gone: the time of its loss, and the way to stop the search for another
+ * connection if there is one.
+ */
 interface Waiting {
   readonly sinceMs: number;
   search: AbortController | undefined;
@@ -181,11 +209,14 @@ export class CallLine implements Line {
   readonly #aheadUs: number;
   readonly #send: readonly SendStream[];
   readonly #receive: readonly (ReceiveStream | undefined)[];
-  /** The stream of the peer's that is given; -1 where there is none. */
+  /** The peer's stream that `frames` gives. It is -1 if there is none. */
   readonly #shown: number;
   readonly #beginsAtOnce: boolean;
   readonly #maxBytes: number;
-  /** Bounds what comes beside the frames that are ours to show: whatever it is, it costs as much to read. */
+  /**
+   * Bounds the messages beside the frames that are ours to show. Each costs as much to read,
+   * whatever it is.
+   */
   readonly #limit = new RateLimit(UNANNOUNCED_FPS, performance.now(), "messages");
   readonly #acks = new Map<number, number>();
   readonly #end = Promise.withResolvers<Goodbye>();
@@ -226,7 +257,7 @@ export class CallLine implements Line {
         format === undefined ? 0 : FRAME_HEADER_BYTES + maxFrameBytes(format)
       ),
     );
-    // The end may come while nobody waits for it any more.
+    // The end may come when nobody waits for it any more.
     this.#end.promise.catch(() => {});
     this.#wire = wire;
     wire.enterCall(() => this.#isExpecting);
@@ -253,12 +284,12 @@ export class CallLine implements Line {
     };
   }
 
-  /** Tells somebody of the network from now on. */
+  /** Tells a watcher of the network from now on. */
   watch(watcher: LineWatcher): void {
     this.#watcher = watcher;
   }
 
-  /** Goes on over this connection, which the peer has made to come back. */
+  /** Goes on over this connection, by which the peer has come back. */
   resume(wire: Wire): void {
     if (this.#over) return wire.close();
     this.#adopt(wire);
@@ -274,7 +305,7 @@ export class CallLine implements Line {
   async flush(): Promise<void> {
     while (!this.#over && (this.#waiting || this.#isSending)) {
       if (this.#waiting) {
-        // A goodbye would not arrive either, and the peer would take us for lost.
+        // A bye would not arrive either, and the peer would take us for lost.
         await this.#wake.promise;
       } else {
         this.#flushed ??= Promise.withResolvers<void>();
@@ -341,7 +372,10 @@ export class CallLine implements Line {
     await this.hangUp("");
   }
 
-  /** True while something ought to come: the first picture, a frame of a stream that does not rest, or an ack. */
+  /**
+   * True while something ought to come: the first picture, a frame of a stream that does not rest,
+   * or an ack.
+   */
   get #isExpecting(): boolean {
     const hasToBegin = this.#beginsAtOnce && this.#receive[this.#shown]?.received === 0;
     return hasToBegin || this.#receive.some((stream) => stream && !stream.resting) ||
@@ -352,7 +386,7 @@ export class CallLine implements Line {
     return this.#isWriting || this.#send.some((stream) => stream.isBusy);
   }
 
-  /** How long nothing may come: what is under way on a slow link needs its time. */
+  /** Milliseconds that nothing may come. Frames under way on a slow link need their time. */
   get #patienceMs(): number {
     const busy = this.#send.filter((stream) => stream.isExpecting);
     const drains = busy.map((stream) => stream.drainMs ?? UNKNOWN_LINK_MS);
@@ -361,7 +395,7 @@ export class CallLine implements Line {
     return isNew ? Math.max(FIRST_MS, goneMs) : goneMs;
   }
 
-  /** The next message; nothing where the connection was lost or replaced meanwhile. */
+  /** The next message. Resolves to nothing if the connection was lost or replaced meanwhile. */
   async #read(wire: Wire, memory: Memory): Promise<Uint8Array | undefined> {
     try {
       const message = await wire.readMessage(this.#maxBytes, memory.take());
@@ -387,12 +421,13 @@ export class CallLine implements Line {
     const { stream, frame } = decoded;
     this.#acks.set(stream, frame.sequence);
     this.#notify();
-    // Of several pictures the first is shown: frames of another size would spoil its window and its recording.
+    // Of several picture streams the first is shown. Frames of another size would spoil its window
+    // and its recording.
     const isWhole = this.#receive[stream]!.take(frame);
     return isWhole && stream === this.#shown ? memory.lend(frame) : undefined;
   }
 
-  /** Looks twice in half a second at what does not happen by itself: silence, and streams that rest. */
+  /** Looks at silence and at resting streams, which announce themselves by no event. */
   #look(): void {
     const wire = this.#wire;
     if (wire && !this.#over) {
@@ -426,7 +461,7 @@ export class CallLine implements Line {
       }
     } catch (error) {
       if (stop.aborted) return;
-      // A goodbye would make it a call that has ended in order, for a peer that comes back later.
+      // A bye would make it a call that has ended in order, for a peer that comes back later.
       if (this.#wire) this.#leave(this.#wire);
       this.#end.reject(error);
       this.#stop();
@@ -468,7 +503,7 @@ export class CallLine implements Line {
     this.#notify();
   }
 
-  /** Waits for another connection; nothing where the call is over. */
+  /** Waits for another connection. Resolves to nothing if the call is over. */
   async #another(): Promise<Wire | undefined> {
     while (!this.#over && this.#wire === undefined) {
       await this.#wake.promise;
@@ -476,7 +511,9 @@ export class CallLine implements Line {
     return this.#over ? undefined : this.#wire;
   }
 
-  /** Writes to a connection what is to be written, until it is replaced or the call is over. */
+  /**
+   * Writes all that there is to write to a connection, until it is replaced or the call is over.
+   */
   async #write(wire: Wire): Promise<void> {
     try {
       while (this.#wire === wire && !this.#over) {
@@ -488,17 +525,17 @@ export class CallLine implements Line {
         if (!wrote) await wake;
       }
     } catch {
-      // The same loss reaches whoever reads.
+      // The same loss reaches the reader.
     } finally {
       this.#isWriting = false;
     }
   }
 
-  /** Writes one message: an ack, a rest or a frame; false if there is none. */
+  /** Writes one message: an ack, a rest or a frame. Resolves to false if there is none. */
   async #writeOne(wire: Wire): Promise<boolean> {
     const [ack] = this.#acks;
     if (ack && performance.now() - this.#lastAckMs >= ACKS_APART_MS) {
-      // An ack stands for all before it: where the peer reads slowly, the newest is enough.
+      // An ack stands for all before it. If the peer reads slowly, the newest is enough.
       const [stream, sequence] = ack;
       this.#acks.delete(stream);
       this.#lastAckMs = performance.now();
@@ -535,19 +572,20 @@ export class CallLine implements Line {
     const patienceMs = this.#farewellMs(wire);
     this.#stop();
     await wire.hangUp(async () => {
-      // Between two messages only: inside one, a goodbye would be taken for a part of a frame.
+      // The bye goes between two messages only. Inside one, it would be taken for a part of a
+      // frame.
       await this.#writing;
       await wire.writeMessage(encodeBye(reason));
     }, patienceMs);
   }
 
-  /** How long a hang-up waits for what is under way. */
+  /** Milliseconds that a hang-up waits for the bytes under way. */
   #farewellMs(wire: Wire): number {
-    // Where the network is gone, the system keeps our last words for a peer that comes back.
+    // If the network is gone, the system keeps our last words for a peer that comes back.
     if (wire.quietMs >= this.#patienceMs) return LOOK_MS;
     if (this.#over) return FAREWELL_MS;
-    // What is under way on a slow link arrives in its own time. A silence that has begun goes on
-    // where it was.
+    // Bytes under way on a slow link arrive in their own time. A silence that has begun counts from
+    // its beginning.
     return Math.max(STILL_MS - wire.quietMs, FAREWELL_MS);
   }
 
@@ -556,7 +594,7 @@ export class CallLine implements Line {
     this.#stop();
   }
 
-  /** Says that the call is over to all that goes on by itself. */
+  /** Tells all running work of the line that the call is over. */
   #stop(): void {
     this.#over = true;
     clearInterval(this.#ticker);
@@ -579,7 +617,7 @@ export class CallLine implements Line {
   }
 }
 
-/** Memory for messages, used again and again until a frame is lent out of it. */
+/** Memory for messages. It is used again until a frame is lent out of it. */
 class Memory {
   readonly #pool: FramePool | undefined;
   #memory: Uint8Array<ArrayBuffer> | undefined;
@@ -588,12 +626,12 @@ class Memory {
     this.#pool = streams.find((stream) => stream?.pool)?.pool;
   }
 
-  /** Room for the next message, where messages are of one size. */
+  /** Room for the next message, if messages are of one size. */
   take(): Uint8Array | undefined {
     return this.#memory ??= this.#pool?.take();
   }
 
-  /** The frame with a lease on the memory that it lies in. */
+  /** The frame with a lease on its own memory. */
   lend(frame: Frame): Frame {
     const memory = this.#memory;
     if (memory === undefined || frame.data.buffer !== memory.buffer) return frame;

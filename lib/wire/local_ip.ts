@@ -1,10 +1,10 @@
 /**
  * This machine's address on its network, as the report's `get_wifi_ip` finds it. No packet is sent.
  *
- * Names of interfaces are anybody's invention, so the choice goes by properties. A tunnel has no
+ * Anybody may invent a name for an interface, so the choice goes by properties. A tunnel has no
  * hardware address, or a network of one address. A bridge of our own has the first address of its
- * network, and no way out of it. The interface of the network has a router, where the network has
- * one. Names decide only where these are silent.
+ * network, and no way out of it. The interface of the network has a router, if the network has one.
+ * Names decide only if these properties do not.
  */
 
 /** The properties of an interface that are looked at; `Deno.NetworkInterfaceInfo` has them. */
@@ -17,7 +17,7 @@ export interface Interface {
   readonly address: string;
   /** The address with the length of its network's prefix: `192.168.1.7/24`. */
   readonly cidr?: string;
-  /** The hardware address; zeros where there is none. */
+  /** The hardware address. It is zeros if there is none. */
   readonly mac?: string;
 }
 
@@ -47,14 +47,14 @@ const BRIDGE_MAC = /^(02:42|00:16:3e|00:50:56|0a:00:27|00:15:5d|52:54:00):/i;
 const DOUBT = { none: 0, some: 1, grave: 2 } as const;
 
 /**
- * The distance of an interface from other networks. A default route over a router has its metric, in
- * IPv6 with this added; then come interfaces with any other way out, then those without one.
+ * The distance of an interface from other networks. A default route over a router has its metric,
+ * in IPv6 with this added; then come interfaces with any other way out, then those without one.
  */
 const DISTANCE = { ipv6: 2 ** 32, partial: 2 ** 33, none: Infinity } as const;
 
 /**
- * Chooses the address of this machine, or `undefined` where it is on no network. Pure. `routes` holds
- * the lines of Linux's `/proc/net/route` and `/proc/net/ipv6_route`, where they are known.
+ * Chooses the address of this machine, or `undefined` if it is on no network. Pure. `routes` holds
+ * the lines of Linux's `/proc/net/route` and `/proc/net/ipv6_route`, if they are known.
  */
 export function chooseAddress(
   interfaces: readonly Interface[],
@@ -90,7 +90,7 @@ export function chooseAddress(
   return { address, others: [...others] };
 }
 
-/** The likelihood that a neighbour can call an address of this range; 0 where none can. */
+/** The likelihood that a neighbour can call an address of this range. It is 0 if none can. */
 function rank({ family, address }: Interface): number {
   if (family === "IPv6") {
     // fe80 needs the name of an interface behind it, which differs on every machine.
@@ -99,7 +99,7 @@ function rank({ family, address }: Interface): number {
   }
   const [a = 0, b = 0] = address.split(".").map(Number);
   if (a === 0 || a === 127 || a >= 224 || (a === 169 && b === 254)) return 0;
-  // 100.64/10 is what providers and overlay networks use among themselves.
+  // Providers and overlay networks use 100.64/10 among themselves.
   if (a === 100 && b >= 64 && b < 128) return 0;
   if (a === 192 && b === 168) return 6;
   if (a === 10) return 5;
@@ -123,7 +123,7 @@ function isAlone({ family, cidr }: Interface): boolean {
   return family === "IPv4" && /\/3[12]$/.test(cidr ?? "");
 }
 
-/** True for the address of whoever sets a network up: its first, or any that ends in .1. */
+/** True for the address of a machine that sets a network up: its first, or any that ends in .1. */
 function isFirst({ family, address, cidr = "" }: Interface): boolean {
   if (family === "IPv6") return address.endsWith("::1");
   if (address.endsWith(".1")) return true;
@@ -144,7 +144,7 @@ function parseRoutes(routes: string): Map<string, number> {
   return distances;
 }
 
-/** A line of either file; nothing if it is no way into other networks. */
+/** Reads a line of either file. Returns nothing if it is no way into other networks. */
 function parseRoute(
   line: string,
 ): { readonly name: string; readonly distance: number } | undefined {
@@ -173,7 +173,7 @@ function parseRoute(
   return { name, distance: isDefault && hasRouter ? metric : DISTANCE.partial };
 }
 
-/** The order of two lists of keys: that of the first in which they differ. */
+/** The order of two lists of keys. The first difference decides. */
 function compare(a: readonly number[], b: readonly number[]): number {
   const at = a.findIndex((key, index) => key !== b[index]);
   return at < 0 ? 0 : a[at]! - b[at]!;

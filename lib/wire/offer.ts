@@ -1,6 +1,6 @@
 /**
- * The first words of a call, at both ends: who calls makes an offer, who is called reads it and answers. What the caller
- * speaks is told by its first payload. Whoever is none of ours is told why it is turned away.
+ * The first words of a call, at both ends. The caller makes an offer; the called reads it and
+ * answers. The caller's first payload tells its protocol. A stranger is told why it is turned away.
  */
 
 import { nowUs, type Timer } from "../clock.ts";
@@ -35,40 +35,41 @@ import {
 } from "./session.ts";
 import { type Connection, FAREWELL_MS, Wire, type WireOptions } from "./wire.ts";
 
-/** What a peer speaks: the language of calls, or pictures without one. */
+/** The protocols of a peer: the language of calls, or pictures without one. */
 export type WireMode = "call" | BareMode;
 
-/** A caller that has said what it wants and waits for an answer. */
+/** A caller that has said its wish and waits for an answer. */
 export interface Offer {
-  /** What it speaks. */
+  /** The protocol that it speaks. */
   readonly mode: WireMode;
-  /** The caller. One that announces no rate has the one that was handed in. */
+  /** The caller. If it announces no rate, it has the one that was handed in. */
   readonly peer: Peer;
-  /** What it will send. */
+  /** The streams that it will send. */
   readonly streams: Streams;
-  /** The call that it wants to come back into, if it does. */
+  /** The id of the call that it wants to come back into, if it does. */
   readonly call: string | undefined;
-  /** Takes the call, under a new name. A bare line sends nothing and never comes back. */
+  /** Takes the call, under a new id. A bare line sends nothing and never comes back. */
   accept(ours: Introduction, call: string, again: Again): Promise<Line>;
-  /** Takes the caller back into its call: gives the connection to go on with. */
+  /** Takes the caller back into its call. Resolves to the connection to go on with. */
   resume(ours: Introduction): Promise<Wire>;
   /** Says no and why, then lets go. */
   refuse(reason: string): Promise<void>;
 }
 
-/** How the clocks of two ends compare; nothing where the peer has told nothing of its own. */
+/** The comparison of the clocks of both ends. Nothing if the peer has told nothing of its own. */
 export type Clocks = ReturnType<typeof compareClocks> | undefined;
 
 /** The terms on which a caller is listened to. */
 export interface OfferOptions extends WireOptions {
-  /** The rate that its frames are held to, in place of the one it announces. */
+  /** The rate that its frames are held to, in place of the announced one. */
   readonly limitFps?: number;
 }
 
 /**
- * Introduces us on a connection and hears the answer. When aborted, the answer is still heard and the peer told that we hang
- * up; not where we come back, for the call may go on over another connection. Throws `RefusedError` where the peer says no,
- * `ProtocolError` where it is none of ours, `PeerLostError`, or the signal's reason.
+ * Introduces us on a connection and hears the answer. When aborted, the answer is still heard, and
+ * the peer is told that we hang up. It is not told so if we come back: the call may go on over
+ * another connection. Throws `RefusedError` if the peer says no, `ProtocolError` if it is none of
+ * ours, `PeerLostError`, or the signal's reason.
  */
 export async function makeOffer(
   connection: Connection,
@@ -112,8 +113,9 @@ export async function makeOffer(
 }
 
 /**
- * Waits for the first words of a caller. Resolves to `null` when it leaves without any. `fps` is the rate assumed of a
- * caller that announces none. Throws `PeerLostError`; `ProtocolError` after the caller was told, where it can be.
+ * Waits for the first words of a caller. Resolves to `null` if it leaves without any. `fps` is the
+ * rate of a caller that announces none. Throws `PeerLostError`. Throws `ProtocolError` after the
+ * caller was told, if it can be.
  */
 export async function readOffer(
   connection: Connection,
@@ -149,7 +151,8 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
         `a first message of ${length} bytes is neither a frame of ${plainBytes} nor a hello`,
     );
   }
-  // The first byte tells a hello from a pickle, and so how long the message may be, before there is room made for it.
+  // The first byte tells a hello from a pickle. It thereby tells the longest length of the message,
+  // before memory is made for it.
   const kind = new Uint8Array(1);
   await wire.read(kind);
   if (kind[0] === PICKLE_START) {
@@ -173,7 +176,7 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
   return callOffer(wire, decodeHello(message), heardUs, limitFps);
 }
 
-/** A caller that sends pictures without words, of which the first has come. */
+/** The offer of a caller that sends pictures without words. Its first picture has come. */
 function bareOffer(
   wire: Wire,
   mode: BareMode,
@@ -194,7 +197,7 @@ function bareOffer(
   };
 }
 
-/** A caller that has said hello. */
+/** The offer of a caller that has said hello. */
 function callOffer(wire: Wire, theirs: Hello, heardUs: number, limitFps?: number): Offer {
   // A caller that has told its clock will tell its capture times by ours.
   const clocks = theirs.clockUs === undefined ? undefined : { aheadUs: 0 };
@@ -230,7 +233,7 @@ async function refuse(wire: Wire, reason: string): Promise<void> {
   await wire.finish();
 }
 
-/** The whole of a message of which the first byte was read. */
+/** Reads the rest of a message whose first byte was read. Resolves to the whole message. */
 async function readRest(wire: Wire, first: Uint8Array, length: number): Promise<Uint8Array> {
   const message = new Uint8Array(length);
   message.set(first);

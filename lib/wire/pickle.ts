@@ -1,13 +1,15 @@
 /**
- * The one pickle that a report peer sends: a numpy array of bytes, shape (height, width, 3). It is read as data by a machine
- * of the few opcodes and globals that such an array needs, on a small stack of plain values; nothing is imported, called or
- * constructed by name. Whatever else is in a pickle is refused with a reason, before anything of its size is allocated.
+ * The one pickle that a report peer sends: a numpy array of bytes, shape (height, width, 3). It is
+ * read as data by a machine with the few opcodes and globals that such an array needs, on a small
+ * stack of plain values. Nothing is imported, called or constructed by name. Any other content of a
+ * pickle is refused with a reason, before memory of its size is allocated.
  *
- * What pickles of an array look like (`…` are pixels):
+ * The forms of a pickled array (`…` are pixels):
  *
  * ```
- *  protocol 2   _reconstruct(ndarray, (0,), encode("b", "latin1"))  BUILD (1, shape, dtype, fortran, encode("…", "latin1"))
- *  protocol 3,4 _reconstruct(ndarray, (0,), b"b")                   BUILD (1, shape, dtype, fortran, b"…")
+ *  protocol 2   _reconstruct(ndarray, (0,), encode("b", "latin1"))
+ *               BUILD (1, shape, dtype, fortran, encode("…", "latin1"))
+ *  protocol 3,4 _reconstruct(ndarray, (0,), b"b")   BUILD (1, shape, dtype, fortran, b"…")
  *  protocol 5   _frombuffer(bytearray(b"…"), dtype, shape, "C" or "F")
  *  ours         ndarray(shape, "u1", bytearray(b"…"))
  * ```
@@ -30,21 +32,24 @@ export interface PickledPicture {
   readonly data: Uint8Array;
 }
 
-/** The most bytes of picture that are taken. */
+/** The most bytes of a picture. */
 export const MAX_PICTURE_BYTES: number = 1920 * 1080 * 3;
 
-/** The most bytes a pickle may have: those of the picture and the words around them. */
+/** The most bytes of a pickle: those of the picture and the words around them. */
 export const MAX_PICKLE_BYTES: number = MAX_PICTURE_BYTES + 4096;
 
 /** The first byte of every pickle of protocol 2 and later. */
 export const PICKLE_START = 0x80;
 
-/** An array's pickle has some 60 opcodes, 20 memos and a stack of a dozen; beyond this it is another thing. */
+/**
+ * An array's pickle has some 60 opcodes, 20 memos and a stack of a dozen. A larger one is something
+ * else.
+ */
 const MAX_OPCODES = 200;
 const MAX_DEPTH = 40;
 const MAX_TEXT = 64;
 
-/** What an array's pickle refers to. The names with `_core` are numpy 2's. */
+/** The globals of an array's pickle. The names with `_core` are numpy 2's. */
 const GLOBALS: ReadonlyMap<string, Global["name"]> = new Map([
   ["numpy.core.multiarray _reconstruct", "reconstruct"],
   ["numpy._core.multiarray _reconstruct", "reconstruct"],
@@ -60,7 +65,10 @@ interface Global {
   readonly name: "reconstruct" | "frombuffer" | "ndarray" | "dtype" | "encode";
 }
 
-/** Text stays the bytes it is written in: in protocol 2 the pixels are text, and most of it is never looked at. */
+/**
+ * A text, in the bytes that it is written in. In protocol 2 the pixels are text, and most of it is
+ * never looked at.
+ */
 interface Text {
   readonly kind: "text";
   readonly utf8: Uint8Array;
@@ -108,14 +116,18 @@ type Value =
   | Picture
   | Mark;
 
-/** Reads the picture out of a pickle; C-ordered pixels stay where they are. Throws `ProtocolError` with the reason. */
+/**
+ * Reads the picture out of a pickle. C-ordered pixels stay in their place. Throws `ProtocolError`
+ * with the reason.
+ */
 export function decodePickle(message: Uint8Array): PickledPicture {
   return new Unpickler(message).run();
 }
 
 /**
- * What stands before and after the pixels in a pickle of our own. It is protocol 5, which Python has had since 3.8 and which
- * alone makes a writable array, and calls `numpy.ndarray` by the name that numpy 1 and 2 share.
+ * The bytes before and after the pixels in a pickle of our own. It is protocol 5, which Python has
+ * had since 3.8; no other makes a writable array. It calls `numpy.ndarray` by the name that numpy 1
+ * and 2 share.
  */
 export function encodePickle(
   { width, height }: { readonly width: number; readonly height: number },
@@ -277,7 +289,10 @@ class Unpickler {
     this.#stack.push(value);
   }
 
-  /** Pushes what was made of other values. Whoever makes the same pixels again and again wants to keep us busy. */
+  /**
+   * Pushes a value that was made of other values. A pickle that makes the same pixels again and
+   * again wants to keep us busy.
+   */
   #make(value: Value): void {
     this.#made += madeBytes(value);
     if (this.#made > 2 * this.#bytes.length) refuse("it makes more than it holds");
@@ -372,7 +387,7 @@ function nameOf(value: Value): string {
   return value.kind === "bytes" ? "bytes" : `a ${value.kind}`;
 }
 
-/** The kind of an encoded picture, where bytes begin as one. */
+/** The kind of an encoded picture, if the bytes begin as one. */
 function encodedIn(value: Value): "JPEG" | "PNG" | undefined {
   const what = kindOf(value) === "bytes" ? beginningOf((value as Bytes).bytes) : undefined;
   return what === "pickle" ? undefined : what;
@@ -396,7 +411,7 @@ function printable(ascii: Uint8Array): string {
   return String.fromCharCode(...ascii);
 }
 
-/** What calling one of the known globals gives. */
+/** The result of a call of one of the known globals. */
 function reduce(callable: Value, args: Value): Value {
   if (kindOf(callable) !== "global" || kindOf(args) !== "tuple") {
     return refuse("it calls what is no function");
@@ -440,12 +455,13 @@ function reduce(callable: Value, args: Value): Value {
   }
 }
 
-/** What setting the state of a dtype or of a blank array gives. */
+/** The result of setting the state of a dtype or of a blank array. */
 function build(object: Value, state: Value): Value {
   if (kindOf(state) !== "tuple") return refuse("it sets an odd state");
   const { items } = state as Tuple;
   if (kindOf(object) === "dtype") {
-    // (version, byte order, subarray, names, fields, item size, alignment, flags): no fields, nothing flagged.
+    // The state is (version, byte order, subarray, names, fields, item size, alignment, flags). It
+    // must have no fields, and no flags set.
     const plain = items.length >= 8 && items.slice(2, 5).every((item) => item === null) &&
       items[7] === 0;
     if (!plain) refuse("its dtype is no plain one");
@@ -465,7 +481,7 @@ function picture(shape: Value, buffer: Value, fortran: boolean): Picture {
   const sizes = kindOf(shape) === "tuple" ? (shape as Tuple).items : [];
   const [height, width, channels] = sizes;
   if (sizes.length !== 3 || channels !== 3) {
-    // A row or a column of bytes, which cv2.imencode makes.
+    // cv2.imencode makes a row or a column of bytes.
     const flat = sizes.length === 1 || (sizes.length === 2 && width === 1);
     const what = flat ? encodedIn(buffer) : undefined;
     if (what) refuse({ kind: "encoded", what, within: "array" });
@@ -498,7 +514,7 @@ function shapeName(shape: Value): string {
   return `(${shown.join(", ")}${rest})`;
 }
 
-/** OpenCV's name for what makes a picture of an array with such a shape. */
+/** OpenCV's name for the conversion that makes a picture of an array with such a shape. */
 function shapeCure(sizes: readonly Value[]): string {
   if (!sizes.every((size) => typeof size === "number" && size > 1 || size === 1)) return "";
   if (sizes.length === 2 || (sizes.length === 3 && sizes[2] === 1)) return "COLOR_GRAY2BGR";
@@ -514,7 +530,10 @@ function elements(code: string): string {
   return kind === "b" ? "bool" : `${names[kind]}${bits}`;
 }
 
-/** Fortran order, in which the row changes fastest and the channel slowest, as rows of bgr24. */
+/**
+ * Turns pixels of Fortran order into rows of bgr24. In Fortran order the row changes fastest and
+ * the channel slowest.
+ */
 function rowsFirst(bytes: Uint8Array, width: number, height: number): Uint8Array {
   const data = new Uint8Array(bytes.length);
   const plane = width * height;
@@ -528,7 +547,10 @@ function rowsFirst(bytes: Uint8Array, width: number, height: number): Uint8Array
   return data;
 }
 
-/** The bytes that a text of the characters 0 to 255 stands for: protocol 2 has no other way to say bytes. */
+/**
+ * The bytes that a text of the characters 0 to 255 stands for. Protocol 2 has no other way to say
+ * bytes.
+ */
 function latin1(text: Value): Uint8Array {
   if (kindOf(text) !== "text") return refuse("it encodes what is no text");
   const { utf8 } = text as Text;

@@ -1,45 +1,48 @@
 /**
- * How many frames may be under way: as many as the link carries in about a tenth of a second, and never fewer than one.
+ * The bound on the frames under way: as many as the link carries in about a tenth of a second, and
+ * never fewer than one.
  *
- * Kernels buffer megabytes. A sender that writes whenever the kernel lets it is as late as those buffers are long: 0.6 s
- * on 20 Mbit/s, 2 s on 5 Mbit/s (raw 320 x 240, measured). So the sender counts what the receiver has not acknowledged,
- * and measures from the acks how fast the link delivers.
+ * Kernels buffer megabytes. A sender that writes whenever the kernel lets it is as late as those
+ * buffers are long: 0.6 s on 20 Mbit/s, 2 s on 5 Mbit/s (raw 320 x 240, measured). So the sender
+ * counts the frames that the receiver has not acknowledged. It measures the pace of the link from
+ * the acks.
  *
  * ```
- *  rate of one ack = bytes delivered since that frame was sent / time in which they were delivered
+ *  rate of one ack  = bytes delivered since that frame was sent / time in which they were delivered
  *  rate of the link = the best of the last two seconds
- *  room             = nothing under way, or all under way and this frame fit into 100 ms of that rate;
+ *  room             = nothing under way, or all of it and this frame fit into 100 ms of that rate;
  *                     before the first ack, three frames
  * ```
  *
- * The best, not the mean: a frame that waited for a busy processor says nothing of the link. A link that stops is
- * noticed by the age of the oldest frame under way: past half a second nothing is added to what will come late anyway.
+ * The best rate counts, not the mean: a frame that waited for a busy processor says nothing of the
+ * link. The age of the oldest frame under way shows that a link has stopped. Past half a second no
+ * frame is added: it would come late anyway.
  *
  * Pure: the caller hands in the time.
  */
 
 import { ProtocolError } from "../errors.ts";
 
-/** How much of the link's time may be under way, in milliseconds. */
+/** Milliseconds of the link's time that may be under way. */
 const WINDOW_MS = 100;
 
-/** How old the oldest frame under way may be before nothing is added, in milliseconds. */
+/** Milliseconds of age of the oldest frame under way beyond which no frame is added. */
 const STALL_MS = 500;
 
 /**
- * How many frames may go before the first ack has told the rate: the receiver's start takes as long as a few frames, and on
- * a slow link the delay of three is over in a moment.
+ * The frames that may go before the first ack has told the rate. The receiver's start takes as long
+ * as a few frames, and on a slow link the delay of three is over in a moment.
  */
 const FIRST_FRAMES = 3;
 
-/** How long a measured rate is believed, in milliseconds. */
+/** Milliseconds for which a measured rate is believed. */
 const RATE_MEMORY_MS = 2000;
 
 interface UnderWay {
   readonly sequence: number;
   readonly bytes: number;
   readonly sentMs: number;
-  /** When the link began with what `deliveredBefore` does not hold. */
+  /** The time at which the link began with the bytes that `deliveredBefore` does not hold. */
   readonly fromMs: number;
   readonly deliveredBefore: number;
 }
@@ -53,12 +56,12 @@ export class SendWindow {
   #lastAckMs = 0;
   #rates: { readonly atMs: number; readonly bytesPerMs: number }[] = [];
 
-  /** How many frames are under way. */
+  /** The number of frames under way. */
   get count(): number {
     return this.#underWay.length;
   }
 
-  /** Whether a frame of that many bytes may go now. */
+  /** True if a frame of that many bytes may go now. */
   hasRoom(bytes: number, nowMs: number): boolean {
     const oldest = this.#underWay[0];
     if (oldest === undefined) return true;
@@ -69,7 +72,8 @@ export class SendWindow {
 
   /** Notes a frame that is handed to the link. */
   sent(sequence: number, bytes: number, nowMs: number): void {
-    // What is under way already counts for this frame's rate as well: so does the time it has taken.
+    // The bytes under way count for this frame's rate as well. So does the time that they have
+    // taken.
     const oldest = this.#underWay[0];
     const fromMs = oldest ? Math.max(oldest.sentMs, this.#lastAckMs) : nowMs;
     const deliveredBefore = this.#delivered;
@@ -78,8 +82,8 @@ export class SendWindow {
   }
 
   /**
-   * Notes that this frame, and with it every one before it, has arrived. An ack that comes twice changes nothing; one
-   * for a frame that was never sent throws `ProtocolError`.
+   * Notes that this frame has arrived, and with it every one before it. An ack that comes twice
+   * changes nothing. Throws `ProtocolError` for a frame that was never sent.
    */
   acknowledged(sequence: number, nowMs: number): void {
     const index = this.#underWay.findIndex((frame) => frame.sequence === sequence);
@@ -95,22 +99,27 @@ export class SendWindow {
     const last = arrived[arrived.length - 1]!;
     this.#lastSequence = last.sequence;
     this.#lastAckMs = nowMs;
-    // A clock of whole milliseconds would make a fast link infinite; below a tenth of one the figure means nothing.
+    // A clock of whole milliseconds would make a fast link infinite. Below a tenth of one the
+    // figure means nothing.
     const tookMs = Math.max(nowMs - last.fromMs, 0.1);
     const bytesPerMs = (this.#delivered - last.deliveredBefore) / tookMs;
-    // One that is older and not better will never be the best again: what is kept is in order, the best first.
+    // An older rate that is not better will never be the best again. The kept rates are in order,
+    // the best first.
     while ((this.#rates.at(-1)?.bytesPerMs ?? Infinity) <= bytesPerMs) this.#rates.pop();
     this.#rates.push({ atMs: nowMs, bytesPerMs });
   }
 
-  /** How long what is under way needs at the rate of the link, in milliseconds; nothing while no rate is known. */
+  /**
+   * Milliseconds that the bytes under way need at the rate of the link. Nothing while no rate is
+   * known.
+   */
   drainMs(nowMs: number): number | undefined {
     return this.#rates.length === 0 ? undefined : this.#bytes / this.#rate(nowMs);
   }
 
   /**
-   * Forgets what is under way: the connection was lost. The rate of the link stays known. The peer
-   * may have got some of it, and say so on the next connection.
+   * Forgets the frames under way: the connection was lost. The rate of the link stays known. The
+   * peer may have got some of the frames, and say so on the next connection.
    */
   restart(): void {
     this.#lastSequence = this.#underWay.at(-1)?.sequence ?? this.#lastSequence;
@@ -124,7 +133,10 @@ export class SendWindow {
     this.#rates.splice(0, fresh >= 0 ? fresh : this.#rates.length - 1);
   }
 
-  /** The best rate of the last two seconds, in bytes a millisecond; the newest one alone where all are older. */
+  /**
+   * The best rate of the last two seconds, in bytes a millisecond. If all are older, the newest
+   * one.
+   */
   #rate(nowMs: number): number {
     this.#forget(nowMs);
     return this.#rates[0]?.bytesPerMs ?? 0;

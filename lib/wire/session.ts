@@ -1,16 +1,17 @@
 /**
- * The messages of a call, version 2: their bytes, and nothing of when they are sent. Every number is little-endian.
+ * The messages of a call, version 2: their bytes, without the time of their sending. Every number
+ * is little-endian.
  *
  * ```
  *  hello  01 "CHAMADA1" JSON         caller: { version, name, streams, call? }
  *                                    answer: { version, name, streams, call, accept, reason? }
- *  frame  02 flags:u8 stream:u8 00   sequence:u32   captureUs:u64   data          flags: 1 = keyframe
+ *  frame  02 flags:u8 stream:u8 00   sequence:u32   captureUs:u64   data      flags: 1 = keyframe
  *  ack    03 00 stream:u8 00         sequence:u32                 the peer has taken this frame
  *  bye    04 reason:UTF-8                                         a hang-up
  *  rest   07 flags:u8 stream:u8 00                                flags: 1 = nothing comes until 0
  * ```
  *
- * Each side numbers its streams from 0, in the order in which its hello lists them.
+ * Each side numbers its streams from 0, in the order of its hello.
  */
 
 import { equals } from "@std/bytes/equals";
@@ -28,7 +29,7 @@ import type { Frame } from "../frame/frame.ts";
 /** The version of these messages. A peer of another version is refused with both versions named. */
 const PROTOCOL_VERSION = 2;
 
-/** The most bytes a hello may take; a bye and whatever is no frame, too. */
+/** The most bytes of a hello, of a bye, and of any other message that is no frame. */
 export const MAX_HELLO_BYTES = 65536;
 
 /** Bytes of a frame message before its data. */
@@ -40,7 +41,9 @@ export const ACK_BYTES = 8;
 /** Bytes of a rest. */
 export const REST_BYTES = 4;
 
-/** The most streams that a side may announce: the number of a stream is a byte, and few are of use. */
+/**
+ * The most streams that a side may announce. The number of a stream is a byte, and few are of use.
+ */
 export const MAX_STREAMS = 16;
 
 /** The first byte of every message. */
@@ -53,26 +56,32 @@ const RESTING = 1;
 /** Random bytes that name a call, in hexadecimal. */
 const CALL_ID = /^[0-9a-f]{32}$/;
 
-/** The streams of a side, by their numbers; `undefined` where this version does not know the kind. */
+/**
+ * The streams of a side, by their numbers. A stream of a kind that this version does not know is
+ * `undefined`.
+ */
 export type Streams = readonly (VideoFormat | undefined)[];
 
-/** The first words of a side: its name and what it will send. */
+/** The first words of a side: its name and the streams that it will send. */
 export interface Introduction {
-  /** The name it gives itself; may be empty. */
+  /** The name that it gives itself. It may be empty. */
   readonly name: string;
-  /** What it will send. */
+  /** The streams that it will send. */
   readonly streams: Streams;
 }
 
 /** The first words of a caller. */
 export interface Hello extends Introduction {
-  /** The call that it comes back into, after a loss. */
+  /** The id of the call that it comes back into after a loss. */
   readonly call?: string | undefined;
-  /** Its clock in microseconds: it will tell capture times on the server's, if the answer tells that. */
+  /**
+   * Its clock in microseconds. It will tell capture times by the server's clock if the answer tells
+   * that.
+   */
   readonly clockUs?: number | undefined;
 }
 
-/** The words of who is called. */
+/** The words of the called. */
 export type Answer =
   | Acceptance
   | { readonly accept: false; readonly reason: string };
@@ -81,9 +90,9 @@ export type Answer =
 export interface Acceptance extends Introduction {
   /** The call is taken. */
   readonly accept: true;
-  /** The name of the call, with which the caller can come back into it. */
+  /** The id of the call, with which the caller can come back into it. */
   readonly call: string;
-  /** The server's clock, in microseconds, when it had heard the hello and when it answers. */
+  /** The server's clock in microseconds, at the end of the hello and at the answer. */
   readonly clock?: { readonly heardUs: number; readonly answeredUs: number } | undefined;
 }
 
@@ -96,7 +105,7 @@ export function isSameStreams(one: Streams, other: Streams): boolean {
   return told(one) === told(other);
 }
 
-/** Makes the name of a new call. */
+/** Makes the id of a new call. */
 export function newCallId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -112,7 +121,7 @@ export function encodeHello({ name, streams, call, clockUs }: Hello): Uint8Array
   return encodeJson({ name, streams: encodeStreams(streams), call, clock: clockUs });
 }
 
-/** Reads a caller's hello. Throws `ProtocolError` with what is wrong with it. */
+/** Reads a caller's hello. Throws `ProtocolError` with its mistake. */
 export function decodeHello(message: Uint8Array): Hello {
   const value = decodeJson(message);
   const { call, clock } = value;
@@ -137,12 +146,12 @@ export function encodeAnswer(answer: Answer): Uint8Array {
   });
 }
 
-/** Reads the answer to a hello. Throws `ProtocolError` with what is wrong with it. */
+/** Reads the answer to a hello. Throws `ProtocolError` with its mistake. */
 export function decodeAnswer(message: Uint8Array): Answer {
   if (!isHello(message)) throw new ProtocolError("the answer is not one of Chamada's");
   const { accept, reason } = decodeJson(message, { anyVersion: true });
   if (typeof accept !== "boolean") throw new ProtocolError("the answer says neither yes nor no");
-  // A refusal is understood whatever its version: it may be the version that it refuses.
+  // A refusal is understood in every version: it may refuse the version itself.
   if (!accept) return { accept, reason: typeof reason === "string" ? printable(reason) : "" };
   const value = decodeJson(message);
   const { call, heard, clock } = value;
@@ -193,7 +202,7 @@ function decodeStream(stream: unknown): VideoFormat | undefined {
   return format;
 }
 
-/** The 16 bytes before the data of a frame message; `aheadUs` is added to its capture time. */
+/** The 16 bytes before the data of a frame message. `aheadUs` is added to the capture time. */
 export function encodeFrameHeader(frame: Frame, stream: number, aheadUs = 0): Uint8Array {
   const header = new Uint8Array(FRAME_HEADER_BYTES);
   const view = new DataView(header.buffer);
@@ -206,8 +215,9 @@ export function encodeFrameHeader(frame: Frame, stream: number, aheadUs = 0): Ui
 }
 
 /**
- * Reads a frame message of one of these streams; the frame's data is a view of it. Gives `undefined` for a frame of a
- * stream whose kind is not known. Throws `ProtocolError` where it is not of its stream's format.
+ * Reads a frame message of one of these streams. The frame's data is a view of the message. Returns
+ * `undefined` for a frame of a stream of unknown kind. Throws `ProtocolError` if it is not of its
+ * stream's format.
  */
 export function decodeFrame(
   message: Uint8Array,
@@ -247,7 +257,10 @@ export function checkStream(stream: number, count: number): void {
   if (stream >= count) throw new ProtocolError(`stream ${stream} was not announced`);
 }
 
-/** True if data begins with a JPEG's marker, or a start code of H.264; raw pictures have no beginning. */
+/**
+ * True if data begins with a JPEG's marker, or a start code of H.264. Raw pictures have no
+ * beginning.
+ */
 function beginsAs(codec: Codec, data: Uint8Array): boolean {
   switch (codec) {
     case "raw":
@@ -259,7 +272,7 @@ function beginsAs(codec: Codec, data: Uint8Array): boolean {
   }
 }
 
-/** Bytes of the word that a frame of this stream has been taken. */
+/** Bytes of the ack for a frame of this stream. */
 export function encodeAck(stream: number, sequence: number): Uint8Array {
   const message = new Uint8Array(ACK_BYTES);
   message[0] = KIND.ack;
@@ -279,7 +292,7 @@ export function decodeAck(
   return { stream: message[2]!, sequence: view.getUint32(4, true) };
 }
 
-/** Bytes of the word that nothing comes on a stream, or that it is taken up again. */
+/** Bytes of the rest of a stream: nothing comes on it, or it is taken up again. */
 export function encodeRest(stream: number, resting: boolean): Uint8Array {
   return new Uint8Array([KIND.rest, resting ? RESTING : 0, stream, 0]);
 }
@@ -294,7 +307,7 @@ export function decodeRest(
   return { stream: message[2]!, resting: (message[1]! & RESTING) !== 0 };
 }
 
-/** Bytes of a goodbye. */
+/** Bytes of a bye. */
 export function encodeBye(reason: string): Uint8Array {
   const text = new TextEncoder().encode(reason);
   const message = new Uint8Array(1 + text.length);
@@ -303,14 +316,14 @@ export function encodeBye(reason: string): Uint8Array {
   return message;
 }
 
-/** What is wrong with a message that has no place where it comes. */
+/** The mistake of a message that has no place where it comes. */
 export function misplaced(message: Uint8Array): string {
   return message.length === 0
     ? "an empty message has no place here"
     : `a message of kind ${message[0]} has no place here`;
 }
 
-/** The reason of a goodbye, fit to be shown. */
+/** The reason of a bye, fit to be shown. */
 export function decodeBye(message: Uint8Array): string {
   return printable(new TextDecoder().decode(message.subarray(1)));
 }

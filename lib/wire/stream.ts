@@ -1,6 +1,6 @@
 /**
- * One stream of a call at its two ends: what a sender keeps of it and what a receiver does. Both outlive the connection
- * under them: numbers go on where they were when another one takes its place. They write nothing and read nothing.
+ * One stream of a call: its sender's part and its receiver's part. Both outlive the connection
+ * under them. The sequence continues on the next connection. They write nothing and read nothing.
  */
 
 import { nowUs } from "../clock.ts";
@@ -15,23 +15,27 @@ import { SendWindow } from "./send_window.ts";
 import { FRAME_HEADER_BYTES } from "./session.ts";
 import { LENGTH_BYTES } from "./wire.ts";
 
-/** How long frames that need each other may wait for the link before all of them are dropped, in seconds. */
+/**
+ * Seconds that frames which need each other may wait for the link. Then all of them are dropped.
+ */
 const WAITING_SECONDS = 0.4;
 
-/** After how long without a frame a sender says that its stream rests, in milliseconds. */
+/** Milliseconds without a frame after which a sender says that its stream rests. */
 const REST_AFTER_MS = 1000;
 
 /**
- * How long frames may come that need one that did not, in milliseconds. Encoders make a keyframe each second, some each
- * 12 s. Without a bound, a line is held by pictures that nobody can see.
+ * Milliseconds for which frames may come that need a missing one. Encoders make a keyframe each
+ * second, some each 12 s. Without a bound, pictures that nobody can see would hold a line.
  */
 const KEYFRAME_MS = 30_000;
 
-/** A stream that this end sends: frames wait for the link, the newest wins, acks open the window. */
+/**
+ * A stream that this end sends: frames wait for the link, the newest wins, acks open the window.
+ */
 export class SendStream {
   readonly #window = new SendWindow();
   readonly #waiting: NewestFrame<Frame>;
-  /** Of frames under way, when they were captured and when they were sent. */
+  /** The times of capture and of sending of the frames under way, by their sequence. */
   readonly #times = new Map<number, { readonly captureUs: number; readonly sentUs: number }>();
   readonly #delay = new RecentMean();
   #roundTripUs: number | undefined;
@@ -40,7 +44,10 @@ export class SendStream {
   #lastPushMs = performance.now();
   #saidResting = false;
 
-  /** A stream of frames of this format, over a link whose round trip takes so long, if that is known. */
+  /**
+   * A stream of frames of this format. `roundTripUs` is the time of the link's round trip, if it is
+   * known.
+   */
   constructor(format: VideoFormat, roundTripUs?: number) {
     this.#roundTripUs = roundTripUs;
     this.#waiting = new NewestFrame(newestOptions(format, WAITING_SECONDS));
@@ -57,8 +64,8 @@ export class SendStream {
   }
 
   /**
-   * How old pictures have lately been when they arrived, in milliseconds: from the capture of a frame to its ack, less the
-   * way of the ack where the round trip is known.
+   * Milliseconds of age that pictures lately had on arrival: from the capture of a frame to its
+   * ack, less the way of the ack if the round trip is known.
    */
   get delayMs(): number | undefined {
     return milliseconds(this.#delay.value);
@@ -74,21 +81,24 @@ export class SendStream {
     return this.#window.count > 0;
   }
 
-  /** How long what is under way needs on this link, in milliseconds; nothing before the first ack. */
+  /** Milliseconds that the frames under way need on this link. Nothing before the first ack. */
   get drainMs(): number | undefined {
     return this.#window.drainMs(performance.now());
   }
 
-  /** Takes a frame in and gives it the next number of this stream. */
+  /** Takes a frame in and gives it the next sequence of this stream. */
   push(frame: Frame): void {
     this.#lastPushMs = performance.now();
-    // A camera that serves several calls may be in the middle of something: the peer can begin with a keyframe only.
+    // A camera that serves several calls may be between two keyframes. The peer can begin with a
+    // keyframe only.
     if (this.#sequence === 0 && !frame.keyframe) return;
     frame.lease?.hold();
     this.#waiting.push({ ...frame, sequence: this.#sequence++ });
   }
 
-  /** The frame that may go now, which counts as sent; nothing where none waits or the window is full. */
+  /**
+   * The frame that may go now, which counts as sent. Nothing if none waits or the window is full.
+   */
   take(): Frame | undefined {
     const next = this.#waiting.next;
     const nowMs = performance.now();
@@ -116,20 +126,27 @@ export class SendStream {
   #measure({ captureUs, sentUs }: { readonly captureUs: number; readonly sentUs: number }): void {
     const now = nowUs();
     if (this.#roundTripUs !== undefined) {
-      // A busy machine may have made it seem longer than it is; no frame comes back sooner than it can.
+      // A busy machine may have made the round trip seem longer than it is. No frame comes back
+      // sooner than it can.
       this.#roundTripUs = Math.min(this.#roundTripUs, now - sentUs);
     }
     this.#delay.add(Math.max(now - captureUs - (this.#roundTripUs ?? 0) / 2, 0), now);
   }
 
-  /** What is to be said of the stream's rest now: that it begins, that it is over, or nothing. */
+  /**
+   * The news of the stream's rest: true if it begins, false if it is over, `undefined` if there is
+   * none.
+   */
   takeRest(): boolean | undefined {
     const resting = performance.now() - this.#lastPushMs >= REST_AFTER_MS;
     if (resting === this.#saidResting) return undefined;
     return this.#saidResting = resting;
   }
 
-  /** Notes that the connection was lost: what was under way will not be acknowledged, and is not sent again. */
+  /**
+   * Notes that the connection was lost. The frames under way will not be acknowledged, and are not
+   * sent again.
+   */
   restart(): void {
     this.#window.restart();
     this.#times.clear();
@@ -137,23 +154,26 @@ export class SendStream {
     this.#saidResting = false;
   }
 
-  /** Lets go of what waits, and takes nothing more. */
+  /** Lets go of the waiting frames, and takes no more. */
   close(): void {
     this.#waiting.close();
   }
 }
 
-/** What is known of a peer that sends. */
+/** The facts about a peer that sends. */
 export interface ReceiveOptions {
-  /** How far the clock of its capture times is ahead of ours, in microseconds. */
+  /** Microseconds by which the clock of its capture times is ahead of ours. */
   readonly aheadUs?: number | undefined;
-  /** The rate that its frames are held to, in place of the one it announces. */
+  /** The rate that its frames are held to, in place of the announced one. */
   readonly limitFps?: number | undefined;
 }
 
-/** A stream that the peer sends: which of its frames can be shown, and which did not come. */
+/**
+ * A stream that the peer sends. It tells the frames that can be shown, and counts those that did
+ * not come.
+ */
 export class ReceiveStream {
-  /** What its frames are. */
+  /** The format of its frames. */
   readonly format: VideoFormat;
   /** True while the peer has said that nothing comes. */
   resting = false;
@@ -171,8 +191,8 @@ export class ReceiveStream {
   #torn = 0;
 
   /**
-   * A stream of frames of this format, held to that rate. The peer's clock is `aheadUs` ahead of ours, as far as capture times
-   * are told by it and that is known.
+   * A stream of frames of this format, held to that rate. The peer's clock is `aheadUs` ahead of
+   * ours, if its capture times are told by that clock and the lead is known.
    */
   constructor(format: VideoFormat, { aheadUs, limitFps = format.fps }: ReceiveOptions) {
     this.format = format;
@@ -189,31 +209,38 @@ export class ReceiveStream {
     return this.#received;
   }
 
-  /** True until something of it came. */
+  /** True until a frame of it has come. */
   get isNew(): boolean {
     return this.received + this.lost === 0;
   }
 
-  /** Frames that did not come, by the numbers of those that did, or came and need one that did not. */
+  /**
+   * Frames that did not come, by the sequence of those that did, and frames that need a missing
+   * one.
+   */
   get lost(): number {
     return this.#missing + this.#torn;
   }
 
-  /** How old pictures have lately been when they came, in milliseconds; nothing where the clocks were not compared. */
+  /**
+   * Milliseconds of age that pictures lately had on arrival. Nothing if the clocks were not
+   * compared.
+   */
   get delayMs(): number | undefined {
     return milliseconds(this.#delay.value);
   }
 
   /**
-   * Counts a frame; true if it can be shown: one that needs a frame that did not come would be a torn picture. Throws
-   * `ProtocolError` where frames come far faster than was announced.
+   * Counts a frame. Returns true if it can be shown: a frame that needs a missing one would be a
+   * torn picture. Throws `ProtocolError` if frames come far faster than was announced.
    */
   take(frame: Frame): boolean {
     this.#limit.count(performance.now());
     this.resting = false;
     const ahead = frame.sequence - (this.#nextSequence ?? frame.sequence);
     this.#nextSequence = frame.sequence + 1;
-    // The numbers are the peer's own: more than it can have sent is not missing.
+    // The sequence is the peer's own word. Frames beyond the number that it can have sent are not
+    // missing.
     const most = this.#limit.most(performance.now());
     this.#missing = Math.min(this.#missing + Math.max(ahead, 0), most);
     const torn = this.#broken || (ahead !== 0 && isInterCoded(this.format.codec));

@@ -8,79 +8,96 @@
  *  └────────┴──────────────────────────┘
  * ```
  *
- * It knows nothing of what the messages mean, nor of Deno: a TCP connection of Deno's fits `Connection` as it is.
+ * It knows nothing of the meaning of messages, nor of Deno. A TCP connection of Deno's fits
+ * `Connection` as it is.
  */
 
 import type { Timer } from "../clock.ts";
 import { PeerLostError, ProtocolError } from "../errors.ts";
 import { guessLength } from "../near_miss.ts";
 
-/** What the wire needs of a connection; `Deno.TcpConn` has it. Closing must wake a `read` that waits. */
+/**
+ * The part of a connection that the wire needs. `Deno.TcpConn` has it. Closing must wake a waiting
+ * `read`.
+ */
 export interface Connection {
-  /** Reads at most `into.length` bytes; resolves to how many, or to `null` at the end of the stream. */
+  /**
+   * Reads at most `into.length` bytes. Resolves to the number of bytes, or to `null` at the end of
+   * the stream.
+   */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes some of `data`; resolves to how many bytes. */
+  /** Writes some of `data`. Resolves to the number of bytes. */
   write(data: Uint8Array): Promise<number>;
-  /** Says that nothing more will be written; what is under way still arrives. */
+  /** Says that nothing more will be written. Bytes under way still arrive. */
   closeWrite(): Promise<void>;
   /** Lets go of everything. */
   close(): void;
-  /** The address at this end, where there is one. */
+  /** The address at this end, if there is one. */
   readonly localAddr?: { readonly hostname: string };
-  /** The address at the other end, where there is one. */
+  /** The address of the peer, if there is one. */
   readonly remoteAddr?: { readonly hostname: string };
 }
 
 /** Bytes of the length in front of every message. */
 export const LENGTH_BYTES = 8;
 
-/** How long a peer may say nothing before it counts as lost, in milliseconds (as SRT's idle time). */
+/** Milliseconds that a peer may say nothing before it counts as lost (as SRT's idle time). */
 export const SILENCE_MS = 5000;
 
 /**
- * How much longer than that in a call: a link that was gone for 5 s is to be survived, and TCP needs time to find out that it
- * is back. It tries again after 0.2, 0.6, 1.4, 3.0 and 6.2 s.
+ * The factor on that time in a call. A call has to survive a link that was gone for 5 s, and TCP
+ * needs time to find out that it is back. It tries again after 0.2, 0.6, 1.4, 3.0 and 6.2 s.
  */
 const IN_CALL = 1.3;
 
 /**
- * Fewer bytes than this within the time of silence is silence too: a peer that keeps a connection busy with a byte a
- * second is not there.
+ * The fewest bytes within the time of silence that count as a word. A peer that keeps a connection
+ * busy with a byte a second is not there.
  */
 const TRICKLE_BYTES = 4096;
 
 /**
- * A message may take as long as at 1 Mbit/s, and this many silences besides. A peer that drips its
- * bytes is never silent, and would hold a place for hours. In a call, the network may be away twice.
+ * The least pace of a message, 1 Mbit/s, and the number of silences that it may take besides. A
+ * peer that drips its bytes is never silent, and would hold a place for hours. In a call, the
+ * network may be away twice.
  */
 const LEAST_BYTES_PER_MS = 125;
 const SILENCES_AT_DOOR = 2;
 const SILENCES_IN_CALL = 4;
 
-/** How often the silence is looked at, in milliseconds. */
+/** Milliseconds between two looks at the silence. */
 const TICK_MS = 250;
 
-/** After how much of that time without a byte a message is not slow: the network is gone. */
+/** The part of that time without a byte after which a message is not slow: the network is gone. */
 const GONE = 0.4;
 
-/** How long the rest of a peer's words is waited for after our last one, in milliseconds, if not told otherwise. */
+/**
+ * Milliseconds that the peer's remaining words are waited for after our last one, if not told
+ * otherwise.
+ */
 export const FAREWELL_MS = 1000;
 
-/** How long a hang-up waits for what is under way and does not move, in milliseconds. */
+/** Milliseconds that a hang-up waits for bytes under way that do not move. */
 export const STILL_MS = 5000;
 
-/** How long it waits whatever moves, in milliseconds: a peer may read a byte a second. */
+/** Milliseconds that a hang-up waits even if they move: a peer may read a byte a second. */
 const HANG_UP_MS = 15_000;
 
 /** Settings of a wire. */
 export interface WireOptions {
-  /** How long nothing may come, in milliseconds. */
+  /** Milliseconds that nothing may come. */
   readonly silenceMs?: number;
-  /** Whether something ought to come at this moment; where it need not, silence is no loss. Always, if not given. */
+  /**
+   * True if something ought to come at this moment. If nothing needs to come, silence is no loss.
+   * Always true if not given.
+   */
   readonly expecting?: () => boolean;
 }
 
-/** Messages over a connection: one reader and one writer at a time. Owns the connection and closes it. */
+/**
+ * Messages over a connection: one reader and one writer at a time. Owns the connection and closes
+ * it.
+ */
 export class Wire {
   readonly #connection: Connection;
   #expecting: () => boolean;
@@ -88,13 +105,13 @@ export class Wire {
   #ticksAllowed: number;
   #silences = SILENCES_AT_DOOR;
   readonly #header = new Uint8Array(LENGTH_BYTES);
-  /** How much of it came with the message before. */
+  /** The bytes of the length that came with the message before. */
   #headerBytes = 0;
   #ticker: Timer | undefined;
   #quietTicks = 0;
   #recentBytes = 0;
   #insideMessage = false;
-  /** The message that is being read: its length, how much is still to come, the time so far. */
+  /** The message that is being read: its length, the bytes to come, and the time so far. */
   #length = 0;
   #toCome = 0;
   #readTicks = 0;
@@ -110,7 +127,8 @@ export class Wire {
   constructor(connection: Connection, options: WireOptions = {}) {
     this.#connection = connection;
     this.#expecting = options.expecting ?? ((): boolean => true);
-    // Ticks are counted, not time: a machine that slept itself does not take its own sleep for the peer's silence.
+    // Ticks are counted, not time. So a machine that slept does not take its own sleep for the
+    // peer's silence.
     this.#silenceMs = options.silenceMs ?? SILENCE_MS;
     this.#ticksAllowed = Math.ceil(this.#silenceMs / TICK_MS);
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -127,9 +145,9 @@ export class Wire {
   }
 
   /**
-   * Reads the length of the next message. Resolves to `null` when the stream ends between two messages. Nothing of the
-   * message itself is read or stored: the caller judges the length first.
-   * Throws `PeerLostError`; `ProtocolError` for a length no message of any mode can have.
+   * Reads the length of the next message. Resolves to `null` if the stream ends between two
+   * messages. Nothing of the message itself is read or stored: the caller judges the length first.
+   * Throws `PeerLostError`; `ProtocolError` for a length that no message of any mode can have.
    */
   async readLength(): Promise<number | null> {
     const ahead = this.#headerBytes;
@@ -144,15 +162,19 @@ export class Wire {
     return this.#length;
   }
 
-  /** Fills `into` with the next bytes of the message. Throws `PeerLostError` where the stream ends before. */
+  /**
+   * Fills `into` with the next bytes of the message. Throws `PeerLostError` if the stream ends
+   * before.
+   */
   async read(into: Uint8Array): Promise<void> {
     await this.#fill(into, 0, into.length, false);
     this.#heard(into.length);
   }
 
   /**
-   * Reads the whole of a message of that length, into `memory` if that has room for it and for the length behind it, which
-   * often comes along: to read it by itself would take as long again. Throws as `read`.
+   * Reads the whole of a message of that length. It goes into `memory` if that has room for it and
+   * for the next length. That length often comes along; a read of its own would take as long again.
+   * Throws as `read`.
    */
   async readPayload(length: number, memory?: Uint8Array): Promise<Uint8Array> {
     const room = length + LENGTH_BYTES;
@@ -165,8 +187,8 @@ export class Wire {
   }
 
   /**
-   * Reads one message of at most `maxBytes`, or `null` at the end of the stream. `memory` and what is thrown are as with
-   * `readLength` and `readPayload`.
+   * Reads one message of at most `maxBytes`. Resolves to `null` at the end of the stream. `memory`
+   * and the errors are those of `readLength` and `readPayload`.
    */
   async readMessage(maxBytes: number, memory?: Uint8Array): Promise<Uint8Array | null> {
     const length = await this.readLength();
@@ -180,8 +202,9 @@ export class Wire {
   }
 
   /**
-   * Writes one message given in parts. The first is sent together with the length and should be small; the others may be
-   * large: they are never joined. Calls must not overlap. Throws `PeerLostError`.
+   * Writes one message given in parts. The first is sent together with the length and should be
+   * small. The others may be large: they are never joined. Calls must not overlap. Throws
+   * `PeerLostError`.
    */
   async writeMessage(head: Uint8Array, ...rest: readonly Uint8Array[]): Promise<void> {
     const start = new Uint8Array(LENGTH_BYTES + head.length);
@@ -199,8 +222,9 @@ export class Wire {
   }
 
   /**
-   * Says that the peer is in a call now. It is waited for a little longer than a stranger. With `expecting`, which says when
-   * something ought to come, its silence no longer closes the connection: whoever gives it looks at `quietMs`.
+   * Notes that the peer is in a call now. Its silence may last a little longer than a stranger's.
+   * `expecting` returns true if something ought to come. If it is given, silence no longer closes
+   * the connection: the giver looks at `quietMs`.
    */
   enterCall(expecting?: () => boolean): void {
     this.#silences = SILENCES_IN_CALL;
@@ -208,15 +232,15 @@ export class Wire {
     if (expecting) this.#expecting = expecting;
   }
 
-  /** How long nothing has come that ought to, in milliseconds. */
+  /** Milliseconds since the last byte, as far as something ought to come. */
   get quietMs(): number {
     return this.#quietTicks * TICK_MS;
   }
 
   /**
-   * The polite end: says that nothing more comes, then reads and forgets what the peer still says until it has closed
-   * too, for that long at most. Closing at once would reset the connection wherever unread bytes wait, and the peer
-   * would lose our last words with it.
+   * The polite end: says that nothing more comes. Then reads and forgets the peer's words until it
+   * has closed too, for that long at most. Closing at once would reset a connection with unread
+   * bytes, and the peer would lose our last words with it.
    */
   async finish(patienceMs: number = FAREWELL_MS): Promise<void> {
     if (this.#closed) return;
@@ -227,7 +251,7 @@ export class Wire {
       const rest = new Uint8Array(65536);
       while (!this.#closed && await this.#connection.read(rest) !== null);
     } catch {
-      // The peer was quicker: there is nobody left to be polite to.
+      // The peer was quicker. Nobody is left to be polite to.
     } finally {
       clearTimeout(timer);
       this.close();
@@ -235,8 +259,8 @@ export class Wire {
   }
 
   /**
-   * Hangs up: `last` writes what is still to be written, then comes the polite end. Each may take that long without anything
-   * that moves.
+   * Hangs up: `last` writes the rest of our words, then comes the polite end. Each may go that long
+   * without anything that moves.
    */
   async hangUp(last: () => Promise<void>, patienceMs: number): Promise<void> {
     let [before, stillMs, tookMs] = [this.#sent, 0, 0];
@@ -249,7 +273,7 @@ export class Wire {
     try {
       await last();
     } catch {
-      // Whoever reads hears of the same loss.
+      // The reader hears of the same loss.
     } finally {
       clearInterval(watching);
     }
@@ -264,13 +288,13 @@ export class Wire {
     try {
       this.#connection.close();
     } catch {
-      // Whoever handed it in has closed it before us, to wake us.
+      // The giver of the connection has closed it before us, to wake us.
     }
   }
 
   /**
-   * Fills `into`, of which `filled` bytes are there, until `enough` are, or more; resolves to how many. That is 0 where the
-   * stream ends before the first and `mayEnd` allows that.
+   * Fills `into`, of which `filled` bytes are there, until `enough` are there, or more. Resolves to
+   * their number. It is 0 if the stream ends before the first byte and `mayEnd` allows that.
    */
   async #fill(into: Uint8Array, filled: number, enough: number, mayEnd: boolean): Promise<number> {
     this.#insideMessage = !mayEnd || filled > 0;
@@ -303,7 +327,7 @@ export class Wire {
         const count = await this.#connection.write(written === 0 ? data : data.subarray(written));
         written += count;
         this.#sent += count;
-        // A link that takes what is written is slow, not silent.
+        // A link that takes our bytes is slow, not silent.
         this.#recentBytes += count;
       } catch (error) {
         throw new PeerLostError(this.#lost ?? "reset", { cause: error });
@@ -319,7 +343,7 @@ export class Wire {
     this.#quietTicks = 0;
     this.#recentBytes = 0;
     this.#readTicks = 0;
-    // Whoever speaks is there, and may be slow to listen.
+    // A peer that speaks is there. It may be slow to listen.
     this.#writeTicks = 0;
   }
 
@@ -336,17 +360,15 @@ export class Wire {
     }
   }
 
-  /**
-   * Counts the time of the messages that are under way; true where it is too much for one of them.
-   */
+  /** Counts the time of the messages under way. Returns true if it is too much for one of them. */
   #takesTooLong(): boolean {
-    // Where silence closes nothing, the network may be gone for longer than any message may take.
+    // If silence closes nothing, the network may be gone for longer than any message may take.
     if (this.#ticksAllowed === Infinity && this.quietMs >= this.#silenceMs * GONE) return false;
     if (this.#insideMessage && ++this.#readTicks >= this.#ticksFor(this.#length)) return true;
     return this.#writing !== undefined && ++this.#writeTicks >= this.#ticksFor(this.#writing);
   }
 
-  /** How long a message of that length may take. */
+  /** The ticks that a message of that length may take. */
   #ticksFor(bytes: number): number {
     return Math.ceil((this.#silenceMs * this.#silences + bytes / LEAST_BYTES_PER_MS) / TICK_MS);
   }
