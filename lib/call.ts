@@ -529,9 +529,7 @@ export function openDisplay(
   }
 }
 
-/**
- * What decides of the window in which an end sees itself, and who hears when its source is over.
- */
+/** The state that decides about an end's view of itself, and the listeners for its source's end. */
 export interface GivenHost {
   /** The place of the window; the middle of the screen if none is given. */
   readonly place: () => WindowPlace | undefined;

@@ -96,7 +96,7 @@ function testWay({ width, height, fps }: VideoFormat): Way {
   return { args: ["-f", "lavfi", "-i", picture], pace: "file", timed: true, alone: false };
 }
 
-/** True for what can be opened once only: a pipe, or what another program connects to us to send. */
+/** True for an input that opens once only: a pipe, or a stream that another program brings to us. */
 export async function opensOnce(from: SourceOptions["from"]): Promise<boolean> {
   if (!("input" in from)) return false;
   const { input } = from;
