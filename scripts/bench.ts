@@ -1,15 +1,18 @@
 /**
- * `deno task bench`: Chamada beside what people would use instead, measured in one run on this machine. Linux only.
+ * `deno task bench`: Chamada beside the programs that people would use instead, measured in one run
+ * on this machine. Linux only.
  *
  *   --smoke              a figure for everything within a minute and a half, however rough
  *   --only <name,…>      these sections only
- *   --minutes <n>        how long the long call is; 10, or 0 with --smoke
- *   --no-install         leave out whom the system lacks, rather than install it from Debian's packages
+ *   --minutes <n>        the length of the long call; 10, or 0 with --smoke
+ *   --no-install         leave out the contenders that the system lacks, rather than install them
+ *                        from Debian's packages
  *   --json <file>        keep the figures there
  *   --from <file>        show figures that were kept, and measure nothing
  *   --plots              put the tables and the charts into docs/performance.md
  *
- * The exit status is 1 where a measurement of ours failed, whatever the figures are, and 2 for a wrong option.
+ * The exit status is 1 if a measurement of ours failed, whatever the figures are, and 2 for a wrong
+ * option.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -21,10 +24,10 @@ import { SECTIONS } from "./bench/sections.ts";
 import { type Chapter, formatTable } from "./bench/table.ts";
 import { print } from "./kit/writing.ts";
 
-/** How long the long call of a full run is, in minutes. */
+/** Minutes of the long call of a full run. */
 const MINUTES = 10;
 
-/** What was asked for. */
+/** The options of a run. */
 interface Options {
   readonly smoke: boolean;
   readonly install: boolean;
@@ -53,7 +56,7 @@ try {
   Deno.exitCode = 2;
 }
 
-/** Reads the command line. Throws `TypeError` for what is no option. */
+/** Reads the command line. Throws `TypeError` for a wrong option. */
 function parseOptions(args: readonly string[]): Options {
   const parsed = parseArgs([...args], {
     boolean: ["smoke", "plots", "no-install"],
@@ -86,7 +89,7 @@ function parseOptions(args: readonly string[]): Options {
   };
 }
 
-/** Runs the sections one after the other. One that fails is told of, and the others go on. */
+/** Runs the sections one after the other. A failed section is told of, and the others go on. */
 async function measure({ smoke, minutes, install, sections }: Options): Promise<Run> {
   const machine = await describeMachine();
   const startMs = performance.now();
@@ -109,7 +112,7 @@ async function chapterOf(section: Section, bench: Bench): Promise<Chapter> {
   const { name, title } = section;
   try {
     const { rows, skips } = await section.run(bench);
-    // What nobody gave a figure for is told among what was left out.
+    // A measurement without a figure is told among the left out ones.
     return {
       name,
       title,

@@ -1,9 +1,11 @@
 /**
- * `deno task compile`: makes the single-file programs of this machine, `dist/server` and `dist/client`, with the least
- * rights baked in. `--all` makes those of every system, such as `dist/chamada-server-x86_64-apple-darwin`.
+ * `deno task compile`: makes the single-file programs of this machine, `dist/server` and
+ * `dist/client`, with the least rights baked in. `--all` makes those of every system, such as
+ * `dist/chamada-server-x86_64-apple-darwin`.
  *
- * Deno downloads the runtime that it puts into them (`denort`) from its own site. Where that is out of reach, this says so
- * and what to do. Whatever fails, what was in `dist/` is still there, and nothing half made beside it.
+ * Deno downloads the runtime that it puts into them (`denort`) from its own site. If that is out of
+ * reach, this program says so and tells the cure. After a failure, the old content of `dist/` is
+ * still there, and nothing half made beside it.
  */
 
 // deno-lint-ignore-file no-console
@@ -24,12 +26,15 @@ export const TARGETS: readonly string[] = [
 const PROGRAMS: readonly Program[] = ["server", "client"];
 const TASKS = { server: "serve", client: "send" } as const;
 
-/** Below the folder of the project. What is not finished is in `PART` and nowhere else. */
+/**
+ * The folder of the programs, below the project's. An unfinished program is in `PART` and nowhere
+ * else.
+ */
 const DIST = "dist";
 const PART = `${DIST}/.part`;
 const SUMS = "SHA256SUMS";
 
-/** What ours in `dist/` are called. */
+/** The names of our programs in `dist/`. */
 const OURS = /^(server|client|chamada-(server|client)-[\w-]+)(\.exe)?$/;
 
 const SENTENCES = {
@@ -52,7 +57,9 @@ const SENTENCES = {
   },
 } as const;
 
-/** The arguments of the `deno` that compiles a program, with all flags that its task runs it with. */
+/**
+ * The arguments of the `deno` that compiles a program, with all flags that its task runs it with.
+ */
 export function compileArguments(program: Program, output: string, target?: string): string[] {
   // A line of deno.json: deno run --quiet --no-prompt --allow-net … server.ts
   const words = config.tasks[TASKS[program]].command.split(" ");
@@ -61,13 +68,13 @@ export function compileArguments(program: Program, output: string, target?: stri
   return ["compile", ...flags, ...(target ? ["--target", target] : []), "--output", output, file];
 }
 
-/** What a program is called in `dist/`, for that system, or for this one where none is given. */
+/** The name of a program in `dist/`, for that system, or for this one if none is given. */
 export function fileName(program: Program, target?: string): string {
   const windows = target ? target.includes("windows") : Deno.build.os === "windows";
   return `${target ? `chamada-${program}-${target}` : program}${windows ? ".exe" : ""}`;
 }
 
-/** Whether what Deno says of a failure is that it could not get its runtime, and not that something else is wrong. */
+/** True if Deno failed because it could not get its runtime, and for no other reason. */
 function lacksRuntime(stderr: string): boolean {
   return /https:\/\/\S*\/denort-\S*\.zip|Bad response: |Download could not be found/.test(stderr);
 }
@@ -121,12 +128,12 @@ async function run(args: readonly string[], language: Language): Promise<number>
     return 0;
   } finally {
     await Deno.remove(PART, { recursive: true });
-    // Only if there is nothing in it.
+    // The folder goes only if it is empty.
     await Deno.remove(DIST).catch(() => {});
   }
 }
 
-/** Runs that `deno`. Resolves to what it says of its failure, or to nothing. */
+/** Runs that `deno`. Resolves to its words about a failure, or to nothing. */
 async function compile(
   args: readonly string[],
   { signal }: { readonly signal: AbortSignal },
@@ -143,7 +150,10 @@ async function compile(
   return new TextDecoder().decode(stderr).trim() || `deno compile: ${code}`;
 }
 
-/** Lines for `sha256sum -c` on all our programs in `dist/`: those just made, and those that stay as they are. */
+/**
+ * Lines for `sha256sum -c` on all our programs in `dist/`: those just made, and those that stay as
+ * they are.
+ */
 async function checksums(made: readonly string[]): Promise<string> {
   const staying = [...Deno.readDirSync(DIST)]
     .filter(({ name, isFile }) => isFile && OURS.test(name) && !made.includes(name))

@@ -1,7 +1,8 @@
 /**
- * `deno task demo`: a real call on this machine. Starts `server` and `client` as two processes under their own rights, has
- * them talk over 127.0.0.1 for five seconds with a moving test picture, shows what both say, and then what ffprobe finds in
- * the recording. In windows, where there is a screen.
+ * `deno task demo`: a real call on this machine. Starts `server` and `client` as two processes
+ * under their own rights. They talk over 127.0.0.1 for five seconds with a moving test picture.
+ * Shows the words of both, and then the findings of ffprobe in the recording. In windows, if there
+ * is a screen.
  */
 
 // deno-lint-ignore-file no-console
@@ -18,15 +19,15 @@ import { commandLine } from "./kit/programs.ts";
 import { type Probe, probe } from "./kit/recording.ts";
 import { Running } from "./kit/running.ts";
 
-/** The call: how long, and how many frames that makes at the rate that both programs choose by themselves. */
+/** The seconds of the call, and its frames at the rate that both programs choose by themselves. */
 const SECONDS = 5;
 const FPS = 20;
 const FRAMES = SECONDS * FPS;
 
-/** As much of them has to be in the recording. */
+/** The part of the frames that has to be in the recording. */
 const ENOUGH = 0.9;
 
-/** How long it may all take before it is given up, and then until what will not end is killed, in milliseconds. */
+/** Milliseconds until the demo is given up, and then until the remaining processes are killed. */
 const PATIENCE_MS = 30_000;
 const KILL_MS = 10_000;
 
@@ -65,10 +66,10 @@ const SENTENCES = {
   },
 } as const;
 
-/** What has gone wrong, in a sentence for the user. */
+/** A failure of the demo, in a sentence for the user. */
 class DemoError extends Error {}
 
-/** Starts one of the two programs; all it says is shown line by line, with its name in front. */
+/** Starts one of the two programs. All its output is shown line by line, with its name in front. */
 function start(
   program: Program,
   args: readonly string[],
@@ -109,7 +110,7 @@ async function run(args: readonly string[], language: Language): Promise<number>
   for (const signal of signals) {
     Deno.addSignalListener(signal, () => {
       interrupted = true;
-      // On Windows the terminal has told them, and to kill them would cost the recording its end.
+      // On Windows the terminal has told them. To kill them would cost the recording its end.
       if (Deno.build.os !== "windows") stop();
     });
   }
@@ -145,7 +146,7 @@ async function run(args: readonly string[], language: Language): Promise<number>
     ]);
     running.push(client);
     const { code: called } = await client.ended;
-    // Where no call was made, the server would wait for another one.
+    // Without a call, the server would wait for another one.
     if (called !== 0) server.signal("SIGTERM");
     const { code: answered } = await server.ended;
     if (interrupted) return 130;

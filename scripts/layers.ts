@@ -1,18 +1,22 @@
 /**
- * The rules of the house, as a plugin of `deno lint`: the editor says them, too, and `deno task layers` says nothing else.
+ * The rules of the house, as a plugin of `deno lint`: the editor says them, too, and `deno task
+ * layers` says nothing else.
  *
- * - A room of `lib/` knows itself, `frame/`, the clock and the errors. It never looks up, and never at another room.
- * - `answer.ts` and `dial.ts` know no media; only the two programs know `program.ts`, and nobody knows the programs.
+ * - A room of `lib/` knows itself, `frame/`, the clock and the errors. It never looks up, and never
+ *   at another room.
+ * - `answer.ts` and `dial.ts` know no media. Only the two programs know `program.ts`, and nobody
+ *   knows the programs.
  * - A power of Deno's has one place.
  *
- * Types count as much as values do: who names a thing knows of it. `globalThis.Deno` is not seen.
+ * Types count as much as values do: a file that names a thing knows of it. `globalThis.Deno` is not
+ * seen.
  */
 
 /** The rooms, and the files beside them that everybody may know. */
 const ROOMS: readonly string[] = ["frame", "wire", "media", "user"];
 const FOR_EVERYBODY: readonly string[] = ["lib/clock.ts", "lib/errors.ts", "lib/near_miss.ts"];
 
-/** The rooms that a file beside the rooms may know, where that is not all of them. */
+/** The rooms that a file beside the rooms may know, if they are not all of them. */
 const KNOWS: Readonly<Record<string, readonly string[]>> = {
   "lib/clock.ts": [],
   "lib/errors.ts": [],
@@ -30,7 +34,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 
 const PROGRAMS: readonly string[] = ["server.ts", "client.ts"];
 
-/** Where each power lives: names of Deno's, modules of Node's, globals. */
+/** The places of each power: names of Deno's, modules of Node's, globals. */
 const POWERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^Deno\.(Command|CommandOptions|run|spawn\w*|ChildProcess)$/, ["lib/media/child.ts"]],
   [/^Deno\.(listen\w*|serve\w*)$/, ["server.ts"]],
@@ -54,7 +58,7 @@ function roomOf(path: string): string | undefined {
   return room;
 }
 
-/** What is wrong with a file that imports another; both as paths from the root. */
+/** The problem with a file that imports another. Both are paths from the root. */
 export function importProblem(from: string, to: string): string | undefined {
   const doors = DOORS[to];
   if (doors && !doors.includes(from)) return `${to} is not for ${from}`;
@@ -71,7 +75,7 @@ export function importProblem(from: string, to: string): string | undefined {
   return `${from} knows nothing of ${other === undefined ? to : `${other}/`}`;
 }
 
-/** What is wrong with a file that uses a power, such as `Deno.Command`. */
+/** The problem with a file that uses a power, such as `Deno.Command`. */
 export function powerProblem(from: string, power: string): string | undefined {
   const found = POWERS.find(([pattern]) => pattern.test(power));
   if (!found || found[1].includes(from)) return undefined;
@@ -80,14 +84,16 @@ export function powerProblem(from: string, power: string): string | undefined {
     : `${power} belongs nowhere here`;
 }
 
-/** The path from the root of a file of the house, or nothing for one that keeps no house rules. */
+/**
+ * The path from the root of a file of the house, or nothing for a file that keeps no house rules.
+ */
 function placeOf(path: string): string | undefined {
   const [, place] = /(?:^|[\\/])((?:lib[\\/](?:.*[\\/])?)?[^\\/]+\.ts)$/.exec(path) ?? [];
   const found = place?.replaceAll("\\", "/");
   return found?.startsWith("lib/") || PROGRAMS.includes(found ?? "") ? found : undefined;
 }
 
-/** The path from the root of what a file imports by a relative path. */
+/** The path from the root of the target of a relative import. */
 function targetOf(from: string, specifier: string): string {
   return new URL(specifier, `file:///${from}`).pathname.slice(1);
 }

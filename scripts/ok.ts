@@ -1,17 +1,17 @@
 /**
- * `deno task ok`: every check of this project, one after another, a line each. The words of a check are shown only when it
- * fails; the tests are shown as they run. The last line is always `N passed, N failed`, where each check counts as one and
- * each test as one.
+ * `deno task ok`: every check of this project, one after another, a line each. The words of a check
+ * are shown only if it fails. The tests are shown as they run. The last line is always `N passed, N
+ * failed`, where each check counts as one and each test as one.
  *
- * With `--bench` first, the bench has its smoke run after the tests. Further arguments are handed on to `deno test`, as in
- * `deno task ok --filter wire`.
+ * With `--bench` first, the bench has its smoke run after the tests. Further arguments are handed
+ * on to `deno test`, as in `deno task ok --filter wire`.
  */
 
 import { cpus } from "node:os";
 import { pause } from "../lib/clock.ts";
 import { print, showBytes } from "./kit/writing.ts";
 
-/** The number of those that passed and failed, and of tests that are not for this machine. */
+/** The numbers of passed and failed ones, and of tests that are not for this machine. */
 interface Count {
   passed: number;
   failed: number;
@@ -42,7 +42,7 @@ interface Part {
   jobs: number;
 }
 
-/** The summary of `deno test`, which is absent when it did not get as far as running a test. */
+/** The summary of `deno test`. It is absent if no test has run. */
 const SUMMARY =
   /^(?:ok|FAILED) \| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?: \(\d+ steps?\))?(?: \| (\d+) ignored)?/gm;
 
@@ -55,7 +55,7 @@ for (const check of CHECKS) {
 const [first, ...rest] = Deno.args;
 const withBench = first === "--bench";
 const parts: Part[] = [
-  // These mostly wait, and wait side by side; but a machine that has much else to do is given less.
+  // These mostly wait, and wait side by side. A machine that has much else to do is given less.
   { name: "loud", files: ["tests/"], jobs: Math.max(2 * free, 2) },
   // These want a free machine, and come after all the others.
   { name: "quiet", files: modules("tests").filter(hasQuiet), jobs: Math.max(free, 1) },
@@ -74,11 +74,14 @@ print(
 );
 if (count.failed > 0) Deno.exitCode = 1;
 
-/** The number of processors that nobody uses now: four at the most, for more do not make it quicker. */
+/**
+ * The number of processors that nobody uses now: four at the most, since more do not make it
+ * quicker.
+ */
 async function freeProcessors(): Promise<number> {
   const idleMs = (): number => cpus().reduce((sum, { times }) => sum + times.idle, 0);
   let most = 0;
-  // The best of three seconds: what is busy for a moment only does not count.
+  // The best of three seconds counts: a load of a moment does not.
   for (let second = 0; second < 3; second++) {
     const [beforeMs, startMs] = [idleMs(), performance.now()];
     await pause(1000);
@@ -87,7 +90,7 @@ async function freeProcessors(): Promise<number> {
   return Math.min(Math.ceil(most), 4);
 }
 
-/** Makes a check and tells what came of it; true if it passes. */
+/** Makes a check and tells the result. Resolves to true if it passes. */
 async function makes({ name, args }: Check): Promise<boolean> {
   const start = performance.now();
   try {
@@ -158,7 +161,7 @@ function modules(folder: string): string[] {
     .sort();
 }
 
-/** True if a file declares a quiet test: to load all of them for a few takes seconds. */
+/** True if a file declares a quiet test. To load all files for a few tests takes seconds. */
 function hasQuiet(path: string): boolean {
   return path.endsWith("_test.ts") && Deno.readTextFileSync(path).includes("quiet: true");
 }

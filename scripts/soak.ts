@@ -1,7 +1,8 @@
 /**
- * `deno task soak [minutes]`: a long call between the two programs on this machine, and whether it ended as it began: every
- * frame recorded, the duration true, memory flat after the first minute, the delay at the end as at the start. Ten minutes, if
- * not told otherwise. The exit status is 1 where anything of it is not so.
+ * `deno task soak [minutes]`: a long call between the two programs on this machine. It has to end
+ * as it began: every frame recorded, the duration true, memory flat after the first minute, the
+ * delay at the end as at the start. Ten minutes, if not told otherwise. The exit status is 1 if any
+ * of this is not so.
  */
 
 import { temporaryFolder } from "./kit/folder.ts";
@@ -20,7 +21,7 @@ if (!(minutes > 0)) {
   await soak(minutes);
 }
 
-/** Has the call and prints a line for each thing looked at. */
+/** Has the call and prints a line for each property. */
 async function soak(minutes: number): Promise<void> {
   await using folder = await temporaryFolder();
   const file = `${folder.path}/video.avi`;

@@ -1,10 +1,13 @@
 /**
- * Many callers in one process, which cost as little as can be, so that it is the server that is measured:
+ * Many callers in one process. They cost as little as possible, so that the server is the one that
+ * is measured:
  *
- *   callers.ts PORT CALLS SPACING SECONDS PICTURES   says at the end, for each call, `SENT n DROPPED n`
+ *   callers.ts PORT CALLS SPACING SECONDS PICTURES
+ *                      says at the end, for each call, `SENT n DROPPED n`
  *
- * Each sends the pictures of a file, made beforehand, at the rate of a camera, and for that long. Each begins SPACING ms after the
- * one before; the clocks of those that begin together are spread over a frame's time.
+ * Each sends the pictures of a file, made beforehand, at the rate of a camera, and for that long.
+ * Each begins SPACING ms after the one before. The clocks of those that begin together are spread
+ * over a frame's time.
  */
 
 import { nowUs, pause } from "../../lib/clock.ts";
@@ -44,7 +47,8 @@ async function send(line: Line, call: number): Promise<void> {
     const earlyMs = dueMs - performance.now();
     if (earlyMs > 0) await pause(earlyMs);
     const data = pictures[(sequence + call) % pictures.length]!;
-    // Its time is that at which it was due: what this process is late by is no fault of the server's.
+    // Its capture time is the time at which it was due. The delay of this process is no fault of
+    // the server's.
     const captureUs = nowUs() + Math.round((dueMs - performance.now()) * 1000);
     line.push({ data, captureUs, sequence, keyframe: true });
   }

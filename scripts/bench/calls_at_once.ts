@@ -1,4 +1,4 @@
-/** How many calls a server answers and records at once, each of them whole. */
+/** The calls that a server answers and records at once, each of them whole. */
 
 import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { startServer } from "../kit/programs.ts";
@@ -9,13 +9,15 @@ import { writeTestPictures } from "./pictures.ts";
 
 import { type Bench, type Findings, OURS, type Row, type Section } from "./section.ts";
 
-/** How many different pictures the callers send. */
+/** The number of different pictures of the callers. */
 const PICTURES = 40;
 
-/** More calls than that are not tried: more the server does not take. */
+/** The most calls that are tried: the server takes no more. */
 const MOST = 64;
 
-/** How calls begin. All at one moment is the hard case: as many ffmpegs start at that moment. */
+/**
+ * The arrivals of calls. All at one moment is the hard case: as many ffmpegs start at that moment.
+ */
 const ARRIVALS = [
   { id: "calls", what: "one after the other", spacingMs: 100 },
   { id: "calls.burst", what: "all begun at one moment", spacingMs: 0 },
@@ -36,7 +38,7 @@ export const callsAtOnce: Section = {
     for (const { id, what, spacingMs } of ARRIVALS) {
       const isWhole = async (calls: number): Promise<boolean> => {
         const folder = await Deno.makeTempDir({ dir: bench.folder });
-        // However late the last one begins, all of them are there for a while.
+        // All calls are there for a while, even if the last one begins late.
         const seconds = (bench.smoke ? 1 : 10) + calls * spacingMs / 1000;
         const problem = await problemOf({ calls, spacingMs, seconds, pictures, folder });
         await Deno.remove(folder, { recursive: true });
@@ -61,7 +63,10 @@ export const callsAtOnce: Section = {
   },
 };
 
-/** The most that still go well: doubled until it does not, then halved in on; one bad try is tried again. */
+/**
+ * The most calls that still go well. The number is doubled until it does not, then halved in on. A
+ * bad try is repeated once.
+ */
 async function mostOf(isWhole: (calls: number) => Promise<boolean>): Promise<number> {
   const tried = async (calls: number): Promise<boolean> =>
     await isWhole(calls) || await isWhole(calls);
@@ -79,7 +84,7 @@ async function mostOf(isWhole: (calls: number) => Promise<boolean>): Promise<num
   return good;
 }
 
-/** Has that many calls; what was lost of them, or nothing. */
+/** Has that many calls. Resolves to their losses, or to nothing. */
 async function problemOf(
   { calls, spacingMs, seconds, pictures, folder }: {
     readonly calls: number;
@@ -96,7 +101,7 @@ async function problemOf(
   await using callers = startWorker("callers.ts", [
     ...[`${called.port}`, `${calls}`, `${spacingMs}`, `${seconds}`, pictures],
   ]);
-  // A caller that the server has lost ends them all: then that many were too many.
+  // A caller that the server has lost ends them all: that many calls were too many.
   const ended = await callers.exits(0, (2 * seconds + 60) * 1000).catch((error: Error) => error);
   called.server.signal("SIGTERM");
   if (ended instanceof Error) return "a call did not begin, or was lost";

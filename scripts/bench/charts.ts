@@ -1,5 +1,5 @@
 /**
- * What the charts of a run show, in the words of Apache ECharts, for a light page and for a dark
+ * The content of a run's charts, in the terms of Apache ECharts, for a light page and for a dark
  * one. Pure.
  */
 
@@ -32,8 +32,7 @@ interface Chart {
 }
 
 /**
- * The drawings of a run, `folder/name-theme.svg` each. Charts of what was not measured are left
- * out.
+ * The drawings of a run, `folder/name-theme.svg` each. Charts without measurements are left out.
  */
 export function drawingsOf(chapters: readonly Chapter[], folder: string): Drawing[] {
   const rows = new Map(chapters.flatMap((chapter) => chapter.rows.map((row) => [row.id, row])));
@@ -162,7 +161,7 @@ function qualityChart(rows: ReadonlyMap<string, Row>): Chart | undefined {
       series: [{
         type: "scatter",
         symbolSize: 10,
-        // What is drawn last is on top: ours.
+        // The last point is drawn on top: ours.
         data: points.map(({ name, isOurs, x, y }, index) => ({
           name,
           value: [x, y],
@@ -189,8 +188,8 @@ interface Point {
 }
 
 /**
- * What stands beside a point: its name and those of the points on top of it, a line each, if it is
- * the first of them.
+ * The text beside a point: its name and those of the points on top of it, a line each, if it is the
+ * first of them.
  */
 function labelOf(points: readonly Point[], index: number): string {
   const here = points[index]!;

@@ -1,4 +1,4 @@
-/** Command lines of what is measured beside us, and of what runs beside the bench; and their processes. */
+/** The command lines of the contenders and of the bench's own processes, and these processes. */
 
 import { type Outcome, Running, type StartOptions } from "../kit/running.ts";
 
@@ -6,11 +6,14 @@ import { type Outcome, Running, type StartOptions } from "../kit/running.ts";
 export interface Command {
   readonly program: string;
   readonly args: readonly string[];
-  /** Variables added to the environment; `DISPLAY` is removed where none is given. */
+  /** Variables added to the environment. `DISPLAY` is removed if none is given. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs the rest of a command line, and at its end says how much of the processors it and all its children took. */
+/**
+ * Runs the rest of a command line. At its end it tells the processor time of that and of all its
+ * children.
+ */
 const TIMED = ["sh", "-c", '"$@"; status=$?; times >&2; exit $status', "sh"];
 
 /** Starts a command, which can be fed. */
@@ -31,7 +34,7 @@ export function worker(file: string, args: readonly string[]): Command {
   };
 }
 
-/** A pipeline of commands, of which the first reads the input of the whole. */
+/** A pipeline of commands. The first reads the input of the whole. */
 export function pipeline(...commands: readonly Command[]): Command {
   const env = Object.assign({}, ...commands.map((command) => command.env ?? {}));
   const text = commands.map(({ program, args }) => [program, ...args].map(quoted).join(" "));
@@ -49,7 +52,7 @@ export function timedOn(display?: string): StartOptions {
   return { inside: TIMED, ...(display !== undefined && { env: { DISPLAY: display } }) };
 }
 
-/** Reads the CPU seconds out of what a `timed` command said. */
+/** Reads the CPU seconds out of the output of a `timed` command. */
 export function cpuSeconds({ stderr }: Outcome): number {
   // The last line of `times` is that of the children: "0m1.234560s 0m0.456000s".
   const last = stderr.trim().split("\n").at(-1) ?? "";

@@ -1,5 +1,5 @@
 /**
- * How old a picture is when a person sees it: from the write at one end to the pixel at the other.
+ * The delay to the eye: the age of a picture from the write at one end to the pixel at the other.
  */
 
 import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/format.ts";
@@ -33,7 +33,7 @@ import {
   type Values,
 } from "./section.ts";
 
-/** How long a contender may take to settle in a smoke run, in seconds. */
+/** Seconds that a contender may take to settle in a smoke run. */
 const QUICK_SECONDS = 4;
 
 /** The section. */
@@ -42,7 +42,7 @@ export const delay: Section = {
   title: "Delay of a picture",
   async run(bench: Bench): Promise<Findings> {
     const rows: Row[] = [];
-    // A smoke run does not wait for those that take long to show the present.
+    // A smoke run does not wait for contenders that take long to show the present.
     const [pairs, slow] = [true, false].map((wanted) =>
       PAIRS.filter((pair) => (!bench.smoke || pair.settlesInSeconds <= QUICK_SECONDS) === wanted)
     ) as [Pair[], Pair[]];
@@ -180,7 +180,7 @@ function pairChain(
   };
 }
 
-/** A long call, and whether its end is as its beginning. */
+/** Has a long call, and compares its end with its beginning. */
 async function longCall(bench: Bench): Promise<Row[]> {
   bench.say(`delay after ${bench.minutes} min`);
   const format = DEFAULT_FORMAT;
@@ -202,7 +202,7 @@ async function longCall(bench: Bench): Promise<Row[]> {
     }
   });
   const what = `the same after ${bench.minutes} min`;
-  // The first fifth is the start; the end is held against what comes after it.
+  // The first fifth is the start. The end is held against the rest.
   const settled = memory.slice(Math.floor(memory.length / 5));
   const half = Math.floor(settled.length / 2);
   const growth = Math.max(...settled.slice(half)) - Math.max(...settled.slice(0, half));

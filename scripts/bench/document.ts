@@ -8,12 +8,12 @@ import { type Chapter, formatMarkdown, missedGoals } from "./table.ts";
 const DOCUMENT = new URL("../../docs/performance.md", import.meta.url);
 const CHARTS = fromFileUrl(new URL("../../docs/performance", import.meta.url));
 
-/** Between these stands what a run has given. */
+/** The marks around the results of a run. */
 const MARKS = {
   table: ["<!-- The bench writes what follows. -->", "<!-- The bench wrote what precedes. -->"],
 } as const;
 
-/** A whole run, as it is kept. */
+/** A whole run, in the form in which it is kept. */
 export interface Run {
   readonly machine: Machine;
   readonly smoke: boolean;
@@ -21,7 +21,10 @@ export interface Run {
   readonly chapters: readonly Chapter[];
 }
 
-/** Puts a run's tables into a document, in the place of those that were there. Throws where it has no place for them. Pure. */
+/**
+ * Puts a run's tables into a document, in the place of the old ones. Throws if it has no place for
+ * them. Pure.
+ */
 export function withTables(document: string, run: Run): string {
   const [before, after] = MARKS.table;
   const start = document.indexOf(before);
@@ -39,7 +42,7 @@ export function withTables(document: string, run: Run): string {
   return document.slice(0, start + before.length) + `\n${tables}\n` + document.slice(end);
 }
 
-/** Writes the tables and the charts of a run into docs/. Throws where one of them cannot be made. */
+/** Writes the tables and the charts of a run into docs/. Throws if one of them cannot be made. */
 export async function writeDocument(run: Run): Promise<void> {
   await Deno.writeTextFile(DOCUMENT, withTables(await Deno.readTextFile(DOCUMENT), run));
   await deno(["fmt", "--quiet", fromFileUrl(DOCUMENT)]);
@@ -51,7 +54,7 @@ export async function writeDocument(run: Run): Promise<void> {
   ], JSON.stringify(drawingsOf(run.chapters, CHARTS)));
 }
 
-/** Runs Deno to its end with that on its standard input. Throws, with what it says, where it fails. */
+/** Runs Deno to its end with that on its standard input. Throws with its words if it fails. */
 async function deno(args: readonly string[], input = ""): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],

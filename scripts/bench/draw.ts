@@ -1,11 +1,12 @@
 /**
- * Draws charts: reads `[{ path, width, height, option }]` from its standard input and writes an SVG for each. A process of its own,
- * away from this project's settings, so that the library for charts is no part of the programs and leaves nothing in this folder:
+ * Draws charts: reads `[{ path, width, height, option }]` from its standard input and writes an SVG
+ * for each. It is a process of its own, away from this project's settings. So the library for
+ * charts is no part of the programs and leaves nothing in this folder:
  *
  *   deno run --no-config --node-modules-dir=none --allow-env --allow-write=FOLDER draw.ts
  */
 
-/** A chart to draw; the option is that of Apache ECharts. */
+/** A chart to draw. The option is that of Apache ECharts. */
 export interface Drawing {
   readonly path: string;
   readonly width: number;
@@ -13,7 +14,7 @@ export interface Drawing {
   readonly option: Readonly<Record<string, unknown>>;
 }
 
-/** Named where nobody looks for imports: `deno check` would fetch it for every check. */
+/** The name is not an import on purpose: `deno check` would fetch the library for every check. */
 const LIBRARY = "npm:echarts@6.1.0";
 
 if (import.meta.main) {

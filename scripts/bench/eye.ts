@@ -1,17 +1,16 @@
 /**
- * An eye on a screen: finds the numbered picture on it, in a window of a known size wherever that
- * stands, and then reads its number. It looks at a few points, so that a large picture takes no
- * longer.
+ * An eye on a screen. It finds the numbered picture, in a window of known size at any place, and
+ * then reads its number. It looks at a few points, so that a large picture takes no longer.
  */
 
 import { READ_SIZE, readPicture, type Size } from "../../tests/numbered.ts";
 import type { Part, Screen } from "../../tests/screen.ts";
 
-/** In which steps a screen is searched for the picture, in pixels. */
+/** Pixels between two points of the search for the picture. */
 const STEP = 8;
 
 /**
- * How far the channels of a pixel are apart where it is in colour, and how many pixels are looked
+ * The distance between the channels of a pixel in colour, and the part of the pixels that is looked
  * at: one in that many.
  */
 const COLOUR = 60;
@@ -41,7 +40,7 @@ export class Eye {
   }
 
   /**
-   * The number of the picture that is on the screen now; nothing while there is none, or two
+   * The number of the picture that is on the screen now. Nothing while there is none, or two
    * halves.
    */
   number(): number | undefined {
@@ -51,7 +50,7 @@ export class Eye {
   }
 
   /**
-   * True if much of the screen is in colour: windows are black or grey before their first picture,
+   * True if much of the screen is in colour. Windows are black or grey before their first picture,
    * but for their buttons.
    */
   seesColour(): boolean {
@@ -73,7 +72,7 @@ export class Eye {
     }
   }
 
-  /** Searches for a corner from which on a picture can be read. */
+  /** Searches for the corner of a readable picture. */
   #find(): Place | undefined {
     const { width, height } = this.#screenSize;
     const grid = { width: Math.floor(width / STEP), height: Math.floor(height / STEP) };
@@ -96,7 +95,7 @@ export class Eye {
     return undefined;
   }
 
-  /** The corner of what a point in it belongs to, at most a step away. */
+  /** The corner of the picture that a point belongs to, at most a step away. */
   #corner(x: number, y: number): Place {
     const is = (left: number, top: number): boolean =>
       left >= 0 && top >= 0 &&
@@ -108,7 +107,7 @@ export class Eye {
   }
 }
 
-/** True for a pixel of a picture's upper left corner: red or, where it is mirrored, blue. */
+/** True for a pixel of a picture's upper left corner: red, or blue if the picture is mirrored. */
 function isCorner(pixels: Uint8Array, index: number): boolean {
   const [blue, green, red] = pixels.subarray(index * 3) as unknown as [number, number, number];
   return green < 60 && (red > 190 && blue < 60 || blue > 190 && red < 60);

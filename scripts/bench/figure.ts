@@ -1,6 +1,8 @@
-/** A measured figure: several values of the same thing, told by their median and how far they spread. Pure. */
+/**
+ * A measured figure: several values of the same thing, told by their median and their spread. Pure.
+ */
 
-/** What came of measuring something several times. */
+/** The result of measuring something several times. */
 export interface Figure {
   /** The one in the middle. */
   readonly median: number;
@@ -8,14 +10,14 @@ export interface Figure {
   readonly min: number;
   /** The most. */
   readonly max: number;
-  /** How many were measured. */
+  /** The number of values. */
   readonly count: number;
 }
 
-/** What a figure counts, and how it is written. */
+/** The unit of a figure, as it is written. */
 export type Unit = "ms" | "s" | "fps" | "CPU s" | "MB" | "calls" | "kbit/s" | "dB" | "%";
 
-/** Makes a figure of the values of several rounds. Throws where there are none. */
+/** Makes a figure of the values of several rounds. Throws if there are none. */
 export function figureOf(values: readonly number[]): Figure {
   if (values.length === 0) throw new RangeError("Cannot make a figure: nothing was measured");
   return {
@@ -26,7 +28,7 @@ export function figureOf(values: readonly number[]): Figure {
   };
 }
 
-/** The value below which that many percent of the others lie. Throws where there are none. */
+/** The value below which that many percent of the others lie. Throws if there are none. */
 export function percentile(values: readonly number[], percent: number): number {
   if (values.length === 0) throw new RangeError("Cannot take a percentile of nothing");
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-/** How long it takes from starting to send to the first pixel at the other end, and where the time goes. */
+/** The time from the start of the sender to the first pixel at the receiver, and its parts. */
 
 import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
@@ -21,13 +21,13 @@ import {
   type Values,
 } from "./section.ts";
 
-/** How long a first picture is waited for, in milliseconds. */
+/** Milliseconds that a first picture is waited for. */
 const PATIENCE_MS = 20_000;
 
-/** How often the screen is looked at, in milliseconds. */
+/** Milliseconds between two looks at the screen. */
 const LOOK_MS = 4;
 
-/** The steps to a first picture, in order: name and how it is told. */
+/** The steps to a first picture, in order: the name and the sign of each. */
 const STEPS = [
   ["first.connected", "of that until the client has connected"],
   ["first.offered", "until it has a picture and says what it sends"],
@@ -109,7 +109,8 @@ function pairFirst(bench: Bench, pair: Pair): Contender<Moments> {
     async measure(): Promise<Moments> {
       await using screen = await Screen.open(WIDE_SCREEN);
       const camera = testPictures(DEFAULT_FORMAT, 30);
-      // Where the sender listens, the receiver can only be started after it: that is part of the wait, too.
+      // If the sender listens, the receiver can only be started after it. That is part of the wait,
+      // too.
       let startMs = 0;
       await using _running = await RunningPair.open(pair, {
         format: DEFAULT_FORMAT,
@@ -127,7 +128,10 @@ function pairFirst(bench: Bench, pair: Pair): Contender<Moments> {
   };
 }
 
-/** Waits until there is colour on a screen: windows are black, white or grey before their first picture. */
+/**
+ * Waits until there is colour on a screen. Windows are black, white or grey before their first
+ * picture.
+ */
 async function untilSeen(screen: Screen): Promise<void> {
   const eye = new Eye(screen, WIDE_SCREEN, DEFAULT_FORMAT);
   const endMs = performance.now() + PATIENCE_MS;

@@ -1,19 +1,19 @@
 /**
- * What is wanted of each figure, and whether it is so. The table is the whole of what this project
+ * The goal of each figure, and the verdict on it. The table is the whole of this project's
  * promises. Pure.
  */
 
 import { formatNumber } from "./figure.ts";
 import { OURS, type Row } from "./section.ts";
 
-/** What is wanted of our median: a bound of its own, or one beside a contender's. */
+/** The goal for our median: a bound of its own, or one beside a contender's. */
 export interface Goal {
-  /** Beside whose figure, or that of the best of the others; on its own, if not given. */
+  /** The contender, or the best of the others. On its own, if not given. */
   readonly beside?: string;
-  /** A bound, which is a multiple of the figure beside it. */
+  /** A bound. It is a multiple of the contender's figure, if there is one. */
   readonly atMost?: number;
   readonly atLeast?: number;
-  /** So much above the figure beside it, in the unit of the row. */
+  /** The most that it may lie above the contender's figure, in the unit of the row. */
   readonly atMostAbove?: number;
 }
 
@@ -25,7 +25,7 @@ export const PAIR = "ffmpeg pair";
 export const OPPOSITE = "two calls one way";
 export const ONE_WAY = "one way";
 
-/** Whoever has the least of the others. */
+/** The contender with the least figure of all others. */
 const BEST = "the best of them";
 
 const MEDIAN_DELAY: readonly Goal[] = [{ atMost: 20 }];
@@ -41,7 +41,7 @@ const HD_DELAY: readonly Goal[] = [
   { beside: BEST, atMostAbove: 33 },
 ];
 
-/** One program an end, not two. What their children do is the same. */
+/** One program an end, not two. The work of their children is the same. */
 const TWO_WAY_CPU: readonly Goal[] = [{ beside: OPPOSITE, atMost: 1 }];
 const TWO_WAY_OWN: readonly Goal[] = [{ beside: OPPOSITE, atMost: 0.8 }];
 const TWO_WAY_DELAY: readonly Goal[] = [{ beside: ONE_WAY, atMostAbove: 5 }];
@@ -85,9 +85,9 @@ export const GOALS: Readonly<Record<string, readonly Goal[]>> = {
 export interface Verdict {
   /** The goal in words. */
   readonly text: string;
-  /** Our figure as a multiple of the contender's, where there is one. */
+  /** Our figure as a multiple of the contender's, if there is one. */
   readonly ratio: number | undefined;
-  /** Whether it is met; `undefined` where the contender gave no figure. */
+  /** True if it is met. It is `undefined` if the contender gave no figure. */
   readonly met: boolean | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A call in high definition: how old a picture is when it is seen, and what that costs both ends.
+ * A call in high definition: the age of a picture when it is seen, and the cost of it at both ends.
  */
 
 import { windowSize } from "../../lib/media/display.ts";
@@ -35,12 +35,12 @@ const FPS = 30;
 const SCREEN: Size = { width: 1600, height: 900 };
 
 /**
- * As many pictures are painted beforehand, since to paint one takes as long as to send it. Whoever
- * is not a second behind shows none whose number has come again.
+ * The number of pictures that are painted beforehand, since to paint one takes as long as to send
+ * it. A receiver that is less than a second behind shows none whose number has come again.
  */
 const NUMBERS = 32;
 
-/** Whom we are measured beside, by what is sent. */
+/** The contenders beside us, by codec. */
 const BESIDE: readonly (readonly [Codec, readonly Pair[]])[] = [
   ["h264", [TUNED_PAIR, GSTREAMER_H264]],
   ["mjpeg", [TUNED_JPEG_PAIR, GSTREAMER_JPEG]],
@@ -64,7 +64,7 @@ export const highDefinition: Section = {
             what,
             contenders: [
               ourCall(bench, format, recorded),
-              // The others do not record, or not what they show.
+              // The others do not record, or not the pictures that they show.
               ...(recorded ? [] : pairs.map((pair) => pairCall(bench, pair, format))),
             ],
             take(name, { delaysMs, cpuSeconds }): void {

@@ -16,7 +16,7 @@ export async function callOver(connection: Connection, format: VideoFormat): Pro
   return new CallLine(wire, { ours: ours.streams, theirs, again: never, clocks });
 }
 
-/** Takes the call of whoever has connected; `fps` is the rate of one that announces none. */
+/** Takes the call of the peer of a connection. `fps` is the rate of a peer that announces none. */
 export async function answerOver(
   connection: Connection,
   fps: number,

@@ -14,9 +14,7 @@ export interface LiveClient extends AsyncDisposable {
   write(picture: Uint8Array): Promise<void>;
 }
 
-/**
- * Starts a client that calls this port and sends what it is given, as it is and without a window.
- */
+/** Starts a client that calls this port and sends our pictures unchanged, without a window. */
 export async function openLiveClient(port: number, format: VideoFormat): Promise<LiveClient> {
   const { codec, width, height, fps } = format;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -1,6 +1,6 @@
 /**
- * The age of what is on a screen: numbered pictures are written at their rate, and looked for until
- * the next one.
+ * The age of the picture on a screen. Numbered pictures are written at their rate, and each is
+ * looked for until the next one.
  */
 
 import { pause } from "../../lib/clock.ts";
@@ -10,29 +10,30 @@ import { cpuSecondsOf, treeOf } from "../kit/processes.ts";
 import type { Eye } from "./eye.ts";
 
 /**
- * How often the screen is looked at, in milliseconds: what is found is late by half of that at the
- * median.
+ * Milliseconds between two looks at the screen. A sighting is late by half of that at the median.
  */
 const LOOK_MS = 3;
 
-/** How many pictures have to be seen for a figure. */
+/** The number of pictures that have to be seen for a figure. */
 const ENOUGH = 10;
 
 /** The outcome of a bout of looking. */
 export interface Seen {
   /** The age of each picture when it was first seen, in milliseconds. */
   readonly delaysMs: readonly number[];
-  /** The processor time that the observed processes took meanwhile, in seconds for a minute. */
+  /** Seconds of processor time that the observed processes took meanwhile, for a minute. */
   readonly cpuSeconds: number;
 }
 
-/** How long to look, and what at. */
+/** The time to look, and the things to look at. */
 export interface LookOptions {
   readonly format: VideoFormat;
-  /** How long the pictures are not counted at first, in seconds. */
+  /** Seconds of first pictures that are not counted. */
   readonly settlesInSeconds: number;
   readonly seconds: number;
-  /** After so many pictures their numbers begin anew; as late as they can, if not given. */
+  /**
+   * The number of pictures after which their numbers begin anew. As late as they can, if not given.
+   */
   readonly numbers?: number;
   /** The processes whose time is counted, with all below them; none, if not given. */
   readonly pids?: readonly number[];
@@ -43,7 +44,7 @@ export interface Writer extends AsyncDisposable {
   write(number: number): Promise<void>;
 }
 
-/** Writes numbered pictures at their rate and looks how long each takes to be on the screen. */
+/** Writes numbered pictures at their rate, and notes the time until each is on the screen. */
 export async function look(
   eye: Eye,
   write: Writer["write"],

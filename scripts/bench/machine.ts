@@ -1,4 +1,4 @@
-/** What a run is worth nothing without: when and on what it was made. */
+/** The date and the machine of a run, without which it is worth nothing. */
 
 /** A machine and the programs on it. */
 export interface Machine {

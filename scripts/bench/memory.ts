@@ -1,4 +1,7 @@
-/** How much memory our two programs take at most, and the report's beside them; ffmpeg and ffplay are not counted. */
+/**
+ * The most memory of our two programs, and of the report's beside them. ffmpeg and ffplay are not
+ * counted.
+ */
 
 import { pause } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
@@ -20,10 +23,10 @@ import {
   type Values,
 } from "./section.ts";
 
-/** How often the memory is looked at, in milliseconds. */
+/** Milliseconds between two looks at the memory. */
 const SAMPLE_MS = 500;
 
-/** What both ends had. */
+/** The memory of both ends. */
 interface Memory {
   readonly sender: Course;
   readonly receiver: Course;
@@ -32,7 +35,7 @@ interface Memory {
 /** The memory of a process over a call, in megabytes. */
 interface Course {
   readonly peak: number;
-  /** How much more it was at most in the last third than in the third before it. */
+  /** The most memory of the last third, less that of the third before it. */
   readonly growth: number;
 }
 
@@ -124,7 +127,7 @@ async function watch(sender: number, receiver: number, seconds: number): Promise
   };
 }
 
-/** How much more the last third reaches than the third before it. */
+/** The most memory of the last third, less that of the third before it. */
 export function growthOf(samples: readonly number[]): number {
   const third = Math.floor(samples.length / 3);
   const last = samples.slice(samples.length - third);

@@ -1,11 +1,12 @@
 /**
- * What contenders need of the system: whether it is there, and how it is installed where it may be.
+ * The needs of the contenders: their presence on the system, and their installation if it is
+ * allowed.
  */
 
 import { GSTREAMER, GSTREAMER_CODECS, OPENCV, PYTHON } from "./pairs.ts";
 import type { Bench } from "./section.ts";
 
-/** How a thing is looked for, and in which of Debian's packages it is. */
+/** The way to look for a tool, and its Debian packages. */
 interface Need {
   readonly check: readonly string[];
   readonly packages: readonly string[];
@@ -32,14 +33,14 @@ const NEEDS: Readonly<Record<string, Need>> = {
   },
 };
 
-/** How elements of GStreamer's are looked for. */
+/** The way to look for elements of GStreamer's. */
 function elements(...names: readonly string[]): string[] {
   return ["sh", "-c", names.map((name) => `gst-inspect-1.0 ${name}`).join(" && ")];
 }
 
 /**
- * Installs what is missing, where the system has Debian's packages and we may; then tells what is
- * still missing.
+ * Installs the missing tools if the system has Debian's packages and we may. Then tells the tools
+ * that are still missing.
  */
 export async function preparePackages(
   install: boolean,
@@ -66,14 +67,13 @@ async function absentNeeds(): Promise<string[]> {
   return names.filter((_, index) => !there[index]);
 }
 
-/** Installs packages; what kept it from that, if anything did. */
+/** Installs packages. Resolves to the obstacle, if there was one. */
 async function installPackages(packages: readonly string[]): Promise<string | undefined> {
   if (!await runs(["apt-get", "--version"])) return "this is not Debian";
   const asRoot = Deno.uid() === 0 ? [] : ["sudo", "--non-interactive"];
   if (asRoot.length > 0 && !await runs([...asRoot, "true"])) return "that takes root's rights";
   const apt = [...asRoot, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
-  // Lists that cannot be brought up to date may still be good enough: only the installation
-  // decides.
+  // Old lists may still be good enough: only the installation decides.
   await runs([...apt, "update"]);
   const options = ["install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=60"];
   return await runs([...apt, ...options, ...packages]) ? undefined : "apt-get failed";

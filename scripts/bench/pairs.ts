@@ -1,45 +1,47 @@
 /**
- * What people would use instead: pairs of a sender, which takes bgr24 pictures on its standard
- * input in place of a camera, and a receiver, which shows them and may record. Pure: they are
- * command lines.
+ * The programs that people would use instead: pairs of a sender and a receiver. The sender takes
+ * bgr24 pictures on its standard input in place of a camera. The receiver shows them and may
+ * record. Pure: they are command lines.
  */
 
 import { rawFrameBytes, type VideoFormat } from "../../lib/frame/format.ts";
 import { REPORT } from "./goals.ts";
 import type { Command } from "./command.ts";
 
-/** The system's Python, which is the one that the system's OpenCV belongs to. */
+/** The system's Python. The system's OpenCV belongs to it. */
 export const PYTHON = "/usr/bin/python3";
 
-/** What an end of a pair is told. */
+/** The options of an end of a pair. */
 export interface EndOptions {
   readonly format: VideoFormat;
-  /** Where to call; where to listen, for the end that does. */
+  /** The port to call, or to listen on for the listening end. */
   readonly port: number;
-  /** The screen for its window; without, it shows nothing. */
+  /** The screen for its window. Without one, it shows nothing. */
   readonly display?: string | undefined;
-  /** A file to record to, where the end can. */
+  /** A file to record to, if the end can. */
   readonly record?: string | undefined;
-  /** When to stop, for a sender that makes its own pictures. */
+  /** Seconds after which a sender stops that makes its own pictures. */
   readonly seconds?: number | undefined;
 }
 
 /** A sender and a receiver. */
 export interface Pair {
   readonly name: string;
-  /** What has to be installed. */
+  /** The tools that have to be installed. */
   readonly needs: readonly string[];
-  /** Which end listens, and is started first. */
+  /** The end that listens, and is started first. */
   readonly listens: "sender" | "receiver";
-  /** Whether the end that listens chooses its port itself, and says `PORT n`. */
+  /** True if the listening end chooses its port itself, and says `PORT n`. */
   readonly choosesPort?: boolean;
-  /** How long it shows nothing or the past at first, while it finds out what comes, in seconds. */
+  /**
+   * Seconds at the beginning in which it shows nothing or the past, while it finds out the format.
+   */
   readonly settlesInSeconds: number;
   sender(options: EndOptions): Command;
   receiver(options: EndOptions): Command;
 }
 
-/** The names of what has to be installed. */
+/** The names of the tools that have to be installed. */
 export const OPENCV = "opencv";
 export const GSTREAMER = "gstreamer";
 export const GSTREAMER_CODECS = "gstreamer's H.264";
@@ -123,7 +125,7 @@ export const TYPED_PAIR: Pair = ffplayPair("ffplay as typed", {
   settlesInSeconds: 10,
 });
 
-/** What forums recommend against delay. */
+/** The options that forums recommend against delay. */
 const TUNED = {
   input: ["-fflags", "nobuffer", "-flags", "low_delay"],
   player: [
@@ -196,7 +198,10 @@ function gstreamerRaw({ width, height, fps }: VideoFormat): string {
   return `rawvideoparse width=${width} height=${height} format=bgr framerate=${rate}`;
 }
 
-/** GStreamer's pipeline of raw pictures. It records raw pictures, as all of GStreamer's do here. */
+/**
+ * GStreamer's pipeline of raw pictures. It records raw pictures, as all of GStreamer's pipelines do
+ * here.
+ */
 export const GSTREAMER_RAW: Pair = gstreamerPair("GStreamer, raw", {
   coding: () => "! queue",
   decoding: (format) => `${gstreamerRaw(format)} ! videoconvert`,
@@ -210,7 +215,7 @@ export const GSTREAMER_JPEG: Pair = gstreamerPair("GStreamer, JPEG", {
 
 /**
  * GStreamer's pipeline of H.264, tuned to no latency, in packets of RTP: these tell where a picture
- * ends. The decoder has one thread: with several it holds pictures back (33 ms at 30 a second).
+ * ends. The decoder has one thread. With several it holds pictures back (33 ms at 30 a second).
  */
 export const GSTREAMER_H264: Pair = gstreamerPair("GStreamer, H.264", {
   needs: [GSTREAMER, GSTREAMER_CODECS],
@@ -222,7 +227,7 @@ export const GSTREAMER_H264: Pair = gstreamerPair("GStreamer, H.264", {
     "! rtph264depay ! avdec_h264 max-threads=1 ! videoconvert",
 });
 
-/** All of them at the size of the report. */
+/** All pairs at the size of the report. */
 export const PAIRS: readonly Pair[] = [
   REPORT_PAIR,
   TYPED_PAIR,

@@ -1,4 +1,7 @@
-/** What a recorded call costs: processor time of both ends with all their children, scaled to a call of a minute. */
+/**
+ * The cost of a recorded call: processor time of both ends with all their children, scaled to a
+ * call of a minute.
+ */
 
 import { outputArguments } from "../../lib/media/conversion.ts";
 import { displayArguments } from "../../lib/media/display.ts";
@@ -26,19 +29,19 @@ import {
   type Values,
 } from "./section.ts";
 
-/** A call of which the processor time is told, in seconds. */
+/** Seconds of the call that the processor time is told for. */
 const TOLD_SECONDS = 60;
 
-/** What both ends of a call took, in seconds of processor time. */
+/** The seconds of processor time that both ends of a call took. */
 interface Cost {
   readonly sender: number;
   readonly receiver: number;
 }
 
-/** The call that is had. */
+/** The call to have. */
 interface CallOptions {
   readonly seconds: number;
-  /** The screen of both ends; without, they show nothing. */
+  /** The screen of both ends. Without one, they show nothing. */
   readonly display: string | undefined;
   readonly record: string;
 }
@@ -116,7 +119,7 @@ async function ourCost({ seconds, display, record }: CallOptions): Promise<Cost>
   return { sender: cpuSeconds(sent), receiver: cpuSeconds(await server.exits(0, patienceMs)) };
 }
 
-/** A pair that is fed with the same pictures by an ffmpeg, which counts as its sender's camera does. */
+/** A pair. An ffmpeg feeds it with the same pictures, and counts as its sender's camera does. */
 async function pairCost(
   pair: Pair,
   { seconds, display, record }: CallOptions,
@@ -140,8 +143,9 @@ async function pairCost(
 }
 
 /**
- * Two ffmpegs that do the same work as our two programs, and nothing else: one makes the pictures and sends them through our
- * filters, the other records them with our recorder's arguments; each feeds an ffplay where there are windows.
+ * Two ffmpegs that do the same work as our two programs, and nothing else. One makes the pictures
+ * and sends them through our filters. The other records them with our recorder's arguments. Each
+ * feeds an ffplay if there are windows.
  */
 const DIRECT_PAIR: Pair = {
   name: PAIR,

@@ -1,6 +1,7 @@
 /**
- * What a picture costs on the network, and how good it is in the recording. All are fed the same clip, all recordings are in the
- * format of our recorder, and each is held against the clip by ffmpeg's `psnr`.
+ * The cost of a picture on the network, and its quality in the recording. All contenders are fed
+ * the same clip. All recordings are in the format of our recorder. ffmpeg's `psnr` holds each
+ * against the clip.
  */
 
 import { within } from "../../lib/clock.ts";
@@ -16,7 +17,7 @@ import { Relay } from "./relay.ts";
 import { RunningPair } from "./running_pair.ts";
 import { type Bench, type Findings, inTurn, OURS, type Row, type Section } from "./section.ts";
 
-/** What a way to send came to. */
+/** The results of a way to send. */
 interface Quality {
   /** Kilobits a second of the clip's time, both ways together. */
   readonly kilobits: number;
@@ -68,7 +69,10 @@ function ourName(codec: Codec): string {
   return `${OURS}, ${codec}`;
 }
 
-/** The two rows of a codec: the peers stand beside the first only, which is the one that people get who ask for nothing. */
+/**
+ * The two rows of a codec. The contenders stand beside the first only, which is the one that people
+ * get who ask for nothing.
+ */
 function rowsOf(codec: Codec, found: ReadonlyMap<string, Quality>): Row[] {
   const own = found.get(ourName(codec));
   if (!own) return [];
@@ -95,7 +99,10 @@ function rowsOf(codec: Codec, found: ReadonlyMap<string, Quality>): Row[] {
   ];
 }
 
-/** Makes a clip without loss: a pattern that moves, as soft as a lens makes it, with the grain that every camera has. */
+/**
+ * Makes a clip without loss: a pattern that moves, as soft as a lens makes it, with the grain that
+ * every camera has.
+ */
 async function writeClip({ path, seconds, format }: Clip): Promise<void> {
   const { width, height, fps } = format;
   await runFfmpeg([
@@ -125,7 +132,7 @@ async function ourQuality(bench: Bench, clip: Clip, codec: Codec): Promise<Quali
   return await judge(clip, record, relay.bytes, false);
 }
 
-/** A pair; a receiver that cannot record is replaced by one that does. */
+/** A pair. A receiver that cannot record is replaced by one that does. */
 async function pairQuality(bench: Bench, clip: Clip, pair: Pair): Promise<Quality> {
   const { format, seconds } = clip;
   const name = pair.name.replaceAll(/[^a-z]+/gi, "-");
@@ -157,7 +164,7 @@ async function pairQuality(bench: Bench, clip: Clip, pair: Pair): Promise<Qualit
   return await judge(clip, record, relay!.bytes, pair === REPORT_PAIR);
 }
 
-/** An ffmpeg that waits for a stream and records it as our recorder would. */
+/** An ffmpeg that waits for a stream and records it like our recorder. */
 function streamRecorder(format: VideoFormat, port: number, path: string): Command {
   const args = recorderArguments({ path, format, fps: format.fps, stamps: "capture" });
   const input = args.indexOf("-f");
@@ -171,13 +178,16 @@ function streamRecorder(format: VideoFormat, port: number, path: string): Comman
   };
 }
 
-/** Records a file of raw pictures as our recorder would. */
+/** Records a file of raw pictures like our recorder. */
 async function recordRaw(format: VideoFormat, from: string, path: string): Promise<void> {
   const args = recorderArguments({ path, format, fps: format.fps, stamps: "capture" });
   await runFfmpeg(args.map((arg) => arg === "pipe:0" ? `file:${from}` : arg));
 }
 
-/** Holds a recording against the clip, picture by picture, with colour at half the size as the recordings have it. */
+/**
+ * Holds a recording against the clip, picture by picture. The colour is at half the size, as in the
+ * recordings.
+ */
 async function judge(
   clip: Clip,
   record: string,

@@ -1,11 +1,16 @@
 /**
- * One end of a call whose frames come as fast as they are taken and are all recorded, run as a process of its own:
+ * One end of a call whose frames come as fast as they are taken and are all recorded, run as a
+ * process of its own:
  *
- *   recording_end.ts receive FILE RATE              says `PORT n`, and at the end `FRAMES n LOST n SECONDS s`
- *   recording_end.ts send PORT PICTURES COUNT RATE  sends that many of the pictures in a file, again and again
+ *   recording_end.ts receive FILE RATE              says `PORT n`,
+ *                                                   and at the end `FRAMES n LOST n SECONDS s`
+ *                                                   recording_end.ts send PORT PICTURES COUNT RATE
+ *                                                   sends that many of the pictures in a file,
+ *                                                   again and again
  *
- * A frame's capture time is its number by RATE, so that each has a slot of its own in the recording. The receiver takes no
- * more while much waits for ffmpeg: what is wanted is the most that goes through, and nothing lost.
+ * A frame's capture time is its sequence divided by RATE, so that each has a slot of its own in the
+ * recording. The receiver pauses while much waits for ffmpeg. The aim is the most frames without a
+ * loss.
  */
 
 import { pause } from "../../lib/clock.ts";
@@ -22,7 +27,7 @@ import { print } from "../kit/writing.ts";
 import { answerOver } from "./lines.ts";
 import { ANY_RATE, readTestPictures } from "./pictures.ts";
 
-/** How much may wait for ffmpeg, in bytes: a quarter of what the recorder has room for. */
+/** Bytes that may wait for ffmpeg: a quarter of the recorder's room. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 const [role, ...rest] = Deno.args;

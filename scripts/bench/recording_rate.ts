@@ -1,4 +1,4 @@
-/** How many frames a second are received and recorded, none of them lost. */
+/** The frames a second that are received and recorded, none of them lost. */
 
 import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { recorderArguments } from "../../lib/media/recorder.ts";
@@ -16,18 +16,21 @@ import {
   type Values,
 } from "./section.ts";
 
-/** How many different pictures there are. */
+/** The number of different pictures. */
 const PICTURES = 300;
 
-/** What is recorded in a round. */
+/** The recording of a round. */
 interface Job {
   /** The file of pictures. */
   readonly pictures: string;
-  /** How often all of them are recorded. */
+  /** The number of times that all of them are recorded. */
   readonly times: number;
   /** A folder for the recordings. */
   readonly folder: string;
-  /** The rate of the recording. About that of the round, or our recorder takes the sender's clock for a wrong one. */
+  /**
+   * The rate of the recording. It is about that of the round, or our recorder takes the sender's
+   * clock for a wrong one.
+   */
   readonly rate: number;
 }
 
@@ -65,7 +68,7 @@ export const recordingRate: Section = {
   },
 };
 
-/** Sent by one process, received and recorded by another. */
+/** One process sends, another receives and records. */
 async function byUs({ pictures, times, folder, rate }: Job): Promise<number> {
   const count = PICTURES * times;
   const file = `${folder}/ours.avi`;
@@ -84,7 +87,7 @@ async function byUs({ pictures, times, folder, rate }: Job): Promise<number> {
   return count / seconds!;
 }
 
-/** Read from the file and recorded by ffmpeg alone, with the arguments of our recorder. */
+/** ffmpeg alone reads from the file and records, with the arguments of our recorder. */
 async function byFfmpeg({ pictures, times, folder, rate }: Job): Promise<number> {
   const args = recorderArguments({
     path: `${folder}/ffmpeg.avi`,
@@ -92,7 +95,7 @@ async function byFfmpeg({ pictures, times, folder, rate }: Job): Promise<number>
     fps: rate,
     stamps: "capture",
   }).map((arg) => arg === "pipe:0" ? `file:${pictures}` : arg);
-  // The first format is that of the input: what is said before it holds for the input, too.
+  // The first format is that of the input. The arguments before it hold for the input, too.
   const input = args.indexOf("-f");
   const startMs = performance.now();
   await runFfmpeg([

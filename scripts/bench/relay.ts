@@ -1,4 +1,4 @@
-/** A connection led through us, its bytes counted: what crosses the network, whoever sends it. */
+/** A connection led through this process, its bytes counted: the traffic of any sender. */
 
 import { writeAll } from "../kit/writing.ts";
 
@@ -10,13 +10,13 @@ export class Relay implements AsyncDisposable {
   readonly #running: Promise<void>;
   #bytes = 0;
 
-  /** Leads whoever calls to that port. */
+  /** Leads each caller to that port. */
   constructor(target: number) {
     this.#target = target;
     this.#running = this.#run().catch(() => {});
   }
 
-  /** Where to call. */
+  /** The port to call. */
   get port(): number {
     return this.#listener.addr.port;
   }
@@ -54,7 +54,7 @@ export class Relay implements AsyncDisposable {
         await writeAll(to, buffer.subarray(0, count));
       }
     } finally {
-      // However it ended: the other side is not to wait for what does not come.
+      // The end does not matter: the other side must not wait for bytes that do not come.
       await to.closeWrite();
     }
   }

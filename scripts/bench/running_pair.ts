@@ -1,11 +1,13 @@
-/** A pair as it runs: its two ends as processes, started in the order that lets them find each other. */
+/**
+ * A running pair: its two ends as processes, started in the order that lets them find each other.
+ */
 
 import { freePort, untilListening } from "../kit/port.ts";
 import type { Running } from "../kit/running.ts";
 import { type Command, start } from "./command.ts";
 import type { Pair } from "./pairs.ts";
 
-/** How the ends of a pair are to be run. */
+/** The manner of running the ends of a pair. */
 export interface RunOptions {
   readonly format: Parameters<Pair["sender"]>[0]["format"];
   /** The screen of the receiver. */
@@ -14,11 +16,11 @@ export interface RunOptions {
   readonly ownDisplay?: string;
   /** A file to record to. */
   readonly record?: string;
-  /** When the sender stops, where it makes its own pictures. */
+  /** Seconds after which the sender stops, if it makes its own pictures. */
   readonly seconds?: number;
-  /** What to run in place of a command, asked right before it is run. */
+  /** Gives the command to run in place of another. It is asked right before the start. */
   readonly wrap?: (command: Command, end: "sender" | "receiver", port: number) => Command;
-  /** Leads the end that calls to another port than that of the end that listens. */
+  /** Leads the calling end to another port than that of the listening end. */
   readonly through?: (port: number) => number;
 }
 
@@ -32,7 +34,7 @@ export class RunningPair implements AsyncDisposable {
     this.receiver = receiver;
   }
 
-  /** Starts both ends; the one that calls when the other listens. */
+  /** Starts both ends. The calling end starts when the other listens. */
   static async open(pair: Pair, options: RunOptions): Promise<RunningPair> {
     const { format, display, ownDisplay, record, seconds } = options;
     const wrap = options.wrap ?? ((command: Command): Command => command);

@@ -1,6 +1,7 @@
 /**
- * What the parts of the benchmark have in common: what each is given, and what it gives back. A section measures one
- * thing for all contenders in turn, so that whatever slows the machine for a while slows all of them.
+ * The common part of the benchmark's sections: their input and their results. A section measures
+ * one thing for all contenders in turn. So a load that slows the machine for a while slows all of
+ * them.
  */
 
 import { type Figure, figureOf, type Unit } from "./figure.ts";
@@ -8,47 +9,47 @@ import { type Figure, figureOf, type Unit } from "./figure.ts";
 /** This project, among the contenders. */
 export const OURS = "Chamada";
 
-/** What was measured of one thing, by contender. */
+/** The figures of one measured thing, by contender. */
 export interface Row {
-  /** Which goal it is held against, and its name in the JSON. */
+  /** The id of its goal, which is also its name in the JSON. */
   readonly id: string;
-  /** What it is, in words. */
+  /** Its description in words. */
   readonly what: string;
-  /** What it counts. */
+  /** The unit of its figures. */
   readonly unit: Unit;
-  /** Whether the smaller figure is the better one. */
+  /** The direction of the better figure. */
   readonly better: "less" | "more";
   /** The figures, ours among them. */
   readonly figures: Readonly<Record<string, Figure>>;
 }
 
-/** What was left out, and why. */
+/** A measurement that was left out, and the reason. */
 export interface Skip {
-  /** What was not measured, or of whom. */
+  /** The measurement, or the contender. */
   readonly what: string;
   /** The reason. */
   readonly why: string;
-  /** Whether it is ours and ought to have worked. */
+  /** True if it is ours and ought to have worked. */
   readonly failed?: boolean;
 }
 
-/** What came of a section. */
+/** The results of a section. */
 export interface Findings {
   readonly rows: readonly Row[];
   readonly skips: readonly Skip[];
 }
 
-/** What a section is given. */
+/** The input of a section. */
 export interface Bench {
-  /** Whether a figure is wanted for everything, however rough, rather than a good one. */
+  /** True if a rough figure for everything is wanted rather than a good one. */
   readonly smoke: boolean;
-  /** How long the call is whose delay and memory are looked at again at its end, in minutes. 0: none. */
+  /** Minutes of the call whose delay and memory are looked at again at its end. 0: none. */
   readonly minutes: number;
-  /** A folder that is gone when the run is over. */
+  /** A folder that goes when the run is over. */
   readonly folder: string;
-  /** What is missing on this machine to run a contender, or nothing. */
+  /** The tools for a contender that this machine lacks, or nothing. */
   missing(tools: readonly string[]): string | undefined;
-  /** Tells whoever waits what is going on. */
+  /** Tells the waiting user what is going on. */
   say(text: string): void;
 }
 
@@ -58,7 +59,7 @@ export interface Section {
   readonly name: string;
   /** Its heading. */
   readonly title: string;
-  /** Measures. Throws where something failed that nobody counted on; the others go on. */
+  /** Measures. Throws for an unexpected failure; the other sections go on. */
   run(bench: Bench): Promise<Findings>;
 }
 
@@ -73,14 +74,14 @@ export function note(values: Values, contender: string, value: number): void {
 /** A contender, and one round of it. */
 export interface Contender<Result> {
   readonly name: string;
-  /** What has to be installed for it. */
+  /** The tools that have to be installed for it. */
   readonly needs: readonly string[];
   measure(): Promise<Result>;
 }
 
 /**
- * Lets all contenders measure in turn, round after round, and hands out what each gave. One that lacks something is
- * skipped, one that fails is not asked again.
+ * Lets all contenders measure in turn, round after round, and hands out each result. A contender
+ * that lacks a tool is skipped. One that fails is not asked again.
  */
 export async function inTurn<Result>(
   bench: Bench,
@@ -115,7 +116,7 @@ export async function inTurn<Result>(
   return skips;
 }
 
-/** A message on one line: its first, and the last that a process said. */
+/** A message on one line: its first line, and the last line of a process. */
 function shortened(message: string): string {
   const [first, ...rest] = message.split("\n").filter((line) => line !== "" && !/^---/.test(line));
   return [first, ...rest.slice(-4)].join(" / ");

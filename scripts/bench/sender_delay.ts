@@ -1,4 +1,4 @@
-/** What our sender alone adds to a picture: from a live stream's bytes to the same picture on the wire. */
+/** The delay of our sender alone: from a live stream's bytes to the same picture on the wire. */
 
 import { pause, within } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../../lib/frame/format.ts";
@@ -25,7 +25,7 @@ import {
   type Values,
 } from "./section.ts";
 
-/** How many pictures are not counted at first. */
+/** The number of first pictures that are not counted. */
 const SETTLING = 30;
 
 /** The section. */
@@ -72,7 +72,7 @@ export const senderDelay: Section = {
   },
 };
 
-/** Our client, which calls us. */
+/** Our client, which calls this process. */
 function ourSender(format: VideoFormat, seconds: number): Contender<number[]> {
   return {
     name: OURS,
@@ -86,7 +86,7 @@ function ourSender(format: VideoFormat, seconds: number): Contender<number[]> {
       ]);
       const stream = await camera.accept();
       const take = async (seen: (picture: Uint8Array) => void): Promise<void> => {
-        // The client calls when it has something to send.
+        // The client calls when it has a picture to send.
         using connection = await door.accept();
         connection.setNoDelay(true);
         const line = await answerOver(connection, format.fps);
@@ -97,7 +97,9 @@ function ourSender(format: VideoFormat, seconds: number): Contender<number[]> {
   };
 }
 
-/** ffmpeg with the arguments of our client, straight to us: what a sender can hardly do without. */
+/**
+ * ffmpeg with the arguments of our client, straight to this process: the least that a sender needs.
+ */
 function ffmpegAlone(format: VideoFormat, seconds: number): Contender<number[]> {
   return {
     name: FFMPEG,
@@ -131,7 +133,7 @@ function ffmpegAlone(format: VideoFormat, seconds: number): Contender<number[]> 
   };
 }
 
-/** Writes numbered pictures at their rate into `stream` and looks when each comes out again. */
+/** Writes numbered pictures at their rate into `stream`, and notes when each comes out again. */
 async function measureThrough(
   stream: Deno.TcpConn,
   take: (seen: (picture: Uint8Array) => void) => Promise<void>,

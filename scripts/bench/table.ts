@@ -1,10 +1,10 @@
-/** What was found, as a table on the terminal and in Markdown. Pure. */
+/** The findings, as a table on the terminal and in Markdown. Pure. */
 
 import { formatFigure, formatNumber } from "./figure.ts";
 import { judge, type Verdict } from "./goals.ts";
 import { OURS, type Row, type Skip } from "./section.ts";
 
-/** What a run of a section came to. */
+/** The results of a section in a run. */
 export interface Chapter {
   readonly name: string;
   readonly title: string;

@@ -1,9 +1,9 @@
 /**
- * A call in which both ends show themselves: its cost beside that of two calls one way, in opposite directions, and how old
- * a picture is in either direction beside one way.
+ * A call in which both ends show themselves. Its cost stands beside that of two calls one way, in
+ * opposite directions. The age of a picture in either direction stands beside that of one way.
  *
- * The same pictures are made, encoded, shown and recorded in both cases, by as many ffmpegs and ffplays. The programs of ours
- * are two in place of four, and are told of by themselves.
+ * The same pictures are made, encoded, shown and recorded in both cases, by as many ffmpegs and
+ * ffplays. Our programs are two in place of four, and are told of by themselves.
  */
 
 import { within } from "../../lib/clock.ts";
@@ -34,13 +34,13 @@ import {
   type Values,
 } from "./section.ts";
 
-/** A call of which the processor time is told, in seconds. */
+/** Seconds of the call that the processor time is told for. */
 const TOLD_SECONDS = 60;
 
-/** How often the programs are looked at, in milliseconds. */
+/** Milliseconds between two looks at the programs. */
 const SAMPLE_MS = 200;
 
-/** What is sent in both directions. */
+/** The format of both directions. */
 const FORMATS: readonly VideoFormat[] = [
   DEFAULT_FORMAT,
   { codec: "h264", width: 1280, height: 720, fps: 30 },
@@ -53,7 +53,7 @@ const SCREEN = { width: 1600, height: 900 } as const;
 interface Cost {
   /** Seconds of processor time, with all children. */
   readonly cpu: number;
-  /** Of that, our programs alone. */
+  /** The share of our programs alone. */
   readonly own: number;
   /** The most memory that one of our programs had, in MB. */
   readonly peak: number;
@@ -141,13 +141,13 @@ async function costsOf(bench: Bench, format: VideoFormat): Promise<Findings> {
 interface CallOptions {
   readonly format: VideoFormat;
   readonly seconds: number;
-  /** Whether the server shows itself as well. */
+  /** True if the server shows itself as well. */
   readonly both: boolean;
   readonly display: string | undefined;
   readonly folder: string;
 }
 
-/** Has a call with all windows, of which each picture that comes is recorded. */
+/** Has a call with all windows. The pictures of each direction are recorded. */
 async function callCost({ format, seconds, both, display, folder }: CallOptions): Promise<Cost> {
   const options = timedOn(display);
   const { codec, width, height, fps } = format;
@@ -177,7 +177,7 @@ async function callCost({ format, seconds, both, display, folder }: CallOptions)
   };
 }
 
-/** A program of ours below the shell that tells its time, as it was when it was looked at last. */
+/** A program of ours below the shell that tells its time, in the state of the last look. */
 class Program {
   /** Seconds of processor time. */
   own = 0;
@@ -207,7 +207,7 @@ async function delaysOf(bench: Bench, end: "server" | "client"): Promise<Finding
       ...{ name: OURS, needs },
       measure: () => end === "server" ? ageAtServer(bench, true) : ageAtClient(bench),
     },
-    // One way, pictures go to the server.
+    // One way: pictures go to the server.
     { name: ONE_WAY, needs, measure: () => ageAtServer(bench, false) },
   ];
   const skips = await inTurn<Seen>(bench, {
@@ -252,7 +252,8 @@ async function ageAtClient(bench: Bench): Promise<Seen> {
     ...["--input", `tcp://127.0.0.1:${listener.addr.port}`, "--no-mirror"],
     ...["--no-record", "--no-display"],
   ]);
-  // A server finds out whether it has something to show before it listens, and opens that anew for the call.
+  // A server opens its source once before it listens, to find out if it works, and anew for the
+  // call.
   {
     using first = await listener.accept();
     await writeAll(first, liveHeader(DEFAULT_FORMAT));

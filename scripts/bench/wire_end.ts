@@ -1,11 +1,13 @@
 /**
  * One end of a connection that carries as many frames as it can, run as a process of its own:
  *
- *   wire_end.ts receive bytes|fresh|wire SECONDS   says `PORT n`, and at the end `FRAMES n SECONDS s`, the first tenth left out
- *   wire_end.ts send bytes|plain|call PORT         sends until the other end has gone
+ *   wire_end.ts receive bytes|fresh|wire SECONDS   says `PORT n`, and at the end `FRAMES n SECONDS s`,
+ *                                                  the first tenth left out
+ *   wire_end.ts send bytes|plain|call PORT         sends until the peer has gone
  *
- * `bytes` is the floor: bytes copied from one end to the other, into one buffer again and again, and nothing known of messages.
- * `fresh` is the same but for a new buffer for each frame, as whoever hands frames on must have.
+ * `bytes` is the floor: bytes copied from one end to the other, into one buffer again and again,
+ * without any messages. `fresh` is the same with a new buffer for each frame, which every program
+ * needs that hands frames on.
  */
 
 import { nowUs } from "../../lib/clock.ts";
@@ -19,7 +21,7 @@ const FRAME_BYTES = rawFrameBytes(DEFAULT_FORMAT);
 
 /** The receiving end of a connection. */
 interface Taker {
-  /** Reads some of what comes; resolves to how many bytes, or `null` at the end. */
+  /** Reads some bytes. Resolves to their number, or to `null` at the end. */
   take(): Promise<number | null>;
   /** Lets go. */
   end(): Promise<void>;
@@ -121,6 +123,6 @@ async function send(way: string, port: number): Promise<void> {
     await line.hangUp("");
     await listening;
   } catch {
-    // The other end has seen enough.
+    // The peer has seen enough.
   }
 }

@@ -1,4 +1,7 @@
-/** How many frames a second go through the code of the wire, from memory to memory, between two processes. */
+/**
+ * The frames a second that go through the code of the wire, from memory to memory, between two
+ * processes.
+ */
 
 import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
 import { paintNumber } from "../../tests/numbered.ts";
@@ -17,7 +20,10 @@ import {
   type Values,
 } from "./section.ts";
 
-/** The floor for whoever hands frames on: the next one cannot go where the last one is still being shown and recorded. */
+/**
+ * The floor for a program that hands frames on. The next frame needs another buffer while the last
+ * one is still being shown and recorded.
+ */
 const FRESH = "bytes copied, a buffer a frame";
 
 /** The two ends of a way to send. */
@@ -66,7 +72,7 @@ export const wireRate: Section = {
   },
 };
 
-/** Bytes copied and nothing else, the receiving end as `way` says. */
+/** Copied bytes and nothing else. `way` names the kind of receiving end. */
 function floorEnds(name: string, way: "bytes" | "fresh"): Ends {
   return {
     name,

@@ -1,6 +1,6 @@
 /** A folder for as long as it is wanted. */
 
-/** Makes a folder that is gone, with all in it, when it is disposed of. */
+/** Makes a folder. It goes, with all in it, when it is disposed of. */
 export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "chamada-" });
   return {

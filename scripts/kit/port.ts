@@ -9,7 +9,8 @@ export function freePort(): number {
 }
 
 /**
- * Waits until somebody listens on a port, without connecting to it: that would take the place of the caller. Linux only.
+ * Waits until somebody listens on a port, without connecting to it: a connection would take the
+ * place of the caller. Linux only.
  */
 export async function untilListening(port: number): Promise<void> {
   await until(`a listener on port ${port}`, async () => {
@@ -23,7 +24,8 @@ export async function untilListening(port: number): Promise<void> {
 
 /** True if a line of Linux's table of connections is that of a listener on this port. */
 function isListening(line: string, port: number): boolean {
-  // Number, own address and port in hexadecimal, the other's, state: 0A is LISTEN.
+  // The fields: number, own address and port in hexadecimal, those of the peer, state. 0A is
+  // LISTEN.
   const [, own, , state] = line.trim().split(/\s+/);
   return state === "0A" && Number.parseInt(own?.split(":")[1] ?? "", 16) === port;
 }

@@ -1,9 +1,9 @@
 /**
- * Processes as Linux knows them, who started them aside: what they are called, have and have
- * started.
+ * Processes as Linux knows them, whoever started them: their names, their resources and their
+ * children.
  */
 
-/** True if this machine can tell. */
+/** True if this machine tells of its processes. */
 export const canSeeProcesses = Deno.build.os === "linux";
 
 /** The unit of processor time in /proc, the same on every Linux that Deno runs on. */
@@ -15,7 +15,7 @@ export interface Process {
   readonly args: readonly string[];
 }
 
-/** The processes that name this text in their command line, by id. This one is none of them. */
+/** The processes that name this text in their command line, by id. This process is left out. */
 export async function processesNaming(text: string): Promise<number[]> {
   return (await namedBy(text)).map(({ pid }) => pid);
 }
@@ -30,7 +30,7 @@ export async function childrenWith(word: string): Promise<Process[]> {
   return found;
 }
 
-/** A figure out of the memory of a process, in bytes: as much as it has now, or had at most. */
+/** A figure out of the memory of a process, in bytes: its present size, or its largest. */
 async function memoryOf(pid: number, name: "VmRSS" | "VmHWM"): Promise<number> {
   const [, kilobytes] = new RegExp(`${name}:\\s+(\\d+) kB`).exec(await read(pid, "status")) ?? [];
   if (kilobytes === undefined) throw new Error(`Cannot read ${name} of process ${pid}`);
@@ -48,21 +48,19 @@ export async function peakBytes(pid: number): Promise<number> {
 }
 
 /**
- * The processor time that these processes have taken until now, in seconds; nothing for those that
- * have ended.
+ * The processor time that these processes have taken until now, in seconds. Processes that have
+ * ended count nothing.
  */
 export async function cpuSecondsOf(pids: readonly number[]): Promise<number> {
   const ticks = await Promise.all(pids.map(async (pid) => {
-    // Behind the name, which may hold anything: the state is the third field, these are 14 and 15.
+    // The name may hold anything. Behind it, the state is the third field, and these are 14 and 15.
     const fields = (await read(pid, "stat")).split(") ").at(-1)!.split(" ");
     return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
   }));
   return ticks.reduce((sum, one) => sum + one, 0) / TICKS_A_SECOND;
 }
 
-/**
- * A process and all below it, the deepest last. Where the system cannot tell: the process alone.
- */
+/** A process and all below it, the deepest last. If the system cannot tell: the process alone. */
 export async function treeOf(pid: number): Promise<number[]> {
   const children: number[] = [];
   try {
@@ -72,13 +70,13 @@ export async function treeOf(pid: number): Promise<number[]> {
       children.push(...text.trim().split(" ").filter((word) => word !== "").map(Number));
     }
   } catch {
-    // It has ended: what it had started is another's by now, and ends when its input does.
+    // It has ended. Its children are another's by now, and end when their input does.
   }
   const below = await Promise.all(children.map(treeOf));
   return [pid, ...below.flat()];
 }
 
-/** Kills these processes, those that still run. */
+/** Kills those of these processes that still run. */
 export function endTree(pids: readonly number[]): void {
   for (const pid of pids) {
     try {
@@ -100,7 +98,7 @@ async function namedBy(text: string): Promise<Process[]> {
   return found;
 }
 
-/** A file of a process; empty where it has ended. */
+/** Reads a file of a process. Resolves to an empty text if the process has ended. */
 async function read(pid: number, name: string): Promise<string> {
   return await Deno.readTextFile(`/proc/${pid}/${name}`).catch(() => "");
 }

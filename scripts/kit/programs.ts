@@ -15,7 +15,9 @@ export interface RunningServer {
   readonly port: number;
 }
 
-/** Starts a server, on 127.0.0.1 and a free port unless told otherwise, and waits until it listens. */
+/**
+ * Starts a server, on 127.0.0.1 and a free port unless told otherwise, and waits until it listens.
+ */
 export async function startServer(
   args: readonly string[],
   options: StartOptions = {},

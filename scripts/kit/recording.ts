@@ -12,8 +12,8 @@ export interface Probe {
 }
 
 /**
- * Reads a video file with ffprobe, counting its frames one by one. Throws `Deno.errors.NotFound` where there is no ffprobe,
- * and the words of ffprobe where it cannot read the file.
+ * Reads a video file with ffprobe, counting its frames one by one. Throws `Deno.errors.NotFound` if
+ * there is no ffprobe, and the words of ffprobe if it cannot read the file.
  */
 export async function probe(path: string): Promise<Probe> {
   const entries = "codec_name,codec_tag_string,width,height,r_frame_rate,nb_read_frames,duration";

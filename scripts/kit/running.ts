@@ -1,6 +1,6 @@
 /**
- * A process that is started, listened to, fed and ended, whatever becomes of the one who started it. Tests, bench, soak and
- * demo start all their programs through this file.
+ * A process that is started, listened to, fed and ended. It ends even if its starter fails. Tests,
+ * bench, soak and demo start all their programs through this file.
  */
 
 import { fileURLToPath as fromFileUrl } from "node:url";
@@ -26,21 +26,21 @@ export interface StartOptions {
   /** The folder it runs in; that of the project if not given. */
   readonly cwd?: string;
   /**
-   * Variables set, or removed where undefined, in surroundings without a screen that speak English; or `inherited`: the
-   * variables as they are.
+   * Variables set, or removed where undefined, in surroundings without a screen that speak English.
+   * With `inherited`, the variables stay as they are.
    */
   readonly env?: Readonly<Record<string, string | undefined>> | "inherited";
   /** A command line that runs the rest of it, such as `ip netns exec x`. */
   readonly inside?: readonly string[];
-  /** `piped` for a process that `write` feeds; without, its input is empty. */
+  /** `piped` for a process that `write` feeds. Otherwise its input is empty. */
   readonly stdin?: "piped" | "null";
-  /** Told each line of either output as it comes. */
+  /** Hears each line of either output as it comes. */
   readonly onLine?: (line: string) => void;
 }
 
 /** A process whose words can be waited for. */
 export class Running implements AsyncDisposable {
-  /** Its outcome, when it has ended and all it said is read. */
+  /** Its outcome, when it has ended and all its output is read. */
   readonly ended: Promise<Outcome>;
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
@@ -95,13 +95,16 @@ export class Running implements AsyncDisposable {
     return this.#stderr;
   }
 
-  /** Feeds it; resolves when the bytes are with the kernel. Throws where it has gone. */
+  /** Feeds it. Resolves when the bytes are with the kernel. Throws if it has gone. */
   async write(data: Uint8Array): Promise<void> {
     if (!this.#writer) throw new Error("Cannot feed a process that was started without an input");
     await this.#writer.write(data);
   }
 
-  /** Waits until it says something like this, on either output. Throws when it ends, or takes too long, without. */
+  /**
+   * Waits until it says something like this, on either output. Throws if it ends without, or takes
+   * too long.
+   */
   async says(pattern: RegExp, patienceMs = PATIENCE_MS): Promise<RegExpExecArray> {
     const timeout = AbortSignal.timeout(patienceMs);
     const onTimeout = (): void => this.#notify();
@@ -120,7 +123,10 @@ export class Running implements AsyncDisposable {
     }
   }
 
-  /** Waits for its end. Throws, with all it said, when that takes too long or the status is another one. */
+  /**
+   * Waits for its end. Throws, with all its output, if that takes too long or the status is another
+   * one.
+   */
   async exits(code: number, patienceMs = PATIENCE_MS): Promise<Outcome> {
     const outcome = await within(this.ended, patienceMs);
     if (outcome === undefined) throw this.#failure(`still running after ${patienceMs} ms`);
@@ -140,19 +146,22 @@ export class Running implements AsyncDisposable {
     }
   }
 
-  /** All it said, for the message of a failing test. */
+  /** All its output, for the message of a failing test. */
   shown(): string {
     return `\n--- stdout\n${this.#stdout}--- stderr\n${this.#stderr}---`;
   }
 
-  /** Ends it, with all it has started. Throws where it has met an error that nobody caught. */
+  /** Ends it, with all its children. Throws if it has met an error that nobody caught. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#over) endTree(await treeOf(this.pid));
     await this.ended;
     this.#refuseStrays();
   }
 
-  /** What nobody catches ends Deno, or is told by the programs in one sentence: no fault may lead to either. */
+  /**
+   * Throws for an error that nobody caught. Such an error ends Deno, or the programs tell it in one
+   * sentence. No fault may lead to either.
+   */
   #refuseStrays(): void {
     // One failure is enough: another one would hide it.
     if (!this.#told && STRAY.test(this.#stderr)) {
@@ -200,7 +209,8 @@ function environment(given: StartOptions["env"]): Record<string, string> {
     NO_COLOR: "1",
     DISPLAY: undefined,
     WAYLAND_DISPLAY: undefined,
-    // Set by deno task, under which the programs behave in another way: who has started us is not to matter.
+    // deno task sets this variable, and the programs behave in another way under it. Our own
+    // starter must not matter.
     INIT_CWD: undefined,
     ...given,
   };

@@ -1,11 +1,14 @@
-/** Waiting for what comes some time, with a bound. */
+/** Waiting for an event, with a bound. */
 
 import { pause } from "../../lib/clock.ts";
 
-/** The time anything is waited for before it counts as failed: generous, for slow and busy machines. */
+/**
+ * Milliseconds that an event is waited for before it counts as failed: generous, for slow and busy
+ * machines.
+ */
 export const PATIENCE_MS = 30_000;
 
-/** Looks again and again, that long apart, until there is something; for 30 s. */
+/** Looks again and again, that long apart, until there is a result; for 30 s. */
 export async function until<T>(
   what: string,
   look: () => T | undefined | Promise<T | undefined>,

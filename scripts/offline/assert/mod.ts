@@ -3,8 +3,8 @@
  * assertions exported here, from the root of the package, and nothing else.
  * `tests/std_contract_test.ts` holds it and the real package to the same behaviour.
  *
- * Not to be relied on, because the two differ: whether 0 equals -0, whether an object without a
- * prototype equals a plain one, and the words of a message beyond the one that was handed in.
+ * Three things differ and are not to be relied on: if 0 equals -0, if an object without a prototype
+ * equals a plain one, and the words of a message beyond the given one.
  *
  * @module
  */
@@ -12,11 +12,11 @@
 import node from "node:assert/strict";
 import { inspect } from "node:util";
 
-/** A class whose instances are `T`, whatever it asks for at construction. */
+/** A class whose instances are `T`, whatever its constructor takes. */
 // deno-lint-ignore no-explicit-any
 type Class<T> = new (...args: any[]) => T;
 
-/** What {@linkcode assertFalse} lets through. */
+/** The values that {@linkcode assertFalse} accepts. */
 export type Falsy = false | 0 | 0n | "" | null | undefined;
 
 /** A failed assertion. */
@@ -126,9 +126,9 @@ export function assertMatch(actual: string, expected: RegExp, msg?: string): voi
   }
 }
 
-/** Fails unless `fn` throws; returns what it threw. */
+/** Fails unless `fn` throws. Returns the thrown value. */
 export function assertThrows(fn: () => unknown, msg?: string): unknown;
-/** Fails unless `fn` throws an `errorClass` with these words in its message; returns the error. */
+/** Fails unless `fn` throws an `errorClass` with these words in its message. Returns the error. */
 export function assertThrows<E extends Error = Error>(
   fn: () => unknown,
   errorClass: Class<E>,
@@ -150,7 +150,7 @@ export function assertThrows(
   refuse("Expected function to throw", expected.msg);
 }
 
-/** Fails unless the promise of `fn` is rejected; resolves with the reason. */
+/** Fails unless the promise of `fn` is rejected. Resolves to the reason. */
 export function assertRejects(fn: () => PromiseLike<unknown>, msg?: string): Promise<unknown>;
 /** Fails unless the promise of `fn` is rejected with an `errorClass` with these words. */
 export function assertRejects<E extends Error = Error>(
@@ -208,7 +208,7 @@ function judge(error: unknown, { errorClass, msgIncludes, msg }: Expectation): u
   return error;
 }
 
-/** A frame: Node would print, and compare, its 230,400 bytes a line each. */
+/** True for a frame. Node would print, and compare, its 230,400 bytes a line each. */
 function isLong(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array && value.constructor === Uint8Array && value.length > 1024;
 }
@@ -226,7 +226,7 @@ function assertLongEquals(actual: Uint8Array, expected: Uint8Array, msg?: string
   );
 }
 
-/** Runs one of Node's assertions; its message, with the diff, becomes the message of ours. */
+/** Runs one of Node's assertions. Its message, with the diff, becomes the message of ours. */
 function run(check: () => void, msg: string | undefined): void {
   try {
     check();

@@ -6,7 +6,7 @@
 
 import { Buffer } from "node:buffer";
 
-/** Whether both arrays hold the same bytes. */
+/** True if both arrays hold the same bytes. */
 export function equals(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }

@@ -1,14 +1,15 @@
 /**
- * Stand-in for `@std/cli/parse-args` on a network without JSR: our own reading of a command line, with
- * the results of `@std/cli` 1.0.32, oddities included.
+ * Stand-in for `@std/cli/parse-args` on a network without JSR: our own reading of a command line,
+ * with the results of `@std/cli` 1.0.32, oddities included.
  *
  * Supported, and held to `tests/data/parse_args.jsonl` by `tests/std_contract_test.ts`:
  *
  * - `string`, `boolean`, `alias`, `default` and `unknown`, with names that hold no dot;
- * - `--name=value`, `--name value`, `-n value`, `-n=value`, `-n5`, several letters in one (`-nq`), `--`.
+ * - `--name=value`, `--name value`, `-n value`, `-n=value`, `-n5`, several letters in one (`-nq`),
+ *   `--`.
  *
- * Not supported: `collect`, `negatable`, `stopEarly`, `"--": true`, nested names (`--a.b`), and other
- * values glued to a letter (`-n/tmp`). Code of this project does without them.
+ * Not supported: `collect`, `negatable`, `stopEarly`, `"--": true`, nested names (`--a.b`), and
+ * other values glued to a letter (`-n/tmp`). Code of this project does without them.
  *
  * @module
  */
@@ -38,7 +39,7 @@ const LONG = /^--(.+?)(?:=(.*))?$/s;
 /** `-n`, `-nq`, `-n=value`, `-n5`; a lone `-` is no option. */
 const LETTERS = /^-([^-][^=\d]*)(?:=(.*)|(\d.*))?$/s;
 
-/** Reads command-line arguments. Throws nothing: `unknown` is told of what is wrong. */
+/** Reads command-line arguments. Throws nothing: `unknown` hears of mistakes. */
 export function parseArgs(args: string[], options: ParseOptions = {}): Args {
   const { string = [], boolean = [], alias = {}, unknown = () => true } = options;
   const names = namesOf(alias);
@@ -59,7 +60,7 @@ export function parseArgs(args: string[], options: ParseOptions = {}): Args {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   for (let at = 0; at < end; at++) {
     const arg = args[at]!;
-    // Gives an option the next word, where that can be its value.
+    // Gives an option the next word, if that can be its value.
     const setAlone = (key: string, canBeValue: (next: string) => boolean) => {
       const next = at + 1 < end ? args[at + 1]! : "";
       const isValue = booleans.has(key) ? /^(true|false)$/.test(next) : canBeValue(next);
@@ -112,7 +113,7 @@ function namesOf(
   return (key) => groups.get(key) ?? [key];
 }
 
-/** A number where the text is one: std does so with everything not declared a string. */
+/** A number if the text is one. std does so with everything that is not declared a string. */
 function numeric(text: string): string | number {
   return /^([-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?|0x[0-9a-f]+)$/i.test(text) ? Number(text) : text;
 }
