@@ -25,7 +25,14 @@ import {
 } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import { accept } from "../server.ts";
-import { probe, residentBytes, startClient, startServer, temporaryFolder } from "./harness.ts";
+import {
+  probe,
+  residentBytes,
+  startClient,
+  startServer,
+  temporaryFolder,
+  until,
+} from "./harness.ts";
 import { assertAllSent, readNumbers, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
@@ -178,7 +185,8 @@ test(
     await writeNumbers(`${folder.path}/numbers.avi`, numbers, DEFAULT_FORMAT);
     await using called = await startServer(["--record", file, "--stay", "--max-calls", "3"]);
     await using client = startClient(called.port, ["--input", `${folder.path}/numbers.avi`]);
-    await client.says(/IN A CALL/);
+    // The first to send a picture has the name that was asked for.
+    await until("the recording", () => Deno.stat(file).catch(() => undefined));
     const before = await residentBytes(called.server.pid);
     for (const codec of ["h264", "mjpeg"] as const) {
       const said = await flood(called.port, codec, 100_000);
