@@ -1,4 +1,7 @@
-/** Who comes in at a server, and who comes back: callers made by hand on connections in memory. */
+/**
+ * The answering of callers, and of callers that come back: callers made by hand on connections in
+ * memory.
+ */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Answering, type AnswerOptions, type Caller, type IncomingCall } from "../lib/answer.ts";
@@ -30,7 +33,7 @@ import { test } from "./strict.ts";
 const RAW: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
 const OVER = "this call is over, or never was";
 
-/** A server that answers, and whatever it says and sees. */
+/** A server that answers, with its words and its calls. */
 class Rig implements AsyncDisposable {
   readonly lines: string[] = [];
   readonly numbers: number[] = [];
@@ -70,12 +73,12 @@ class Rig implements AsyncDisposable {
     return this.#answering.count;
   }
 
-  /** Somebody connects, whose first words may be there already. */
+  /** Connects a caller. Its first words may be there already. */
   enter(connection: Connection, host = "10.0.0.1"): void {
     this.#callers.enqueue({ connection, host, port: this.#port++ });
   }
 
-  /** Somebody connects. */
+  /** Connects a caller. */
   connect(host?: string): Wire {
     const { near, far } = openPair();
     this.enter(near, host);
@@ -84,7 +87,7 @@ class Rig implements AsyncDisposable {
     return wire;
   }
 
-  /** Somebody says hello and hears the answer. */
+  /** Connects a caller that says hello and hears the answer. */
   async call(
     { call, streams = [RAW], host, name = "Ana" }: {
       call?: string;
@@ -111,7 +114,7 @@ class Rig implements AsyncDisposable {
     const line = await call.accept();
     this.#lines.push(line);
     const told = ({ reason }: Goodbye): string => `bye: ${reason}`;
-    // Whoever hangs up here is told of no end.
+    // An end that hangs up here hears of no other end.
     const ended = line.ended.then(told, (error: Error) => error.message);
     ended.then((end) => {
       this.ends.push(end);
@@ -163,10 +166,10 @@ test("a caller comes back into its call, whatever its address", async () => {
 test("a new call from the machine of one that waits takes its place where it has to", async () => {
   for (
     const { maxCalls, host, name, calls } of [
-      // The same caller, started anew, has one call; where no place is left, its machine is enough.
+      // The same caller, started anew, has one call. If no place is left, its machine is enough.
       { maxCalls: 3, host: "10.0.0.1", name: "Ana", calls: 1 },
       { maxCalls: 1, host: "10.0.0.1", name: "Eva", calls: 1 },
-      // Two behind one address, or at two: the one that waits may come back.
+      // Two callers behind one address, or at two: the one that waits may come back.
       { maxCalls: 3, host: "10.0.0.1", name: "Eva", calls: 2 },
       { maxCalls: 3, host: "10.0.0.2", name: "Ana", calls: 2 },
     ]

@@ -14,12 +14,15 @@ function u32(value: number): Uint8Array {
   return Uint8Array.from([value, value >>> 8, value >>> 16, value >>> 24]);
 }
 
-/** A chunk as it stands in an AVI: name, length, data, and a byte more where the length is odd. */
+/** A chunk as it stands in an AVI: name, length, data, and a byte more if the length is odd. */
 function chunk(name: string, data: Uint8Array = new Uint8Array(0)): Uint8Array {
   return bytes(text(name), u32(data.length), data, "00".repeat(data.length % 2));
 }
 
-/** What comes before the frames; the lengths of what is not over yet are unknown to whoever writes into a pipe. */
+/**
+ * The bytes before the frames. A writer into a pipe does not know the lengths of parts that are not
+ * over yet.
+ */
 function preamble(...lists: readonly Uint8Array[]): Uint8Array {
   return bytes(
     ...[text("RIFF"), u32(0), text("AVI ")],
@@ -33,7 +36,7 @@ function framesOf(...lengths: readonly number[]): Uint8Array[] {
   return lengths.map((length, index) => new Uint8Array(length).fill(index + 1));
 }
 
-/** All that a reader finds in there. */
+/** All frames that a reader finds in there. */
 async function read(avi: Uint8Array, maxFrameBytes = MAX_BYTES): Promise<Uint8Array[]> {
   let at = 0;
   const reader = new AviReader((into) => {
@@ -75,7 +78,7 @@ test("AviReader gives no part of a frame: an AVI that is cut short anywhere", as
   const frames = framesOf(5, 6, 7);
   const head = preamble();
   const avi = bytes(head, ...frames.map((frame) => chunk("00dc", frame)));
-  // Where each frame is whole, the byte that fills it up included.
+  // The end of each frame, with the byte that fills it up.
   const ends = [head.length + 14, head.length + 28, head.length + 44];
   assertEquals(ends.at(-1), avi.length);
   for (let length = 0; length <= avi.length; length++) {
@@ -116,7 +119,7 @@ test("AviReader gives up on a preamble that does not end", async () => {
     read(bytes(preamble(...before), chunk("00dc", frame)));
   assertEquals(await after(...new Array<Uint8Array>(10).fill(junk)), [frame!]);
   assertEquals(await after(...new Array<Uint8Array>(11).fill(junk)), []);
-  // Nor do 1.6 MB of chunks without data come to anything.
+  // Nor does a reader get anything out of 1.6 MB of chunks without data.
   assertEquals(await after(text("JUNK\0\0\0\0".repeat(200_000))), []);
 });
 
@@ -174,7 +177,7 @@ test("AviReader is not misled by how a pipe splits what it carries", async () =>
     .output();
   assertEquals(await read(stdout, 1_000_000), whole);
   const random = new Random(7);
-  // Fills what is asked for from pieces of any length, each in its own turn.
+  // Fills the buffer from pieces of any length, each in its own turn.
   let at = 0;
   const reader = new AviReader(async (into) => {
     for (let filled = 0; filled < into.length;) {

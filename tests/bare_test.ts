@@ -1,4 +1,6 @@
-/** Lines without a language, `plain` and `pickle`, in both directions, against bytes made by hand. */
+/**
+ * Lines without a language, `plain` and `pickle`, in both directions, against bytes made by hand.
+ */
 
 import {
   assert,
@@ -34,7 +36,7 @@ const MODES = ["plain", "pickle"] as const;
 /** The one size of `plain`, and a small one of `pickle`. */
 const FORMATS: Readonly<Record<BareMode, VideoFormat>> = { plain: DEFAULT_FORMAT, pickle: SMALL };
 
-/** The data of a picture, which has its number in every byte. */
+/** The data of a picture: its number in every byte. */
 function picture(number: number, { width, height }: VideoFormat = SMALL): Uint8Array {
   return new Uint8Array(width * height * 3).fill(number % 256);
 }
@@ -58,7 +60,7 @@ interface OpenLine extends FakePair, AsyncDisposable {
   readonly over: Promise<void>;
 }
 
-/** Iterates a line on the near end and keeps what it gives. */
+/** Iterates a line on the near end and keeps its frames. */
 function iterate(pair: FakePair, line: Line): OpenLine {
   const frames: Frame[] = [];
   const over = (async (): Promise<void> => {
@@ -75,7 +77,7 @@ function iterate(pair: FakePair, line: Line): OpenLine {
   };
 }
 
-/** A caller without words that was taken; its first picture has the number 0. */
+/** A line from a caller without words. Its first picture has the number 0. */
 async function receiving(mode: BareMode, options: OfferOptions = {}): Promise<OpenLine> {
   const pair = openPair();
   pair.far.put(message(mode, 0));
@@ -99,12 +101,12 @@ async function given({ frames }: OpenLine, count: number): Promise<void> {
   await until(`${count} frames`, () => frames.length >= count ? true : undefined);
 }
 
-/** How a line lost its peer. */
+/** The way in which a line lost its peer. */
 async function lossOf({ line }: OpenLine): Promise<string> {
   return (await assertRejects(() => line.ended, PeerLostError)).how;
 }
 
-/** Waits until the near end has taken in all that was put on its way. */
+/** Waits until the near end has taken in all bytes on their way. */
 async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
 }
@@ -129,7 +131,7 @@ for (const mode of MODES) {
     const { received, lost, receivedBytes, sent } = open.line.figures;
     assertEquals([received, lost, sent], [4, 0, 0]);
     assertEquals(receivedBytes, 4 * message(mode, 0).length);
-    // It is told nothing, whatever is pushed.
+    // The peer is told nothing, whatever is pushed.
     open.line.push(frame(0));
     assertEquals(open.near.writtenBytes, 0);
   });
@@ -316,7 +318,7 @@ for (const mode of MODES) {
     await within(open.line.hangUp("enough"), 20_000);
     clearInterval(taking);
     assert(open.near.closed);
-    // A fiftieth of 15 s is 0.3 s; the message itself would be bounded by 102 s.
+    // A fiftieth of 15 s is 0.3 s. The message itself would be bounded by 102 s.
     assertLess(performance.now() - startMs, 1800);
   });
 
@@ -327,7 +329,7 @@ for (const mode of MODES) {
     const hungUp = open.line.hangUp("enough");
     open.near.makeRoom();
     assertEquals(await open.far.readRest(), message(mode, 0, SMALL));
-    // What the system still holds of it arrives in its own time.
+    // The bytes that the system still holds arrive in their own time.
     await pause(FAREWELL_MS * 1.3);
     assertFalse(open.near.closed);
     await open.far.closeWrite();

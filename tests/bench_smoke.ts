@@ -1,6 +1,7 @@
 /**
- * The smoke run of the bench (`deno task test:bench`): each of its sections gives a figure or says why not. No times. The
- * name keeps it out of the suite, which it would hold up for a minute.
+ * The smoke run of the bench (`deno task test:bench`): each of its sections gives a figure or tells
+ * why not. It judges no times. The name keeps it out of the suite, which it would hold up for a
+ * minute.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -10,7 +11,7 @@ import { SECTIONS } from "../scripts/bench/sections.ts";
 import { Running, temporaryFolder } from "./harness.ts";
 import { test } from "./strict.ts";
 
-/** The time that a smoke run may take before the test fails, in milliseconds: busy machines are slow. */
+/** Milliseconds that a smoke run may take before the test fails: busy machines are slow. */
 const PATIENCE_MS = 300_000;
 
 /** It reads processes, ports and screens in Linux's ways. */

@@ -1,4 +1,7 @@
-/** The bench: its options, and how figures are made and judged. Its smoke run is in bench_smoke.ts. */
+/**
+ * The bench: its options, and the making and judging of figures. Its smoke run is in
+ * bench_smoke.ts.
+ */
 
 import { assert, assertEquals } from "@std/assert";
 import { figureOf, formatFigure, percentile } from "../scripts/bench/figure.ts";

@@ -1,10 +1,10 @@
 /**
- * Bytes for tests, made by hand and by nothing of `lib/`: what these functions say is what the wire must carry.
+ * Bytes for tests, made by hand and by nothing of `lib/`. The wire must carry exactly these bytes.
  */
 
 import { concat } from "@std/bytes/concat";
 
-/** Joins fields: a string is hexadecimal, two digits a byte, spaces where they please. */
+/** Joins fields. A string is hexadecimal, two digits a byte, with spaces anywhere. */
 export function bytes(...fields: readonly (string | Uint8Array)[]): Uint8Array {
   return concat(
     fields.map((field) =>
@@ -18,7 +18,10 @@ export function text(value: string): Uint8Array {
   return new TextEncoder().encode(value);
 }
 
-/** The eight bytes that say a length on the wire, by division: little-endian means the smallest part first. */
+/**
+ * The eight bytes of a length on the wire, by division: little-endian means the smallest part
+ * first.
+ */
 export function length(of: number | bigint): Uint8Array {
   let rest = BigInt(of);
   const field = new Uint8Array(8);

@@ -1,4 +1,7 @@
-/** Whole calls between the two programs, or one of them and a peer of a few lines, looked at from outside. */
+/**
+ * Whole calls between the two programs, or between one of them and a peer of a few lines, looked at
+ * from outside.
+ */
 
 import {
   assert,
@@ -45,8 +48,9 @@ async function sendAt(wire: Wire, moments: readonly number[]): Promise<void> {
 }
 
 /**
- * How many frames a machine that stands still for a moment may cost a peer that says no times: its frames then come as if it
- * had paused, and what comes after that is too fast. What is exact is tested in timeline_test.ts, on a clock of its own.
+ * The frames that a machine's pause may cost a peer that tells no times. Its frames then come as if
+ * it had paused, and the following ones are too fast. timeline_test.ts tests the exact behaviour,
+ * on a clock of its own.
  */
 const STRAYS = 4;
 
@@ -169,7 +173,7 @@ test("--duration sends exactly that long", async () => {
   const { stdout } = await client.exits(0);
   const [, sent, dropped] = /(\d+) frames, (\d+) dropped/.exec(stdout)?.map(Number) ?? [];
   assertEquals(sent! + dropped!, 45);
-  // What a busy machine may cost before the first ack has come.
+  // The frames that a busy machine may cost before the first ack has come.
   assertLess(dropped!, 5);
   assertStringIncludes((await called.server.exits(0)).stdout, `${sent} frames, ${dropped} lost`);
 });
@@ -346,7 +350,7 @@ test("a plain peer that reads nothing for 4 s is not called again", async () => 
   await using client = startClient(listener.addr.port, ["--wire", "plain"]);
   using connection = await listener.accept();
   const again = listener.accept().then(() => "called", () => "closed");
-  // Only a call can be come back into; one would be after 2 s of silence.
+  // A client can come back only into a call. It would do so after 2 s of silence.
   assertEquals(await within(again, 4000), undefined);
   client.signal("SIGTERM");
   const bytes = new Uint8Array(1 << 20);
@@ -385,7 +389,7 @@ test(
     await using called = await startServer(["--record", first]);
     await using client = startClient(called.port, []);
     await recorded(first);
-    // One that dies in its first seconds would do so again, and is not followed by another.
+    // An ffmpeg that dies in its first seconds would do so again. No other one follows it.
     await pause(2500);
     const [recorder] = await processesNaming(`file:${first}`);
     Deno.kill(recorder!, "SIGKILL");
@@ -459,7 +463,7 @@ test("with several calls every sentence of one names its caller, namesakes by th
   await using called = await startServer([
     ...["--record", `${folder.path}/video.avi`, "--max-calls", "3", "--stay", "--name", "sala"],
   ]);
-  // The first frame makes the file, and the caller one that can be lost.
+  // The first frame makes the file. It also makes the caller one that can be lost.
   const recordings = (count: number): Promise<boolean> =>
     until(
       `${count} recordings`,
@@ -507,7 +511,7 @@ test(
     await Deno.mkdir(`${root}/disk/videos`, { recursive: true });
     await Deno.symlink("disk/videos", `${root}/videos`);
     await Deno.writeTextFile(`${root}/disk/v.avi`, "mine");
-    // With bounded rights Deno takes `..` by the letters: only a program of its own can show that.
+    // With bounded rights Deno takes `..` by the letters. Only a program of its own can show that.
     await using called = await startServer(["--record", "videos/../v.avi"], { cwd: root });
     await using client = startClient(called.port, ["--duration", "1"]);
     await client.exits(0);
@@ -517,7 +521,7 @@ test(
     assertEquals(await Deno.readTextFile(`${root}/disk/v.avi`), "mine");
     assertEquals([...Deno.readDirSync(root)].map(({ name }) => name).sort(), ["disk", "videos"]);
 
-    // As a program that was killed leaves it: no size. It is mended where it is.
+    // A killed program leaves the file like this: no size. It is mended in its place.
     const bytes = await Deno.readFile(`${root}/disk/v-2.avi`);
     bytes.fill(0, 4, 8);
     await Deno.writeFile(`${root}/disk/v-2.avi`, bytes);

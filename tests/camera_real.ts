@@ -1,8 +1,9 @@
 /**
- * A call with a real camera (`deno task test:camera`): this machine's own, or the one on another machine, where
- * `CAMERA_RUN` names a command that runs a command line there. That machine needs this folder at the same path, as one that
- * shares the disk has. Where it reaches this machine (`CAMERA_HOST` says under which address; 127.0.0.1 and 10.0.2.2, what
- * qemu calls the machine around it, are tried by themselves), the server runs here; else the whole call is made there.
+ * A call with a real camera (`deno task test:camera`): this machine's own, or that of another
+ * machine. `CAMERA_RUN` then names a command that runs a command line there. That machine needs
+ * this folder at the same path, for instance on a shared disk. If it reaches this machine, the
+ * server runs here; otherwise the whole call is made there. `CAMERA_HOST` is the address for that.
+ * 127.0.0.1 and 10.0.2.2, qemu's address of the machine around it, are tried without it.
  */
 
 // deno-lint-ignore-file no-console
@@ -24,7 +25,7 @@ import {
 } from "./harness.ts";
 import { test } from "./strict.ts";
 
-/** Seconds of a call; and how long a machine that has to boot first may take, in milliseconds. */
+/** Seconds of a call, and milliseconds that a machine may take that has to boot first. */
 const SECONDS = 8;
 const PATIENCE_MS = 240_000;
 
@@ -34,7 +35,7 @@ const hosts = Deno.env.get("CAMERA_HOST") ?? "127.0.0.1 10.0.2.2";
 /** An address within the camera's machine, for calls that do not leave it. */
 const NOWHERE = ["--host", "127.0.0.1", "--port", "9"];
 
-/** Runs a command line where the camera is, and waits for its end. */
+/** Runs a command line on the camera's machine, and waits for its end. */
 async function atCamera(line: string): Promise<Outcome> {
   await using running = new Running(["sh", "-c", run ? `${run} ${quoted(line)}` : line]);
   const timer = setTimeout(() => running.signal("SIGTERM"), PATIENCE_MS);
@@ -51,7 +52,10 @@ function shellLine(words: readonly string[]): string {
   return words.map(quoted).join(" ");
 }
 
-/** Lines that find an address under which this machine is reached from there, as `$host`; empty if there is none. */
+/**
+ * Lines that find an address under which this machine is reached from there, as `$host`. It is
+ * empty if there is none.
+ */
 function findHost(port: number): string {
   return `host=; for h in ${hosts}; do
     if timeout 3 bash -c "exec 3<>/dev/tcp/$h/${port}" 2>/dev/null; then host=$h; break; fi; done`;
@@ -94,7 +98,7 @@ test("a call with a real camera: its pictures arrive, move, and are recorded at 
 test("a camera that is not there, in use, or not ours to use is named with the cure", async () => {
   const call = (camera: string): string =>
     shellLine(commandLine("client", [...NOWHERE, "--camera", camera, "--no-display"]));
-  // Somebody listens, so that what fails is the camera.
+  // A listener is there, so that the failure is the camera's.
   const { stdout, stderr } = await atCamera(`
     ${shellLine(commandLine("server", [...NOWHERE, "--no-record", "--no-display"]))} \
       >/dev/null 2>&1 & server=$!
@@ -144,7 +148,7 @@ test("a camera that is unplugged in the middle ends the call at both ends, and t
   assertGreater(Number(duration), 3);
 });
 
-/** The whole call on the camera's machine: what its recording holds is told by ffprobe there. */
+/** Has the whole call on the camera's machine. ffprobe tells the content of its recording there. */
 async function callThere(): Promise<void> {
   const server = ["--host", "127.0.0.1", "--port", "8080", "--record", "$folder/video.avi"];
   const client = ["--host", "127.0.0.1", "--no-display", "--duration", String(SECONDS)];
@@ -167,7 +171,7 @@ async function callThere(): Promise<void> {
   assert(Math.abs(Number(seconds) - SECONDS) <= SECONDS * 0.1, `${seconds} s of ${SECONDS}`);
 }
 
-/** How many frames of a file differ visibly from the one before. */
+/** The number of frames of a file that differ visibly from the one before. */
 async function distinctFrames(path: string): Promise<number> {
   const { stderr } = await new Deno.Command("ffmpeg", {
     args: ["-hide_banner", "-nostats", "-i", path, "-vf", "mpdecimate,showinfo", "-f", "null", "-"],

@@ -96,7 +96,7 @@ function pixel({ data }: Frame, { width }: Size, x: number, y: number): number[]
   return [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
 }
 
-/** Whether a pixel is of that colour, but for what an encoder and a scaler do to it. */
+/** True if a pixel is of that colour, but for the changes of an encoder and a scaler. */
 function isColour(actual: readonly number[], wanted: readonly number[]): boolean {
   return wanted.every((channel, index) => Math.abs(actual[index]! - channel) < 40);
 }
@@ -253,7 +253,7 @@ test("output arguments: of live frames none is repeated or held back, and those 
   };
   const [slow, same, fast] = await Promise.all([10, 20, 60].map(numbersAt));
   assertEquals(slow, [...Array(20).keys()]);
-  // On a busy machine frames come in jams, and of a long one not all are wanted.
+  // On a busy machine frames come in jams, and not all frames of a long jam are wanted.
   assertGreaterOrEqual(same!.length, 37);
   assert(fast!.length >= 37 && fast!.length <= 42, `${fast}`);
   for (const numbers of [same!, fast!]) {
@@ -555,7 +555,8 @@ test("input: mirrored where it is wanted, left to right only", async () => {
 test("input: a wider picture is cropped at its sides, not stretched", async () => {
   await using folder = await Folder.make();
   const path = `${folder.path}/wide.mkv`;
-  // 16:9: a black square in the middle, and red in what is to be cut: 70 of the 80 columns on either side.
+  // 16:9: a black square in the middle, and red in the part to be cut: 70 of the 80 columns on
+  // either side.
   await runFfmpeg([
     ...["-f", "lavfi", "-i", "color=white:size=640x360:rate=20:duration=0.1"],
     "-vf",
@@ -643,7 +644,7 @@ test("input: a file that is not there is missing", async () => {
 
 test("input: a file without pictures is unreadable, in ffmpeg's words", async () => {
   await using folder = await Folder.make();
-  // Not `.txt`: that is ANSI art to ffmpeg, which draws it.
+  // The ending is not `.txt`: that is ANSI art to ffmpeg, which draws it.
   const path = `${folder.path}/notes.html`;
   await Deno.writeTextFile(path, "<p>These are words.\n".repeat(100));
   const error = await assertRejects(() => open(path), SourceError);
@@ -674,7 +675,10 @@ test(
   { ignore: Deno.build.os !== "linux" },
 );
 
-/** A pipe with a name: whoever opens it to write waits until somebody opens it to read, and so knows. */
+/**
+ * A pipe with a name. Opening it to write waits until somebody opens it to read. So the writer
+ * knows of the reader.
+ */
 async function makePipe(folder: Folder): Promise<string> {
   const path = `${folder.path}/pipe.mkv`;
   const { code } = await new Deno.Command("mkfifo", { args: [path] }).output();
@@ -695,7 +699,7 @@ test(
     const startMs = performance.now();
     hangUp.abort(reason);
     assertStrictEquals(await opening, reason);
-    // Two rungs of the stop ladder at most, not the time that a silent input is given.
+    // Two rungs of the stop ladder at most, and not the time that a silent input is given.
     assertLess(performance.now() - startMs, 4500);
     assertEquals(await childrenWith(path), []);
   },

@@ -1,4 +1,4 @@
-/** `scripts/chamada`, in a project that holds nothing but what it reads, and once in earnest. */
+/** `scripts/chamada`, in a project that holds only the files that it reads, and once in earnest. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { ROOT } from "../scripts/kit/running.ts";
@@ -9,7 +9,7 @@ import { linkTools } from "./tools.ts";
 /** There is no sh on Windows. */
 const HERE = { ignore: Deno.build.os === "windows" };
 
-/** A Deno that tells, a line each, its folder and its arguments. */
+/** A Deno that tells its folder and its arguments, a line each. */
 const TELLS = `#!/bin/sh\nprintf '%s\\n' "$0" "$PWD" "$@"\n`;
 
 /** A folder with a project in `o projeto/`, and `caller/` to call from. */
@@ -27,7 +27,7 @@ async function project(): Promise<{ path: string } & AsyncDisposable> {
   return folder;
 }
 
-/** Runs it in `caller/`, where no Deno is on the path but that of `PATH`. */
+/** Runs it in `caller/`, where only the Deno of `PATH` is on the path. */
 async function chamada(
   { path }: { path: string },
   args: readonly string[],

@@ -1,4 +1,7 @@
-/** Child processes: every way of their bytes, every kind of end, and scripts that only start the real program. */
+/**
+ * Child processes: every direction of their bytes, every kind of end, and scripts that only start
+ * the real program.
+ */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { type Child, type ChildOptions, openChild, readCommand } from "../lib/media/child.ts";
@@ -15,7 +18,7 @@ import {
 } from "./harness.ts";
 import { test } from "./strict.ts";
 
-/** The children here are scripts of the shell, whose processes are looked at in /proc. */
+/** The children here are scripts of the shell. Their processes are looked at in /proc. */
 const onLinux = { ignore: Deno.build.os !== "linux" };
 
 /** Starts a script of the shell. */
@@ -171,7 +174,7 @@ test("a read that waits is over when the child is stopped", async () => {
 }, onLinux);
 
 test("a script that started another program ends without it, its last lines kept", async () => {
-  // What the other one holds: each stream of the script.
+  // The streams of the script that the real program holds.
   for (const flow of ["none", "fed", "feeding"] as const) {
     const started = Promise.withResolvers<string>();
     await using child = shell(flow, "sleep 60 & echo $! >&2; exit 6", { onLine: started.resolve });
@@ -242,7 +245,10 @@ test("readCommand waits for no program that a script has started", async () => {
   }
 }, onLinux);
 
-/** Puts scripts in front of ffmpeg and ffplay that start the real ones and wait, as those of package managers do. */
+/**
+ * Puts scripts in front of ffmpeg and ffplay that start the real ones and wait, as those of package
+ * managers do.
+ */
 async function wrap(folder: string): Promise<{ readonly PATH: string }> {
   for (const program of ["ffmpeg", "ffplay"]) {
     const script = `#!/bin/sh\nPATH=\${PATH#*:}\n${program} "$@"\nstatus=$?\nexit $status\n`;
@@ -285,7 +291,8 @@ test("a silent input of an ffmpeg that a script has started is given up by Ctrl-
   const tree = await treeOf(client.pid);
   client.signal("SIGINT");
   await client.exits(0);
-  // It can be told nothing while it waits for bytes; with the first ones, or their end, it goes.
+  // It can be told nothing while it waits for bytes. It goes with the first ones, or with their
+  // end.
   silent.close();
   await gone(tree);
   called.server.signal("SIGTERM");

@@ -1,4 +1,4 @@
-/** Calls with encoded video: what is recorded and shown is whole, in order, in time. */
+/** Calls with encoded video: the recorded and the shown pictures are whole, in order, in time. */
 
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
@@ -28,7 +28,7 @@ for (const codec of ["mjpeg", "h264"]) {
       const first = await there.picture();
       assert(first.mirrored);
       assert((await here.picture()).mirrored);
-      // Shown not long after what the sender's own window shows, and going on.
+      // The picture appears soon after the sender's own window shows it, and the pictures go on.
       await until(
         "a later picture",
         () => (there.number() ?? 0) > first.number + 10 ? true : undefined,
@@ -67,7 +67,7 @@ for (const codec of ["mjpeg", "h264"]) {
       await client.exits(0);
       await called.server.exits(0);
       const numbers = await readNumbers(file);
-      // The one that waited while the client slept may be replaced by a newer one.
+      // The frame that waited while the client slept may be replaced by a newer one.
       const seen = [...new Set(numbers)];
       assertEquals(seen, [...seen].sort((a, b) => a - b));
       assertGreater(seen.length, FRAMES - 4);
@@ -91,7 +91,7 @@ for (const codec of ["mjpeg", "h264"]) {
       assertEquals(`${found.width}x${found.height} ${found.tag}`, `${size} XVID`);
       const [frames, seconds] = found.rate.split("/").map(Number);
       assertLess(Math.abs(frames! / seconds! - Number(fps)), 0.01);
-      // How many of the largest are carried is the machine's affair.
+      // The number of the largest frames that are carried depends on the machine.
       assertGreater(found.frames, 5);
       if (size !== "1920x1080") assertLess(Math.abs(found.seconds - 1), 0.5);
     }

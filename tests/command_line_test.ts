@@ -17,7 +17,7 @@ const TABLE: readonly Option[] = [
   { name: "camera", programs: ["client"], value: VALUE },
 ];
 
-/** What is said of a command line, if anything is wrong with it. */
+/** The sentence about a command line, if it is wrong. */
 function problem(...args: string[]): string | undefined {
   return spell("server", args, TABLE).problem?.(messagesIn("en").usage);
 }

@@ -5,7 +5,10 @@ import { test } from "./strict.ts";
 
 const HOUR_US = 3_600_000_000;
 
-/** The worst that an age was wrong by over that time, after the first minute; each frame's true age is the caller's. */
+/**
+ * The largest error of an age over that time, after the first minute. The caller gives each frame's
+ * true age.
+ */
 function worstError(
   { hours, driftPpm, startUs = 0, trueAgeUs }: {
     readonly hours: number;
@@ -18,7 +21,7 @@ function worstError(
   let worstUs = 0;
   for (let atUs = 1e9; atUs < 1e9 + hours * HOUR_US; atUs += 100_000) {
     const truthUs = trueAgeUs(atUs - 1e9);
-    // The caller's clock, as it was compared at the beginning, and as it has run since.
+    // The caller's clock, with its comparison at the beginning and its drift since.
     const captureUs = atUs + startUs + (atUs - 1e9) * driftPpm / 1e6;
     const age = ages.age(captureUs, atUs + truthUs);
     assert(age !== undefined && age >= 0);
@@ -30,7 +33,8 @@ function worstError(
 test("delay: two clocks are compared by half of what the answer was under way", () => {
   const asked = { askedUs: 5_000, heardUs: 900_000, answeredUs: 920_000, gotUs: 41_000 };
   assertEquals(compareClocks(asked), { aheadUs: 920_000 + 8_000 - 41_000, roundTripUs: 16_000 });
-  // An answer that was thought about for longer than it took is taken for one that took no time.
+  // An answer that the server thought about for longer than it took counts as one that took no
+  // time.
   assertEquals(compareClocks({ ...asked, answeredUs: 990_000 }), {
     aheadUs: 949_000,
     roundTripUs: 0,

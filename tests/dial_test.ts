@@ -1,4 +1,7 @@
-/** Whom we call, and again after a loss: servers made by hand on connections in memory. */
+/**
+ * The call to a server, and the call back after a loss: servers made by hand on connections in
+ * memory.
+ */
 
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { type Callee, dial } from "../lib/dial.ts";
@@ -41,7 +44,7 @@ class Server implements AsyncDisposable {
     return near;
   }
 
-  /** The next that calls, and its hello. */
+  /** The connection of the next client, and its hello. */
   async next(): Promise<{ readonly wire: Wire; readonly hello: Hello }> {
     while (this.#guests.length === 0) {
       await this.#came.promise;
@@ -77,7 +80,7 @@ async function say(wire: Wire, sequence: number): Promise<void> {
   await wire.writeMessage(header, data);
 }
 
-/** Iterates a line; resolves to the numbers of its frames when it is over. */
+/** Iterates a line. Resolves to the numbers of its frames when it is over. */
 async function numbersOf(line: CallLine): Promise<number[]> {
   const numbers: number[] = [];
   for await (const { sequence, lease } of line.frames()) {
@@ -136,7 +139,7 @@ test("where the old connection revives, nothing is said on the one that is being
   await say(first, 2);
   while (line.figures.received < 3) await new Promise((resolve) => setTimeout(resolve, 5));
   await answer(wire);
-  // A goodbye would end the call at a server that has gone over to this connection.
+  // A bye would end the call at a server that has gone over to this connection.
   assertEquals(await wire.readMessage(65536), null);
   await first.writeMessage(encodeBye(""));
   assertEquals(await numbers, [0, 1, 2]);

@@ -169,7 +169,7 @@ test("windowCorner() lays many windows out in a grid, all of them on a common sc
       assertLessOrEqual(left + width!, 1366);
       assertLessOrEqual(top! + height!, 728);
     }
-    // As many as the screen has room for lie apart.
+    // As many windows as the screen has room for lie apart.
     const room = Math.floor(1366 / width!) * Math.floor(728 / (height! + 40));
     const first = corners.slice(0, room).map(({ left, top }) => `${left},${top}`);
     assertEquals(new Set(first).size, first.length);

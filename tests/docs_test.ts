@@ -1,6 +1,7 @@
 /**
- * The documents against the project: what they name exists, every problem has its row in docs/troubleshooting.md, the calls
- * shown in the READMEs are in the programs' own words, and the two READMEs say the same.
+ * The documents against the project. The things that they name exist. Every problem has its row in
+ * docs/troubleshooting.md. The calls shown in the READMEs are in the programs' own words, and the
+ * two READMEs say the same.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -23,10 +24,13 @@ const DOCUMENTS: readonly string[] = [
     .sort(),
 ];
 
-/** What stands in troubleshooting.md for whatever a sentence is filled with. */
+/** The mark in troubleshooting.md for the values in a sentence. */
 const BLANK = "…";
 
-/** Sentences that tell of no problem. Any other one is a problem, and has its row in troubleshooting.md. */
+/**
+ * Sentences that tell of no problem. Any other one is a problem, and has its row in
+ * troubleshooting.md.
+ */
 const NO_PROBLEM: readonly string[] = [
   ...[
     "hostIp",
@@ -55,7 +59,7 @@ const NO_PROBLEM: readonly string[] = [
   ],
 ];
 
-/** Of those, the ones that do not come up in the calls that the READMEs show. */
+/** Those of them that do not come up in the calls that the READMEs show. */
 const NOT_SHOWN: readonly string[] = [
   ...[
     "onlyHere",
@@ -72,7 +76,10 @@ const NOT_SHOWN: readonly string[] = [
   ],
 ];
 
-/** Options that stand in the documents and belong to other commands, each with the file that knows it. */
+/**
+ * Options that stand in the documents and belong to other commands, each with the file that knows
+ * it.
+ */
 const OF_OTHERS: Readonly<Record<string, string | undefined>> = {
   all: "scripts/compile.ts",
   filter: undefined, // deno test
@@ -93,14 +100,17 @@ function exists(path: string): boolean {
   }
 }
 
-/** The pieces of code in a document, in a line or as a block. Blocks of bytes and drawings are among them. */
+/**
+ * The pieces of code in a document, in a line or as a block. Blocks of bytes and drawings are among
+ * them.
+ */
 function code(markdown: string): string[] {
   const blocks = [...markdown.matchAll(/^```.*\n([\s\S]*?)^```/gm)].map(([, block]) => block!);
   const rest = markdown.replace(/^```.*\n[\s\S]*?^```/gm, "");
   return [...blocks, ...[...rest.matchAll(/`([^`]+)`/g)].map(([, span]) => span!)];
 }
 
-/** All problem sentences of a language with blanks in them, by a name to find them by. */
+/** All problem sentences of a language, with blanks in them, by their names. */
 function problems(messages: Messages): Map<string, string> {
   const found = new Map<string, string>();
   const number = BLANK as unknown as number;
@@ -184,7 +194,7 @@ function problems(messages: Messages): Map<string, string> {
   return found;
 }
 
-/** A sentence with blanks for all it takes. */
+/** A sentence with blanks for all its values. */
 function filled(sentence: unknown): string {
   if (typeof sentence === "string") return sentence;
   assert(typeof sentence === "function");
@@ -244,7 +254,7 @@ for (const path of DOCUMENTS) {
     }
 
     for (const piece of code(text)) {
-      // Ours are in these folders, or have no folder and end like this.
+      // Our files are in these folders, or have no folder and end like this.
       const files =
         /(?<![\w./<-])((?:lib|tests|scripts|docs)\/[\w./-]*\w|[\w-]+\.(?:ts|sh|md)|deno\.json)(?![\w/])/g;
       for (const [, file] of piece.matchAll(files)) {
@@ -307,7 +317,7 @@ function filesIn(folder: string): string[] {
     .sort();
 }
 
-/** Headings as links name them. */
+/** Headings in the form of links. */
 function headings(markdown: string): string[] {
   return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
     title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
@@ -323,7 +333,7 @@ async function options(text: string): Promise<string[]> {
   }
   assert(known.has("host") && known.has("camera"), "no options were found in --help");
   const unknown = new Set<string>();
-  // What stands in the arguments of Deno and its neighbours is theirs.
+  // The arguments of Deno and its neighbours are theirs.
   const ours = code(text).map((piece) =>
     piece.replace(/^.*\b(npm|git|deno (?!task)\w+) .*$/gm, "")
   );

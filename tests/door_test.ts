@@ -37,7 +37,7 @@ test("of the address that has most at the door, the oldest is turned out", () =>
   const [c1, c2, c3] = Array.from({ length: 3 }, closable);
   door.enter(c1!, "c");
   assertEquals([a1, b1, b2, b3, a2].map((one) => one!.closed), [false, true, false, false, false]);
-  // Now two addresses have as many: the oldest of all of these.
+  // Now two addresses have as many callers: the oldest of all of these goes.
   door.enter(c2!, "c");
   assertEquals([a1, b2, b3, a2].map((one) => one!.closed), [true, false, false, false]);
   door.leave(b2!);

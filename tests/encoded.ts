@@ -1,4 +1,7 @@
-/** Encoded frames as the client makes them: the real ffmpeg with the real arguments, read out of its pipe. */
+/**
+ * Encoded frames as the client makes them: the real ffmpeg with the real arguments, read out of its
+ * pipe.
+ */
 
 import { AviReader } from "../lib/media/avi.ts";
 import { outputArguments } from "../lib/media/conversion.ts";
@@ -33,7 +36,7 @@ export async function encodedFrames(format: VideoFormat, count: number): Promise
   }
 }
 
-/** What a program says on stdout that is fed these bytes. */
+/** The output of a program on stdout, fed with these bytes. */
 export async function outputOf(
   command: string,
   args: readonly string[],

@@ -1,7 +1,8 @@
 /**
- * A connection in memory: two ends that fit `Connection`, with the manners of TCP that a test wants to see. What is
- * written in two pieces is read in two pieces, so a test decides where a stream is split. Closing an end that has not
- * read everything resets the other, which loses what it had not read either: as TCP does, and why ends must be polite.
+ * A connection in memory: two ends that fit `Connection`, with the manners of TCP that a test wants
+ * to see. Bytes that are written in two pieces are read in two pieces, so a test decides where a
+ * stream is split. Closing an end with unread bytes resets the peer, which loses its own unread
+ * bytes. TCP does the same, and so ends must be polite.
  */
 
 import { concat } from "@std/bytes/concat";
@@ -9,11 +10,11 @@ import type { Connection } from "../lib/wire/wire.ts";
 
 /** The habits of one end. They may be changed at any time. */
 export interface Habits {
-  /** The most bytes one read gives. All there are of one write, if not given. */
+  /** The most bytes of one read. All bytes of one write, if not given. */
   readBytes?: () => number;
-  /** The most bytes one write takes. All, if not given. */
+  /** The most bytes of one write. All, if not given. */
   writeBytes?: () => number;
-  /** The most bytes that may be written and not yet read by the other end; a write beyond waits. */
+  /** The most bytes that may be written and not yet read by the peer. A write beyond waits. */
   room?: number;
 }
 
@@ -73,7 +74,7 @@ export class FakeConnection implements Connection, Disposable {
   readonly habits: Habits;
   readonly #inbound: Pipe;
   readonly #outbound: Pipe;
-  /** The largest buffer a read was asked to fill: what the reader had set aside. */
+  /** The largest buffer of a read: the memory that the reader had set aside. */
   largestRead = 0;
   /** Calls of `closeWrite` and `close`, in order. */
   readonly ends: ("closeWrite" | "close")[] = [];
@@ -85,7 +86,7 @@ export class FakeConnection implements Connection, Disposable {
     this.habits = habits;
   }
 
-  /** Whether this end was closed. */
+  /** True if this end was closed. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -139,7 +140,7 @@ export class FakeConnection implements Connection, Disposable {
     this.#inbound.fail(new Deno.errors.BrokenPipe("Nobody reads"));
   }
 
-  /** Tears the connection for both ends, as a machine that crashed and came back does. */
+  /** Tears the connection for both ends, like a machine that crashed and came back. */
   reset(): void {
     this.#inbound.fail(new Deno.errors.ConnectionReset("Reset"));
     this.#outbound.fail(new Deno.errors.ConnectionReset("Reset"));
@@ -150,7 +151,7 @@ export class FakeConnection implements Connection, Disposable {
     this.#outbound.put(data);
   }
 
-  /** Opens this end's way for writes, to any amount. */
+  /** Makes room for this end's writes, of any amount. */
   makeRoom(): void {
     delete this.habits.room;
     this.#outbound.notify();
@@ -166,7 +167,7 @@ export class FakeConnection implements Connection, Disposable {
     while (!this.#closed) await Promise.race([this.#inbound.changed, this.#outbound.changed]);
   }
 
-  /** Reads exactly that many bytes. Throws where the stream ends before. */
+  /** Reads exactly that many bytes. Throws if the stream ends before. */
   async readExactly(count: number): Promise<Uint8Array> {
     const into = new Uint8Array(count);
     for (let filled = 0; filled < count;) {
@@ -183,7 +184,7 @@ export class FakeConnection implements Connection, Disposable {
     return await this.readExactly(Number(new DataView(header.buffer).getBigUint64(0, true)));
   }
 
-  /** Reads what comes until the other end has closed. Throws where it resets instead. */
+  /** Reads until the peer has closed. Throws if it resets instead. */
   async readRest(): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     const into = new Uint8Array(65536);
@@ -197,7 +198,7 @@ export class FakeConnection implements Connection, Disposable {
   }
 }
 
-/** Both ends; disposing of them closes what is still open. */
+/** Both ends. Disposing of them closes those that are still open. */
 export interface FakePair extends Disposable {
   /** The end that is tested. */
   readonly near: FakeConnection;
@@ -205,7 +206,7 @@ export interface FakePair extends Disposable {
   readonly far: FakeConnection;
 }
 
-/** Makes a pair; the habits are those of the near end. */
+/** Makes a pair. The habits are those of the near end. */
 export function openPair(habits: Habits = {}): FakePair {
   const there = new Pipe();
   const back = new Pipe();

@@ -1,6 +1,9 @@
 /** Time that a test need not wait for. */
 
-/** Makes every interval that begins while it lasts so much shorter: five seconds of silence are soon over. */
+/**
+ * Makes every interval shorter by that factor that begins during its life: five seconds of silence
+ * are soon over.
+ */
 export function quickened(times: number): Disposable {
   const real = globalThis.setInterval;
   const quick = (run: () => void, everyMs?: number): ReturnType<typeof setInterval> =>
@@ -9,7 +12,10 @@ export function quickened(times: number): Disposable {
   return { [Symbol.dispose]: (): void => void (globalThis.setInterval = real) };
 }
 
-/** A clock that stands where it is set, in microseconds as `nowUs()` says them, until it is disposed of. */
+/**
+ * A clock that stands where it is set, in microseconds as `nowUs()` says them, until it is disposed
+ * of.
+ */
 export class SetClock implements Disposable {
   readonly #real = performance.now;
   /** The moment. */
@@ -25,10 +31,13 @@ export class SetClock implements Disposable {
   }
 }
 
-/** A clock that is set forward by hand, until it is disposed of. It goes on by itself as well, unless it is to stand. */
+/**
+ * A clock that is set forward by hand, until it is disposed of. It also runs by itself, unless it
+ * is to stand.
+ */
 export class FakeTime implements Disposable {
   readonly #real = performance.now;
-  /** How far it is ahead of the real one, in milliseconds. */
+  /** Milliseconds that it is ahead of the real one. */
   forwardMs = 0;
 
   constructor({ stands = false } = {}) {

@@ -1,4 +1,7 @@
-/** What breaks in the middle of a call, broken for real: processes killed and stopped, disks filled, programs missing. */
+/**
+ * Faults in the middle of a call, made for real: processes killed and stopped, disks filled,
+ * programs missing.
+ */
 
 import {
   assert,
@@ -48,13 +51,13 @@ async function recorderOf(file: string): Promise<number> {
   });
 }
 
-/** The number of the last frame that a tracing server says it has taken. */
+/** The sequence of the last frame that a tracing server says it has taken. */
 function lastTaken(server: Running): number {
   const [, number] = server.stderr.matchAll(/^\[frame\] (\d+) at/gm).toArray().at(-1) ?? [];
   return Number(number ?? -1);
 }
 
-/** Waits until a tracing server has taken a frame of that number or a later one. */
+/** Waits until a tracing server has taken a frame of that sequence or a later one. */
 async function taken(server: Running, number: number): Promise<void> {
   await until(`frame ${number}`, () => lastTaken(server) >= number ? true : undefined);
 }
@@ -111,7 +114,7 @@ test(
     const file = `${folder.path}/video.avi`;
     await using called = await startServer(["--record", file, "--trace"]);
     await using client = startClient(called.port, []);
-    // One that fails sooner after its start is not followed by another.
+    // An ffmpeg that fails sooner after its start is not followed by another.
     await taken(called.server, 50);
     const atKill = lastTaken(called.server);
     Deno.kill(await recorderOf(file), "SIGKILL");
@@ -221,7 +224,7 @@ test("a server that is killed leaves no process behind, and the client says so",
     const windows = await processesNaming("RECEBENDO");
     return recorders.length > 0 || windows.includes(player) ? undefined : true;
   });
-  // Three seconds, and what a busy machine takes on top.
+  // Three seconds, and the delay of a busy machine on top.
   assertLess(performance.now() - killedMs, 6000);
   const { seconds, frames } = await probe(file);
   assertEquals(seconds, frames / 20);
@@ -420,7 +423,8 @@ test("an ffmpeg that is too old, or lacks an encoder, is named with what to inst
   );
   assertEquals(await client(called.port, "--codec", "mjpeg"), "0 ");
 
-  // One from before 5.1 has another word for passing frames on, and is asked only when the new one fails.
+  // An ffmpeg before 5.1 has another word for passing frames on. It is asked only after the new
+  // word has failed.
   await writeProgram(
     `${folder.path}/ffmpeg`,
     `case "$*" in
@@ -466,7 +470,7 @@ test("a folder that cannot be written to is refused before anybody is answered",
 }, { ignore: options.ignore || Deno.uid() !== 0 });
 
 test("the password of a stream that does not open is not shown", async () => {
-  // Somebody listens: it is the stream that fails.
+  // A listener is there: the failure is the stream's.
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   for (const verbose of [[], ["--verbose"]]) {
     const input = "rtsp://ana:se@same@127.0.0.1:9/door?token=sesame";
@@ -497,7 +501,10 @@ test(
   options,
 );
 
-/** Where Linux keeps a library that changes a program's idea of the time of day and nothing else; and who loads it. */
+/**
+ * The places where Linux keeps a library that changes nothing but a program's time of day, and its
+ * loaders.
+ */
 const LIBRARIES = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
   .map((folder) => `${folder}/faketime/libfaketime.so.1`);
 const LOADERS = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
@@ -521,7 +528,8 @@ test(
     const time = `${folder.path}/time`;
     await Deno.writeTextFile(time, "+0");
     const input = await numberedInput(folder.path, 120);
-    // A Deno with few rights starts no child where the library is in the environment: there it comes in by the loader.
+    // A Deno with few rights starts no child if the library is in the environment. The loader
+    // brings it in.
     const preload = `LD_PRELOAD=${library} exec ${await pathOf("ffmpeg")} "$@"`;
     await writeProgram(`${folder.path}/ffmpeg`, preload);
     const set: StartOptions = {
@@ -529,7 +537,8 @@ test(
       env: {
         ...{ FAKETIME_TIMESTAMP_FILE: time, FAKETIME_NO_CACHE: "1" },
         ...{ FAKETIME_DONT_FAKE_MONOTONIC: "1", PATH: `${folder.path}:/usr/bin:/bin` },
-        // It waits in `stat` for a semaphore that is gone when the program ends, which kills one Deno in twenty at its end.
+        // It waits in `stat` for a semaphore that is gone when the program ends. That kills one
+        // Deno in twenty at its end.
         NO_FAKE_STAT: "1",
       },
     };

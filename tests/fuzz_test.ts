@@ -1,6 +1,7 @@
 /**
- * Bytes that nobody would write, at both ends of the wire: whatever comes, it is read, refused or lost; nothing else is thrown,
- * nothing stays open, and no more memory is set aside than was announced and judged.
+ * Bytes that nobody would write, at both ends of the wire. All bytes are read, refused or lost.
+ * Nothing else is thrown, and nothing stays open. No more memory is set aside than was announced
+ * and judged.
  */
 
 import {
@@ -42,7 +43,7 @@ const H264: VideoFormat = { ...RAW, codec: "h264" };
 const ID = newCallId();
 const UNKNOWN = { kind: "smell", notes: 7 };
 
-/** The largest that is judged before any is announced: a pickle of the largest picture. */
+/** The largest message that is judged before any is announced: a pickle of the largest picture. */
 const MAX_PICKLE_BYTES = 6_224_896;
 const PLAIN_BYTES = 230_400;
 
@@ -112,7 +113,10 @@ function mutate(whole: Uint8Array, random: Random): Uint8Array {
   return stream;
 }
 
-/** A stream that begins with these words: a whole one with accidents, messages in any order, or noise. */
+/**
+ * A stream that begins with these words: a whole one with accidents, messages in any order, or
+ * noise.
+ */
 function streamFrom(first: Uint8Array, random: Random): Uint8Array {
   switch (random.below(10)) {
     case 0:
@@ -129,7 +133,7 @@ function habitsOf(random: Random): Habits {
   return { readBytes: () => random.next() < 0.5 ? 1 + random.below(16) : Infinity };
 }
 
-/** A connection on which a peer has said all it will say. */
+/** A connection on which a peer has said all its words. */
 async function said(words: Uint8Array, random: Random): Promise<FakePair> {
   const pair = openPair(habitsOf(random));
   pair.far.put(words);
@@ -170,7 +174,7 @@ async function endOf(line: Line, random: Random): Promise<string> {
   return outcome;
 }
 
-/** What any number of rounds came to; each outcome that is wanted has to be among them. */
+/** The outcomes of any number of rounds. Each wanted outcome has to be among them. */
 async function rounds(
   count: number,
   seed: number,

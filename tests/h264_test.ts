@@ -9,7 +9,7 @@ const H264: VideoFormat = { ...DEFAULT_FORMAT, codec: "h264" };
 
 const START_CODES: readonly string[] = ["000001", "00000001"];
 
-// NAL units: the first byte says how important (bits 5 and 6) and of which type (the last five bits).
+// NAL units. The first byte tells the importance (bits 5 and 6) and the type (the last five bits).
 const IDR = "65888040ff";
 const P_SLICE = "419a2211ee";
 const B_SLICE = "019a2211ee";
@@ -57,7 +57,7 @@ test("hasIdr() reads start codes of both lengths in one access unit", () => {
 });
 
 test("hasIdr() takes no other bytes for a start code", () => {
-  // Within a unit, an encoder puts a 3 where 0 0 1 would come.
+  // Within a unit, an encoder puts a 3 between 0 0 and 1.
   assert(!hasIdr(bytes("000001", "0600000301 65", "000001", P_SLICE)));
   assert(!hasIdr(bytes("000165", "010165", "000201", "65")));
   assert(!hasIdr(bytes("0165")));

@@ -1,4 +1,4 @@
-/** The kit of `scripts/kit/`, from which bench, soak and demo draw as well, under one name for the tests. */
+/** The kit of `scripts/kit/` under one name for the tests. Bench, soak and demo use it as well. */
 
 export { temporaryFolder } from "../scripts/kit/folder.ts";
 export {

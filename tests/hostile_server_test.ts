@@ -1,4 +1,7 @@
-/** Nonsense from a server, seen from outside: the client says what is wrong, keeps what it has recorded, and ends. */
+/**
+ * Nonsense from a server, seen from outside: the client names the mistake, keeps its recording, and
+ * ends.
+ */
 
 import { assertEquals, assertGreaterOrEqual, assertLess, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
@@ -33,7 +36,7 @@ interface Guest extends Disposable {
   readonly hello: Hello;
 }
 
-/** A server that answers whatever a test wants. */
+/** A server with the answers of a test. */
 class Host implements Disposable {
   readonly id = newCallId();
   #closed = false;
@@ -75,12 +78,12 @@ function sent(frame: Frame, stream = 0): Uint8Array<ArrayBuffer> {
   return framed(encodeFrameHeader(frame, stream), frame.data) as Uint8Array<ArrayBuffer>;
 }
 
-/** Writes all of it, as far as the client takes it. */
+/** Writes all bytes, as far as the client takes them. */
 async function writeAll({ connection }: Guest, data: Uint8Array): Promise<void> {
   try {
     for (let at = 0; at < data.length;) at += await connection.write(data.subarray(at));
   } catch {
-    // It has let go.
+    // The client has let go.
   }
 }
 
@@ -93,17 +96,17 @@ async function say(guest: Guest, frame: Frame): Promise<void> {
   }
 }
 
-/** Reads and forgets what the client says, until it lets go. */
+/** Reads and forgets the client's words, until it lets go. */
 async function drain({ connection }: Guest): Promise<void> {
   const into = new Uint8Array(65536);
   try {
     while (await connection.read(into) !== null);
   } catch {
-    // Closed at this end.
+    // This end has closed it.
   }
 }
 
-/** The most memory that one of these processes has until that is stopped. */
+/** The most memory that one of these processes has until the watch is stopped. */
 function watchMemory(pid: number): { stop(): number } {
   let most = 0;
   const timer = setInterval(async () => {
@@ -119,10 +122,10 @@ function watchMemory(pid: number): { stop(): number } {
   };
 }
 
-/** So many good pictures come before the nonsense. */
+/** The number of good pictures before the nonsense. */
 const GOOD = 5;
 
-/** What a server says after some good pictures, and the words of the client about it. */
+/** The words of a server after some good pictures, and the words of the client about them. */
 const NONSENSE: readonly (readonly [string, Uint8Array, RegExp])[] = [
   [
     "a frame of a stream that it did not announce",
@@ -170,7 +173,7 @@ for (const [name, words, sentence] of NONSENSE) {
   });
 }
 
-/** What a server says in place of an answer, and the words of the client about it. */
+/** The words of a server in place of an answer, and the words of the client about them. */
 const ANSWERS: readonly (readonly [string, Uint8Array, RegExp])[] = [
   [
     "17 streams",
@@ -331,7 +334,7 @@ test(
       using guest = await host.answer();
       assertEquals(guest.hello.call, time === 0 ? undefined : host.id);
       await writeAll(guest, sent(picture(time)));
-      // Closed while words of the client's are unread, which resets it.
+      // This end closes while words of the client's are unread, which resets the connection.
       await guest.wire.readMessage(1_000_000);
     }
     using guest = await host.answer();
@@ -369,7 +372,7 @@ test("a server that is lost at once whenever it is come back to is given up, and
   assertLess(times, 50);
 });
 
-/** How a server takes a client back, and what comes of it. */
+/** The ways in which a server takes a client back, and the result of each. */
 const BACK: readonly (readonly [string, (host: Host) => Promise<Guest>, number, RegExp])[] = [
   [
     "noise",

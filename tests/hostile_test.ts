@@ -1,4 +1,7 @@
-/** Nonsense from strangers, and many callers, seen from outside: nothing of it may touch a running call. */
+/**
+ * Nonsense from strangers, and many callers, seen from outside. None of it may touch a running
+ * call.
+ */
 
 import {
   assert,
@@ -53,7 +56,7 @@ function hello(json: string): Uint8Array {
 
 const VIDEO = `{"kind":"video","codec":"raw","width":320,"height":240,"fps":20}`;
 
-/** What strangers say, and what the refusal that they are sent has to name. */
+/** The words of strangers, and the words that the refusal has to contain. */
 const NONSENSE: readonly (readonly [string, Uint8Array<ArrayBuffer>, RegExp])[] = [
   ["a length of 2^63", message(new Uint8Array(0), 2n ** 63n), /9223372036854775808 bytes/],
   ["no length", message(new Uint8Array(0)), /0 bytes/],
@@ -98,7 +101,7 @@ test(
       const answer = await readAll(connection);
       assertMatch(answer, reason, name);
     }
-    // Inside a call of its own, too: a frame of the wrong size.
+    // The same inside a call of its own: a frame of the wrong size.
     const wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port: called.port }));
     await wire.writeMessage(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
     await wire.readMessage(MAX_HELLO_BYTES);
@@ -155,7 +158,10 @@ test("what is no picture is said, counted as lost and leaves no file, exit 1", a
   }
 }, { slow: true });
 
-/** A caller that sends that many of the smallest frames as fast as they go; gives the last words of the server. */
+/**
+ * A caller that sends that many of the smallest frames as fast as they go. Resolves to the server's
+ * last words.
+ */
 async function flood(port: number, codec: "mjpeg" | "h264", count: number): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const said = readAll(connection);
@@ -171,7 +177,7 @@ async function flood(port: number, codec: "mjpeg" | "h264", count: number): Prom
     await writeAll(connection, message(encodeHello({ name: "x", streams: [video] })));
     for (let first = 0; first < count; first += 1000) await writeAll(connection, frames(first));
   } catch {
-    // The server has let go: what it said is read already.
+    // The server has let go. Its words are read already.
   }
   return await said;
 }
@@ -258,7 +264,7 @@ test(
   async () => {
     await using called = await startServer(["--no-record", "--stay"]);
     called.server.signal("SIGSTOP");
-    // All of them find room before they are accepted, and fail when they are.
+    // All of them find room before they are accepted, and fail on being accepted.
     const strangers = await Promise.all(Array.from({ length: 100 }, () => connected(called.port)));
     for (const stranger of strangers) stranger.resetAndDestroy();
     const caller = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
@@ -267,7 +273,7 @@ test(
     const startMs = performance.now();
     called.server.signal("SIGCONT");
     await wire.readMessage(MAX_HELLO_BYTES);
-    // Half of what a pause for each of them would take.
+    // Half the time of a pause for each of them.
     assertLess(performance.now() - startMs, 100 * 50 / 2);
     wire.close();
   },
@@ -316,7 +322,7 @@ test(
     const greeting = message(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
     await new Promise<void>((resolve) => socket.write(greeting, () => resolve()));
     socket.resetAndDestroy();
-    // Whether it was accepted before it was reset is a matter of luck.
+    // It is a matter of luck if it was accepted before it was reset.
     (await calling()).wire.close();
     await turnedAway(1);
     (await answered()).close();
@@ -374,7 +380,7 @@ test(
   { ignore: Deno.build.os !== "linux" },
 );
 
-/** How many files, pipes and sockets a process has open. */
+/** The number of files, pipes and sockets that a process has open. */
 async function openFiles(pid: number): Promise<number> {
   return (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length;
 }
@@ -403,7 +409,7 @@ test("many strangers of every kind make few lines, and a caller is announced all
   called.server.signal("SIGTERM");
   const { stdout, stderr } = await called.server.exits(0);
   const lines = (stdout + stderr).split("\n").length;
-  // Two lines for each that is told of: 20 at once, and as many as a slow machine's time gives.
+  // Two lines for each told one: 20 at once, and as many as a slow machine's time gives.
   assertLess(lines, 90);
   assertMatch(stdout, /CONNECTION RECEIVED FROM.*\n(?!CONN)[^]*Received 00:00:01, 20 frames/);
   assertMatch(stderr, /came to nothing and are not listed: \d+/);
@@ -420,7 +426,8 @@ test("eight calls at once are each recorded whole, into a file of their own", as
     () => stack.use(startClient(called.port, ["--duration", "5", "--codec", "raw"])),
   );
   for (const client of clients) {
-    // A machine that is busy besides may let a frame or two go by while eight recorders start; it has to say so.
+    // A machine that is busy besides may miss a frame or two while eight recorders start. It has to
+    // say so.
     const { stdout } = await client.exits(0);
     const [, sent, dropped] = /(\d+) frames, (\d+) dropped/.exec(stdout) ?? [];
     assertLess(Math.abs(Number(sent) + Number(dropped) - 100), 20);
@@ -495,7 +502,7 @@ async function readAll(connection: Deno.TcpConn): Promise<string> {
       all += decoder.decode(bytes.subarray(0, count), { stream: true });
     }
   } catch {
-    // Reset: all that was said before has been read.
+    // The connection was reset. All words before that have been read.
   }
   connection.close();
   return all;

@@ -1,4 +1,6 @@
-/** Inputs that are no cameras: names, lists, streams, films and pictures, through the real ffmpeg. */
+/**
+ * Inputs that are no cameras: names, lists, streams, films and pictures, through the real ffmpeg.
+ */
 
 import {
   assert,
@@ -121,7 +123,7 @@ test("names: each of them is opened", async () => {
   await Promise.all([...inputs, url].map(async (input) => {
     assertEquals(numbersOf(await framesOf(input, 1)), [0], input);
   }));
-  // A name is only tried as a protocol where it stands at the beginning.
+  // A name is tried as a protocol only if it stands at the beginning.
   const here = Deno.cwd();
   const own = `chamada-test-${crypto.randomUUID()}:1.mkv`;
   await Deno.copyFile(film, `${here}/${own}`);
@@ -228,7 +230,7 @@ test(
       const given = numbers.at(-1)! - numbers[0]! + 1;
       const seconds = (frames.at(-1)!.atUs - frames[0]!.atUs) / 1e6;
       const what = `${gives} a second at ${fps}: ${most} of ${given} in ${seconds} s`;
-      // On a machine with much to do the camera itself is slower; what it gave has to come.
+      // On a machine with much to do the camera itself is slower. All of its pictures have to come.
       assertGreaterOrEqual(most, 0.9 * Math.min(given, seconds * fps!), what);
       assertLess(most, seconds * fps! + fps! / 4 + 2, what);
     }));
@@ -260,7 +262,8 @@ test(
         const numbers = numbersOf(frames);
         const last = frames.at(-1)!;
         const behind = (last.atUs - stream.askedUs()) / 1e6 - numbers.at(-1)! / 20;
-        // From a stream of 20 s, 3 s of which are looked at. The encoder itself takes a part of a second to start.
+        // The stream has 20 s, and is looked at for 3 s. The encoder itself takes a part of a
+        // second to start.
         assertLess(behind, 3.5, `${format} is ${behind} s behind`);
         assertGreater(new Set(numbers).size, 45, `${format}: ${numbers}`);
         const seconds = (last.frame.captureUs - frames[0]!.frame.captureUs) / 1e6;
@@ -572,7 +575,7 @@ const BARS = [
   ...[[20, 200, 210], [210, 20, 200], [128, 128, 128], [224, 172, 138]],
 ];
 
-/** The farthest that a channel of the bars is off in the middle of a picture of bgr24. */
+/** The largest error of a channel of the bars in the middle of a picture of bgr24. */
 function farthestOff(picture: Uint8Array): number {
   return Math.max(...BARS.flatMap((bar, index) => {
     const at = (120 * 320 + index * 40 + 20) * 3;
@@ -618,7 +621,7 @@ test(
         const format: VideoFormat = { codec, width: 320, height: 240, fps: 20 };
         const sent = outputArguments(format, { mirror: false, live: false });
         const stream = await runFfmpeg(["-i", path, ...sent]);
-        // As the recorder does it, out of the container that our ffmpeg writes.
+        // The recorder does the same, out of the container that our ffmpeg writes.
         const file = `${folder.path}/video.avi`;
         const args = recorderArguments({ path: file, format, fps: 20, stamps: "capture" });
         const record = args.map((arg) => arg === "ivf" ? "avi" : arg).filter((arg) => arg !== "-y");

@@ -45,7 +45,7 @@ test("ivfFrameHeader() is 12 bytes: length and time", () => {
   assertEquals(ivfFrameHeader(1, 2 ** 53 - 1), bytes("01000000", "ffffffffffff1f00"));
 });
 
-/** Times with a gap, and one beyond what 32 bits hold. */
+/** Times with a gap, and one that needs more than 32 bits. */
 const TICKS = [0, 1, 2, 40, 41, 1000, 100_000, 5_000_000_000];
 
 for (const codec of ["mjpeg", "h264"] satisfies Codec[]) {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import plugin from "../scripts/layers.ts";
 import { test } from "./strict.ts";
 
-/** What the rules say of a file with this text. */
+/** The words of the rules about a file with this text. */
 function problems(path: string, text: string): string[] {
   return Deno.lint.runPlugin(plugin, `/somewhere/${path}`, text).map(({ message }) => message);
 }

@@ -88,7 +88,7 @@ class Rig implements AsyncDisposable {
     return [near, this.#peer = far];
   }
 
-  /** What the peer hears next, rests left out. */
+  /** The next message that the peer hears, without rests. */
   async hear(): Promise<Uint8Array> {
     while (true) {
       const message = await this.#peer.readMessage(MOST);
@@ -97,7 +97,7 @@ class Rig implements AsyncDisposable {
     }
   }
 
-  /** The number of the next frame that the peer hears, which it acknowledges. */
+  /** The sequence of the next frame that the peer hears. The peer acknowledges it. */
   async hearFrame(): Promise<number> {
     while (true) {
       const message = await this.hear();
@@ -210,7 +210,7 @@ for (
       rig.line.push(picture(round));
       assertEquals(await rig.hearFrame(), round);
       const before = rig.peer;
-      // What it has not read yet would make the end a reset.
+      // Unread bytes would make the end a reset.
       await new Promise((resolve) => setTimeout(resolve, 5));
       cut(rig);
       while (rig.peer === before) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -422,19 +422,19 @@ test("CallLine lets go of every frame that it was given, also while the network 
   assertEquals(held, 0);
 });
 
-/** A line on the near end of a connection, whose far end the test plays to the byte. */
+/** A line on the near end of a connection. The test plays the far end to the byte. */
 interface OpenLine extends FakePair, AsyncDisposable {
   readonly line: CallLine;
   /** The frames that it gave. */
   readonly frames: Frame[];
   /** Resolves when it gives no more. */
   readonly over: Promise<void>;
-  /** What was asked of `again`. */
+  /** The losses with which `again` was asked. */
   readonly lost: PeerLostError[];
   readonly wire: Wire;
 }
 
-/** Opens one that comes back nowhere and keeps all frames that it gives. */
+/** Opens a line that comes back nowhere and keeps all its frames. */
 function openLine(
   { ours = [], theirs = [], habits = {}, wire: wireOptions = {}, ...options }:
     & Partial<Omit<LineOptions, "theirs">>
@@ -483,7 +483,7 @@ function bye(reason: string): Uint8Array {
 /** Bytes of a raw frame on the wire. */
 const FRAME_BYTES = 8 + 16 + 768;
 
-/** Waits until the near end has taken in all that was put on its way. */
+/** Waits until the near end has taken in all bytes on their way. */
 async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
 }
@@ -493,7 +493,7 @@ async function given({ frames }: OpenLine, count: number): Promise<void> {
   await until(`${count} frames`, () => frames.length >= count ? true : undefined);
 }
 
-/** How a line lost its peer. */
+/** The way in which a line lost its peer. */
 async function lossOf({ line }: OpenLine): Promise<string> {
   return (await assertRejects(() => line.ended, PeerLostError)).how;
 }
@@ -529,7 +529,7 @@ test("the memory of a raw frame is used again when it is let go, and not before"
   assertEquals(memories.size, 3);
   for (const [number, { data }] of held.entries()) assertEquals(data, picture(number).data);
   for (const { lease } of held) lease!.letGo();
-  // What is let go before the next one comes is the memory of that.
+  // A lease that is let go before the next frame comes gives its memory to that frame.
   for (let number = 3; number < 50; number++) (await next(number)).lease!.letGo();
   assertEquals(memories.size, 3);
   pair.far.put(bye(""));
@@ -630,7 +630,7 @@ test("h264 frames that need one that never came are not given, but acknowledged"
   assertEquals(open.line.figures.lost, 3);
 });
 
-/** Puts such messages until the line ends; gives how many it took and what it says. */
+/** Puts such messages until the line ends. Resolves to the number that it took and to its words. */
 async function flood(
   open: OpenLine,
   message: (number: number) => Uint8Array,
@@ -769,7 +769,7 @@ test("a peer that drips a frame is let go for good, and one that sends it slowly
     assertEquals(open.lost.length, 0);
     return end;
   };
-  // 23.8 s are allowed: it would take 5 s, and 60 s.
+  // 23.8 s are allowed. It would take 5 s, and 60 s.
   assertEquals(await within(run(24_000), 5000), "whole");
   assertEquals(await within(run(2000), 5000), "slow");
 });
@@ -802,7 +802,7 @@ for (
     }
     const quietMs = await within(gone.promise, 5000);
     assert(quietMs !== undefined, "gone");
-    // How often it is looked at comes upon it.
+    // The time between two looks is added to it.
     assertGreaterOrEqual(quietMs, leastMs);
     assertLess(quietMs, leastMs + 2000);
   });
@@ -877,7 +877,7 @@ test("each frame is given or counted as lost where the peer comes back while the
   const got = collect(line);
   first.far.put(frameMessage(picture(0)));
   assertEquals(framed(await first.far.readMessage()), ack(0));
-  // It is read already when the peer comes back, but nobody has looked at it.
+  // The line has read it already when the peer comes back, but nobody has looked at it.
   first.far.put(frameMessage(picture(1)));
   for (let turns = 0; turns < 3; turns++) await Promise.resolve();
   line.resume(new Wire(second.near));
@@ -937,7 +937,7 @@ test("hanging up waits for a frame that a slow link has taken, and for a peer th
   open.line.push(picture(0));
   await open.near.written(100);
   const hungUp = open.line.hangUp("enough");
-  // Longer than a peer is waited for where nothing is under way.
+  // It takes longer than the wait for a peer without anything under way.
   for (const room of [200, 300]) {
     await pause(FAREWELL_MS * 0.8);
     assertFalse(open.near.closed);
@@ -1102,7 +1102,7 @@ test("flush() resolves when the peer is lost", async () => {
 test("where clocks were compared, capture times are told by the server's and both ends know the delay", async () => {
   using time = new FakeTime();
   const nowUs = (): number => (performance.timeOrigin + performance.now()) * 1000;
-  // The server's clock is a day ahead; a message takes 10 ms each way.
+  // The server's clock is a day ahead. A message takes 10 ms each way.
   const aheadUs = 86_400e6;
   await using open = openLine({
     ours: [RAW],
@@ -1118,7 +1118,7 @@ test("where clocks were compared, capture times are told by the server's and bot
   await until("a delay", () => open.line.figures.delayMs);
   assertGreaterOrEqual(open.line.figures.delayMs!, 289);
   assertLess(open.line.figures.delayMs!, 2000);
-  // What comes counts more than what goes: it is what this end sees.
+  // The frames that come count more than those that go: this end sees them.
   const sentUs = nowUs() + aheadUs;
   time.forwardMs += 5000;
   open.far.put(frameMessage({ ...picture(0), captureUs: sentUs }));

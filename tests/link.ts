@@ -1,7 +1,7 @@
 /**
  * Links: two network namespaces, a switch between them in a third, and `tc … tbf` on the sender's
- * side where it is to be slow. The measure is the age of a frame when the server takes it, from its
- * capture to its arrival: both programs are on one machine, so it is one clock.
+ * side if the link is to be slow. The measure is the age of a frame when the server takes it, from
+ * its capture to its arrival. Both programs are on one machine, so it is one clock.
  */
 
 import { assert } from "@std/assert";
@@ -27,8 +27,8 @@ async function run(command: string): Promise<boolean> {
 }
 
 /**
- * Where a link is cut: at the plug of either end, which is told by its own machine; or in the
- * middle, where nobody is told and whatever is sent is lost.
+ * The place where a link is cut. The plug of either end is one: that end's own machine tells it. In
+ * the middle nobody is told, and all bytes are lost.
  */
 export type Cut = "client" | "server" | "middle";
 
@@ -44,7 +44,7 @@ export class Link implements AsyncDisposable {
     this.client = { inside: ["ip", "netns", "exec", names.client] };
   }
 
-  /** Lays a cable of that many Mbit/s; nothing where namespaces cannot be made. */
+  /** Lays a cable of that many Mbit/s. Resolves to nothing if namespaces cannot be made. */
   static async lay(megabits?: number): Promise<Link | undefined> {
     const id = `chamada-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
     const names = { server: `${id}-s`, client: `${id}-c`, middle: `${id}-m` };
@@ -79,7 +79,7 @@ export class Link implements AsyncDisposable {
     assert(await run(`ip -n ${this.#names[where]} link set call ${state}`));
   }
 
-  /** Gives the client another address, as going from the wireless network to a cable does. */
+  /** Gives the client another address, like a move from the wireless network to a cable. */
   async moveClient(address = "10.77.0.3"): Promise<void> {
     assert(await run(`ip -n ${this.#names.client} address flush dev call`));
     assert(await run(`ip -n ${this.#names.client} address add ${address}/24 dev call`));
@@ -107,7 +107,7 @@ export interface Taken {
   readonly ageMs: number;
 }
 
-/** Has a call over a link and gives what the server's log says of each frame. */
+/** Has a call over a link. Resolves to the words of the server's log about each frame. */
 export async function callOver(
   link: Link,
   seconds: number,
@@ -131,7 +131,7 @@ export async function callOver(
   return { frames, exits, recordedSeconds: (await probe(file)).seconds };
 }
 
-/** The value below which that part of them is. */
+/** The value that is above that part of the values. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? NaN;
@@ -143,7 +143,7 @@ export const canLink = Deno.build.os === "linux" && await (async (): Promise<boo
   return link !== undefined;
 })();
 
-/** What a call over each link must reach: times in milliseconds, frames a second. */
+/** The least quality of a call over each link: times in milliseconds, frames a second. */
 export const ROWS = [
   { megabits: 20, codec: "raw", leastFps: 8, p95: 250 },
   { megabits: 5, codec: "raw", leastFps: 2, p95: 600 },

@@ -8,7 +8,9 @@ import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { callOver, canLink, Link, quantile, ROWS } from "./link.ts";
 import { test } from "./strict.ts";
 
-/** How a link stops and for how long; what it must come back to is its row's. */
+/**
+ * The stops of a link, and their lengths. The row of the link tells the quality to come back to.
+ */
 const STOPS = [
   ...ROWS.map((row) => ({ ...row, seconds: 5, how: "jammed" as const })),
   { ...ROWS[2], seconds: 3, how: "unplugged" as const },
@@ -47,7 +49,7 @@ for (const { megabits, codec, p95, seconds, how } of STOPS) {
             quantile(fresh, 0.95)
           } ms`,
       );
-      // What was under way when the link stopped comes late: half a second of frames at the most.
+      // The frames under way when the link stopped come late: half a second of frames at the most.
       assertLessOrEqual(old.length, 12);
       assertLessOrEqual(quantile(fresh, 0.95), p95 * 2);
     },
@@ -69,7 +71,7 @@ test(
     };
     const { frames, exits, recordedSeconds } = await callOver(link, 30, patience, cut, patience);
     assertEquals(exits, [3, 3]);
-    // Two seconds of silence, three of patience, and what a busy machine needs to end four
+    // Two seconds of silence, three of patience, and the time of a busy machine to end four
     // processes.
     assertLessOrEqual(performance.now() - cutMs, 10_000);
     assertGreaterOrEqual(recordedSeconds, (frames.length - 1) / DEFAULT_FORMAT.fps);

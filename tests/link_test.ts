@@ -54,7 +54,7 @@ test(
     const delays = ({ text }: Terminal): number[] =>
       [...text.matchAll(/delay (\d+) ms/g)].map(([, ms]) => Number(ms));
     await client.shows(/The network carries less than half of the pictures: try --codec mjpeg\./);
-    // The first seconds are those in which the window finds out how fast the link is.
+    // In the first seconds the window finds out the pace of the link.
     const [first, count] = [6, 10];
     await until(
       "delays at both ends",
@@ -105,13 +105,13 @@ test(
   async () => {
     await using link = await Link.lay();
     assert(link);
-    // On the same cable nobody has the one address; no cable leads to the other.
+    // The one address belongs to nobody on the same cable. No cable leads to the other.
     for (const host of ["10.77.0.99", "198.51.100.7"]) {
       const startMs = performance.now();
       await using client = startClient(8080, ["--host", host], link.client);
       const { stderr } = await client.exits(1);
       assertStringIncludes(stderr, `${host} cannot be reached: check --host`);
-      // Four seconds, and what a busy machine takes to start and end two processes.
+      // Four seconds, and the time of a busy machine to start and end two processes.
       assertLessOrEqual(performance.now() - startMs, 8000);
     }
   },

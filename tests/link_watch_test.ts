@@ -2,7 +2,10 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { LinkWatch } from "../lib/wire/link_watch.ts";
 import { test } from "./strict.ts";
 
-/** The moments, in milliseconds, at which a watch speaks; `share` is the part of 20 frames a second that is carried. */
+/**
+ * The moments, in milliseconds, at which a watch speaks. `share` is the part of 20 frames a second
+ * that is carried.
+ */
 function told(seconds: number, share: (atMs: number) => number): number[] {
   const watch = new LinkWatch();
   const moments: number[] = [];

@@ -2,7 +2,9 @@ import { assertEquals } from "@std/assert";
 import { chooseAddress, type Interface } from "../lib/wire/local_ip.ts";
 import { test } from "./strict.ts";
 
-/** A list of interfaces, each written as `name address`, `name address/24` or `name mac address/24`. */
+/**
+ * A list of interfaces, each written as `name address`, `name address/24` or `name mac address/24`.
+ */
 function interfaces(...lines: readonly string[]): Interface[] {
   return lines.map((line) => {
     const [, name, mac, cidr] = /^(.*?)(?: (..:..:..:..:..:..))? (\S+)$/.exec(line)!;
@@ -212,7 +214,10 @@ test("local address: this machine's own list can be read", () => {
   assertEquals(address === undefined || own.some((one) => one.address === address), true);
 });
 
-/** A real card's hardware address, that of a tunnel, and those of Docker's, LXC's and VMware's bridges. */
+/**
+ * A real card's hardware address, that of a tunnel, and those of Docker's, LXC's and VMware's
+ * bridges.
+ */
 const CARD = "3c:7c:3f:1a:2b:3c";
 const NONE = "00:00:00:00:00:00";
 const DOCKER = "02:42:9f:aa:10:01";
@@ -242,7 +247,10 @@ function routes(...lines: readonly string[]): string {
 const HEADER =
   "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT    \n";
 
-/** A default route of IPv6 as /proc/net/ipv6_route has it, and the line that stands there without any. */
+/**
+ * A default route of IPv6 in the form of /proc/net/ipv6_route, and the line of a machine without
+ * any.
+ */
 function ipv6Default(card: string, metric = 1024): string {
   const [none, router] = ["0".repeat(32), `fe80${"0".repeat(27)}1`];
   const number = metric.toString(16).padStart(8, "0");
@@ -254,7 +262,7 @@ const IPV6_UNREACHABLE = `${"0".repeat(32)} 00 ${"0".repeat(32)} 00 ${"0".repeat
 interface Machine {
   readonly about: string;
   readonly interfaces: readonly string[];
-  /** Left out where the system does not tell. */
+  /** Left out if the system does not tell. */
   readonly routes?: string;
   /** The right address, and the others that are right to offer. */
   readonly right: readonly string[];

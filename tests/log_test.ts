@@ -1,4 +1,7 @@
-/** Words on their way out: their order, their bound, and programs whose terminal or pipe has stopped reading. */
+/**
+ * Words on their way out: their order, their bound, and programs whose terminal or pipe has stopped
+ * reading.
+ */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertMatch } from "@std/assert";
 import { Log } from "../lib/user/log.ts";
@@ -17,7 +20,7 @@ import { test } from "./strict.ts";
 
 const ERASE = "\r\x1b[K";
 
-/** A stream that keeps what it is given, and can be stopped. */
+/** A stream that keeps the bytes written to it, and can be stopped. */
 class FakeStream implements WordStream {
   text = "";
   /** Writes that are under way. */
@@ -62,7 +65,7 @@ function dropped(lines: number): string {
 }
 
 function terminalLog(): { log: Log; screen: FakeStream } {
-  // One screen, as a terminal is for both streams.
+  // One screen, like that of a terminal for both streams.
   const screen = new FakeStream({ terminal: true });
   const options = { quiet: false, verbose: true, trace: false, dropped };
   return { log: new Log(options, { stdout: screen, stderr: screen }), screen };
@@ -230,7 +233,7 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
 }
 
-/** Runs a command on a terminal or a pipe that is full and that nobody reads. Its status is the command's. */
+/** Runs a command on a full terminal or pipe that nobody reads. Its status is the command's. */
 const STOPPED = String.raw`
 import fcntl, os, signal, sys, termios
 kind, *command = sys.argv[1:]
@@ -285,7 +288,7 @@ for (const kind of ["terminal", "pipe"] as const) {
     await using called = await startServer(["--record", file]);
     await using client = startClient(called.port, ["--no-display"], { inside });
     await called.server.says(/CONNECTION RECEIVED/);
-    // Long enough for live lines to be due.
+    // Live lines become due in that time.
     await new Promise((resolve) => setTimeout(resolve, 2000));
     client.signal("SIGTERM");
     await client.exits(0);

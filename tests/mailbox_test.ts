@@ -3,7 +3,7 @@ import type { Frame } from "../lib/frame/frame.ts";
 import { FrameQueue, NewestFrame, newestOptions } from "../lib/frame/mailbox.ts";
 import { test } from "./strict.ts";
 
-/** Whether a promise is settled once everything that could settle it has run. */
+/** True if a promise is settled once all pending work has run. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => settled = true);
@@ -65,7 +65,7 @@ function openThree(): NewestFrame<string> {
   return new NewestFrame({ room: 3, standsAlone: (item) => item === item.toUpperCase() });
 }
 
-/** All that waits. */
+/** All items that wait. */
 function drain<T>(box: NewestFrame<T>): T[] {
   const items: T[] = [];
   for (let item = box.poll(); item !== undefined; item = box.poll()) items.push(item);
@@ -279,6 +279,6 @@ test("both mailboxes give each item in constant time, and in order, taken and pu
   }
   assertEquals(given, many);
   assertEquals(newest.dropped, 0);
-  // Half a second on a machine on which `Array.shift` takes half a minute.
+  // It takes half a second on a machine on which `Array.shift` takes half a minute.
   assertLess(performance.now() - startMs, 15_000);
 });

@@ -92,7 +92,7 @@ const STATUS = {
   fps: { up: 20, down: undefined },
 };
 
-/** Every sentence there is, made with values; a sentence that is missing here does not compile. */
+/** Every sentence there is, made with values. A sentence that is missing here does not compile. */
 const SENTENCES: {
   readonly [Name in Exclude<keyof Messages, "usage">]: (m: Messages) => readonly string[];
 } = {
@@ -197,7 +197,7 @@ const USAGE: {
   recording: (usage) => usage.recording("--record a.avi"),
 };
 
-/** The sentences that are the same in both languages: they say nothing but a name and a value. */
+/** The sentences that are the same in both languages: they consist of a name and a value. */
 const SAME = ["hostIp"];
 
 test("messages: the report's sentences stand in Portuguese character for character", () => {
@@ -474,7 +474,9 @@ test("installCommand() is that of the system, and a page for any other", () => {
   assertMatch(installCommand("freebsd"), /^https:\/\//);
 });
 
-/** Errors, and what their sentence must say in English and in Portuguese: the cause, then the cure. */
+/**
+ * Errors, and the words of their sentence in English and in Portuguese: the cause, then the cure.
+ */
 const camera = (name: string): { isCamera: boolean; name: string } => ({ isCamera: true, name });
 const film = (name: string): { isCamera: boolean; name: string } => ({ isCamera: false, name });
 
@@ -722,7 +724,7 @@ test("describeConnect(): a name that nobody knows", async () => {
 test(
   "describeConnect(): a machine that does not answer in time",
   async () => {
-    // A Linux listener whose queue is full answers no more, as a machine behind a firewall does.
+    // A Linux listener whose queue is full answers no more, like a machine behind a firewall.
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
     const { port } = listener.addr as Deno.NetAddr;
     using queued = new DisposableStack();

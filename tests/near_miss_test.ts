@@ -3,7 +3,7 @@ import { describeMiss, guessFirst, guessLength } from "../lib/near_miss.ts";
 import { bytes, text } from "./bytes.ts";
 import { test } from "./strict.ts";
 
-/** What is made of these bytes where eight bytes of a length are wanted. */
+/** The guess at these bytes in place of the eight bytes of a length. */
 function made(...first: readonly (string | Uint8Array)[]): string {
   const header = bytes(...first).subarray(0, 8);
   const view = new DataView(header.buffer, header.byteOffset, 8);

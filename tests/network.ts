@@ -1,6 +1,6 @@
 /**
- * A call both ways whose ends are watched from outside: when each picture came, what was said, what
- * is in the files.
+ * A call both ways whose ends are watched from outside: the time of each picture, the words, and
+ * the content of the files.
  */
 
 import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
@@ -23,7 +23,7 @@ import { readNumbers, writeNumbers } from "./numbered.ts";
 /** A picture as an end took it. */
 export interface Came {
   readonly sequence: number;
-  /** When its line in the log was read, by `performance.now()`. */
+  /** The moment at which its line in the log was read, by `performance.now()`. */
   readonly atMs: number;
 }
 
@@ -31,7 +31,7 @@ export interface Came {
 export class End {
   /** The pictures that it took, in the order in which they came. */
   readonly came: Came[] = [];
-  /** Where it records to. */
+  /** The file that it records to. */
   readonly file: string;
   #running: Running | undefined;
 
@@ -82,26 +82,26 @@ export interface WatchedCall extends AsyncDisposable {
   callAgain(file: string): End;
 }
 
-/** How a watched call is had. */
+/** The manner in which a watched call is had. */
 export interface WatchedOptions {
   /** The folder for recordings. */
   readonly folder: string;
-  /** What the server is told besides. */
+  /** Further options of the server. */
   readonly serve?: readonly string[];
-  /** What the client is told besides. */
+  /** Further options of the client. */
   readonly send?: readonly string[];
   readonly codec?: "raw" | "h264";
   /** The input of both ends. */
   readonly input?: string;
-  /** Where the two programs run; on this machine if not given. */
+  /** The link between the two programs. Both run on this machine if not given. */
   readonly link?: Link;
-  /** The port that the client calls, where it is not the server's own. */
+  /** The port that the client calls, if it is not the server's own. */
   readonly through?: (port: number) => number;
 }
 
 /**
  * Begins a call both ways, each end recording, and waits until each has seen ten pictures of the
- * other.
+ * peer.
  */
 export async function watchedCall(
   { folder, serve = [], send = [], codec = "raw", input = "test", link, through }: WatchedOptions,
@@ -141,7 +141,7 @@ export async function watchedCall(
   };
 }
 
-/** Makes an input of that many seconds, each picture of which shows its number. */
+/** Makes an input of that many seconds. Each picture shows its number. */
 export async function numberedFile(folder: string, seconds: number): Promise<string> {
   const file = `${folder}/numbers.avi`;
   const count = seconds * DEFAULT_FORMAT.fps;
@@ -149,15 +149,15 @@ export async function numberedFile(folder: string, seconds: number): Promise<str
   return file;
 }
 
-/** What the summary of an end says. */
+/** The figures in the summary of an end. */
 export function summaryOf({ stdout }: Outcome): { frames: number; lost: number } {
   const [, frames, lost] = /Recorded \S+, (\d+) frames[^,]*, (\d+) lost/.exec(stdout) ?? [];
   return { frames: Number(frames), lost: Number(lost) };
 }
 
 /**
- * Fails unless the recording of an end keeps the time of the numbered pictures that came: each
- * stands where it belongs, and in a gap the one before it. Gives how far it is from that, in
+ * Fails unless the recording of an end keeps the time of the numbered pictures that came. Each has
+ * to stand in its place, and in a gap the one before it. Resolves to the distance from that, in
  * seconds.
  */
 export async function assertKeepsTime(end: End, outcome: Outcome): Promise<number> {
@@ -169,7 +169,7 @@ export async function assertKeepsTime(end: End, outcome: Outcome): Promise<numbe
     (number !== numbers[slot - 1]) && Math.abs(number - first - slot) > 5
   );
   assertEquals(strays, [], `more than 0.25 s from their time: ${numbers}`);
-  // What came is what the summary says: nothing is lost without being counted.
+  // The summary tells of all that came: nothing is lost without being counted.
   const { lost } = summaryOf(outcome);
   const came = end.came.length;
   assertGreaterOrEqual(came + lost, end.newest + 1);
@@ -181,7 +181,7 @@ export async function assertKeepsTime(end: End, outcome: Outcome): Promise<numbe
   return seconds - lasted;
 }
 
-/** Somebody in between, who can reset whatever goes through. */
+/** A relay between the ends, which can reset the connections through it. */
 export class Relay implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
@@ -189,15 +189,15 @@ export class Relay implements AsyncDisposable {
   #accepting: Promise<void> | undefined;
   #holding = false;
 
-  /** Leads to this port from now on. Gives its own. */
+  /** Leads to this port from now on. Returns its own. */
   lead(port: number): number {
     this.#accepting = this.#accept(port);
     return this.#listener.addr.port;
   }
 
-  /** Resets the connections that there are. */
+  /** Resets the present connections. */
   async reset(): Promise<void> {
-    // One that is closed while something waits to be read is reset.
+    // A connection that is closed with unread bytes is reset.
     this.#holding = true;
     await pause(200);
     for (const connection of this.#open) connection.close();
@@ -238,7 +238,7 @@ export class Relay implements AsyncDisposable {
       }
       await to.closeWrite();
     } catch {
-      // Reset, by us or by one of the ends.
+      // The connection was reset, by us or by one of the ends.
     }
   }
 }

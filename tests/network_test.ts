@@ -30,12 +30,12 @@ import { readNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 import { hasTerminals, Terminal } from "./terminal.ts";
 
-/** How long a link is gone, in seconds. By hand, 10 and 25 were tried as well. */
+/** Seconds that a link is gone. By hand, 10 and 25 were tried as well. */
 const AWAY = Number(Deno.env.get("AWAY_SECONDS") ?? 3);
 
 const manner = { ignore: !canLink, slow: true };
 
-/** Each kind of picture, and each place to cut a link; by hand, every pair of them. */
+/** Each kind of picture, and each place to cut a link. By hand, every pair of them was tried. */
 const PLACES: readonly Cut[] = ["middle", "client", "server"];
 const CUTS = Deno.env.has("AWAY_SECONDS")
   ? (["raw", "h264"] as const).flatMap((codec) => PLACES.map((where) => ({ codec, where })))
@@ -72,7 +72,7 @@ for (const { codec, where } of CUTS) {
         `${codec} ${where} ${AWAY} s: at the server after ${upMs} ms, at the client after ${downMs} ms; ` +
           `lost ${lost}; files off by ${off.map((one) => one.toFixed(2))} s`,
       );
-      // A second, and what a busy machine takes on top.
+      // A second, and the delay of a busy machine on top.
       assertLessOrEqual(Math.max(upMs!, downMs!), 2000);
       for (const { stderr } of ended) {
         assertStringIncludes(stderr, "Nothing comes any more: waiting for the network");
@@ -105,7 +105,7 @@ test(
       assertEquals(numbers.at(-1), end.newest);
       assertEquals(numbers.length, end.newest + 1);
     }
-    // Two seconds of silence and four of patience, and what a busy machine takes on top.
+    // Two seconds of silence and four of patience, and the delay of a busy machine on top.
     assertLessOrEqual(performance.now() - downMs, 12_000);
   },
   manner,

@@ -1,6 +1,6 @@
 /**
- * Pictures that carry a number, so that loss, order, repetition, mirroring and colour can be told from what comes out at
- * the other end, also after an encoder. Works from 64 x 48 up.
+ * Pictures that carry a number. Loss, order, repetition, mirroring and colour can be told from the
+ * pictures at the far end, also after an encoder. Works from 64 x 48 up.
  *
  * ```
  *  ┌──────────┬──────────┬──────────┐
@@ -26,10 +26,10 @@ export interface Size {
   readonly height: number;
 }
 
-/** What a picture says. */
+/** The content of a picture. */
 export interface Picture {
   readonly number: number;
-  /** Whether left and right are exchanged. */
+  /** True if left and right are exchanged. */
   readonly mirrored: boolean;
 }
 
@@ -55,15 +55,15 @@ const WHITE: Bgr = [255, 255, 255];
 
 const COLOURS: readonly Bgr[] = [RED, GREEN, BLUE];
 
-/** How far a channel may be from what was painted. */
+/** The distance of a channel from its painted value that is allowed. */
 const TOLERANCE = 90;
 
-/** The size that every picture is brought to before it is read: an encoder has smeared it anyway. */
+/** The size of every picture for reading: an encoder has smeared it anyway. */
 export const READ_SIZE: Size = { width: 64, height: 48 };
 
 /**
- * A frame that shows `n`, with `n` as its sequence number, captured n / fps seconds after `startUs`. Frames of the same
- * number and size are the same, byte for byte.
+ * A frame that shows `n`, with `n` as its sequence, captured n / fps seconds after `startUs`.
+ * Frames of the same number and size are the same, byte for byte.
  */
 export function numberedFrame(n: number, format: Size & { fps: number }, startUs = 0): Frame {
   return {
@@ -85,7 +85,10 @@ export function paintNumber(n: number, size: Size): Uint8Array<ArrayBuffer> {
   return data;
 }
 
-/** What a bgr24 picture says. Throws where it is none of ours, upside down, of wrong colours, or blurred beyond reading. */
+/**
+ * Reads a bgr24 picture. Throws if it is none of ours, upside down, of wrong colours, or blurred
+ * beyond reading.
+ */
 export function readPicture(data: Uint8Array, size: Size): Picture {
   if (data.length !== size.width * size.height * 3) {
     throw new Error(`Cannot read ${data.length} bytes as ${size.width}x${size.height}`);
@@ -114,7 +117,10 @@ export async function readNumbers(path: string): Promise<number[]> {
   return (await readPictures(path)).map(({ number }) => number);
 }
 
-/** What every frame of a file says, in the order of the file: none is left out or made up by the decoder. */
+/**
+ * Reads every frame of a file, in the order of the file. The decoder leaves none out and makes none
+ * up.
+ */
 export async function readPictures(path: string): Promise<Picture[]> {
   const { width, height } = READ_SIZE;
   const { code, stdout, stderr } = await new Deno.Command("ffmpeg", {
@@ -140,7 +146,10 @@ export async function readPictures(path: string): Promise<Picture[]> {
   });
 }
 
-/** Makes a file of these numbers, one a frame, without loss (FFV1; the name should end in `.avi` or `.mkv`). */
+/**
+ * Makes a file of these numbers, one a frame, without loss (FFV1; the name should end in `.avi` or
+ * `.mkv`).
+ */
 export async function writeNumbers(
   path: string,
   numbers: Iterable<number>,
@@ -173,9 +182,9 @@ export async function writeNumbers(
 }
 
 /**
- * Fails unless a recording holds each numbered frame, from 0, that a client has sent: once, in order, at its time. On a busy
- * machine a client drops frames before the wire, and says so: those are missing, and the one before each of them stands still.
- * More than a tenth of them is too many.
+ * Fails unless a recording holds each numbered frame, from 0, that a client has sent: once, in
+ * order, at its time. On a busy machine a client drops frames before the wire, and says so. Those
+ * are missing, and the one before each of them stands still. More than a tenth of them is too many.
  */
 export function assertAllSent(
   numbers: readonly number[],

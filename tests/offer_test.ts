@@ -1,4 +1,7 @@
-/** The first words of a call at both ends, against bytes made by hand, and whole calls of every kind of bytes. */
+/**
+ * The first words of a call at both ends, against bytes made by hand, and whole calls of every kind
+ * of bytes.
+ */
 
 import {
   assert,
@@ -47,12 +50,12 @@ const YES = framed(
 );
 const never: Again = () => Promise.resolve(undefined);
 
-/** A refusal as it stands on the wire; its version is of no concern. */
+/** A refusal as it stands on the wire. Its version does not matter. */
 function no(parts: string): Uint8Array {
   return framed(helloWith(`{"version":7,"accept":false${parts}}`));
 }
 
-/** The data of a picture, which has its number in every byte. */
+/** The data of a picture: its number in every byte. */
 function picture(number: number, count = 768): Uint8Array {
   return new Uint8Array(count).fill(number % 256);
 }
@@ -61,7 +64,7 @@ function frame(number: number): Frame {
   return { data: picture(number), captureUs: number, sequence: number, keyframe: true };
 }
 
-/** A frame message as it stands on the wire; sequence and time of one byte. */
+/** A frame message as it stands on the wire, with a sequence and a time of one byte each. */
 function video(sequence: number): Uint8Array {
   const byte = Uint8Array.of(sequence);
   return framed(
@@ -82,12 +85,12 @@ function bye(reason: string): Uint8Array {
   return framed("04", text(reason));
 }
 
-/** How a peer was lost. */
+/** The way in which a peer was lost. */
 async function loss(run: () => Promise<unknown>): Promise<string> {
   return (await assertRejects(run, PeerLostError)).how;
 }
 
-/** What a caller is told whose first bytes are refused, and what the server learns. */
+/** The refusal of a caller's first bytes: the words to the caller, and the news to the server. */
 async function refusal(first: Uint8Array): Promise<{ reason: string; largestRead: number }> {
   using pair = openPair();
   pair.far.put(first);
@@ -101,7 +104,7 @@ async function refusal(first: Uint8Array): Promise<{ reason: string; largestRead
   return { reason: message, largestRead: pair.near.largestRead };
 }
 
-/** What a caller with these first bytes offers. */
+/** The offer of a caller with these first bytes. */
 async function offerOf(pair: FakePair, first: Uint8Array): Promise<Offer> {
   pair.far.put(first);
   const offer = await readOffer(pair.near, 25);
@@ -230,7 +233,7 @@ test("a first message of a length that is none of any mode is refused unread", a
   for (const wrong of [0, MAX_PICKLE_BYTES + 1, Number.MAX_SAFE_INTEGER]) {
     const { reason, largestRead } = await refusal(length(wrong));
     assertEquals(reason, named(wrong));
-    // What is read after the length is read to be forgotten: only then, a buffer for it.
+    // The bytes after the length are read to be forgotten. Only then there is a buffer for them.
     assertLessOrEqual(largestRead, 65_536);
   }
   assertEquals(
@@ -369,13 +372,13 @@ test("a caller that is gone before it is answered leaves nothing open, new or co
       assertEquals(await loss(answering), "reset");
       assert(pair.near.closed, "closed as soon as the answer fails");
     } finally {
-      // Whatever was found, let the wire come to its end, so that only the finding fails.
+      // The wire comes to its end in any case, so that only the finding fails.
       await pair.near.whenClosed();
     }
   }
 });
 
-/** Makes an offer on the near end, which nobody calls off unless a test does. */
+/** Makes an offer on the near end. Nobody calls it off unless a test does. */
 function offer(
   { near }: FakePair,
   signal: AbortSignal = new AbortController().signal,
@@ -384,14 +387,14 @@ function offer(
   return makeOffer(near, hello, signal);
 }
 
-/** The error of an offer that is answered with these bytes and then nothing more. */
+/** The error of an offer that gets these bytes as an answer, and then nothing more. */
 async function answered(answer: Uint8Array): Promise<unknown> {
   using pair = openPair();
   pair.far.put(answer);
   await pair.far.closeWrite();
   const error = await assertRejects(() => offer(pair));
   assert(pair.near.closed);
-  // With room for the length of what may follow.
+  // The buffer has room for the length of the next message, too.
   assertLessOrEqual(pair.near.largestRead, 65_536 + 8);
   return error;
 }
@@ -568,7 +571,7 @@ test("once the answer is there, the signal of an offer is of no more concern", a
   wire.close();
 });
 
-/** What comes of a line, in words; throws what no stream of bytes may cause. */
+/** The outcome of a line, in words. Throws the errors that no stream of bytes may cause. */
 async function outcome(line: Line): Promise<string> {
   try {
     const { reason } = await line.ended;
@@ -587,7 +590,7 @@ function problem(error: unknown): string {
   return "nonsense";
 }
 
-/** How a stream that a caller sends is received, from its first byte to its end. */
+/** The reception of a stream that a caller sends, from its first byte to its end. */
 async function receive(pieces: readonly Uint8Array[], habits: Habits = {}): Promise<string[]> {
   using pair = openPair(habits);
   for (const piece of pieces) pair.far.put(piece);
@@ -661,13 +664,16 @@ function mutate(
   return result;
 }
 
-/** Where the messages of a stream end. */
+/** The ends of the messages of a stream. */
 function ends(...messages: readonly Uint8Array[]): number[] {
   let at = 0;
   return messages.map((message) => at += message.length);
 }
 
-/** Counts outcomes, and asks for enough of each kind: the streams were neither all whole nor all hopeless. */
+/**
+ * Counts outcomes, and asks for enough of each kind: the streams were neither all whole nor all
+ * hopeless.
+ */
 class Outcomes {
   readonly #counts = new Map<string, number>();
 
@@ -700,7 +706,7 @@ test("no bytes of a caller make a server do anything but refuse or lose it", asy
   outcomes.check(["bye", "nonsense", "cut", "no-bye"]);
 }, { slow: true });
 
-/** What a server that sends these bytes makes of a call with three frames. */
+/** The outcome of a call with three frames at a server that sends these bytes. */
 async function send(stream: Uint8Array, habits: Habits = {}): Promise<string> {
   using pair = openPair(habits);
   pair.far.put(stream);
@@ -720,7 +726,7 @@ async function send(stream: Uint8Array, habits: Habits = {}): Promise<string> {
     return problem(error);
   } finally {
     await line?.hangUp("");
-    // With room for the length of what may follow.
+    // The buffer has room for the length of the next message, too.
     assertLessOrEqual(pair.near.largestRead, most + 8);
     assert(pair.near.closed);
   }
@@ -775,7 +781,7 @@ test("no bytes of a server make a client do anything but end or lose the call", 
 
 test("a wire that is handed over is read on where the first words ended", async () => {
   using pair = openPair();
-  // All in one piece: what comes behind the hello is not lost.
+  // All comes in one piece: the bytes behind the hello are not lost.
   const opened = await offerOf(pair, concat([HELLO, video(3), bye("fim")]));
   const line = await opened.accept(SALA, CALL, never);
   const numbers: number[] = [];

@@ -15,7 +15,7 @@ import { test } from "./strict.ts";
 const LANGUAGES: readonly Language[] = ["en", "pt"];
 const PROGRAMS: readonly Program[] = ["server", "client"];
 
-/** The options of the design, with a value that is right where it takes one. */
+/** The options of the design, each with a right value if it takes one. */
 const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefined>>>> = {
   server: {
     host: "192.168.1.7",
@@ -74,7 +74,10 @@ const BESIDE: Readonly<Record<Program, Readonly<Record<string, readonly string[]
   client: {},
 };
 
-/** A client shows what comes and sends its camera as it is. */
+/**
+ * The options that a client has without being told: it shows the peer's pictures and sends its
+ * camera unchanged.
+ */
 const SAYS_NOTHING_NEW: Readonly<Record<Program, readonly string[]>> = {
   server: [],
   client: ["talk"],
@@ -94,7 +97,7 @@ function parse(program: Program, args: readonly string[], language: Language = "
     : parseClientOptions(args, language);
 }
 
-/** What the user is told of this command line, which must be wrong. */
+/** The sentence to the user about this command line, which must be wrong. */
 function refusal(program: Program, args: readonly string[], language: Language = "en"): string {
   return assertThrows(() => parse(program, args, language), UsageError).message;
 }
@@ -581,7 +584,7 @@ test("options: the client takes an address without --host, either takes a port b
     [["--quiet", "notebook.local:9000"], "notebook.local", 9000],
     [["192.168.1.7", "--port", "9000"], "192.168.1.7", 9000],
     [["--", "192.168.1.7"], "192.168.1.7", 8080],
-    // To say the same twice is no contradiction.
+    // The same value said twice is no contradiction.
     [["192.168.1.7:9000", "--port", "9000", "--host=192.168.1.7"], "192.168.1.7", 9000],
   ];
   for (const [args, host, port] of cases) {

@@ -1,4 +1,4 @@
-/** What this end gives, to any number of calls, out of sources made by hand. */
+/** Our source, shared by any number of calls, out of sources made by hand. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { VideoFormat } from "../lib/frame/format.ts";
@@ -16,9 +16,9 @@ function picture(sequence: number): Frame {
   return { data: new Uint8Array(768), captureUs: 0, sequence, keyframe: true };
 }
 
-/** A camera made by hand, which one may have open at a time. */
+/** A camera made by hand. Only one user may have it open at a time. */
 class Camera {
-  /** How often somebody has tried to open it. */
+  /** The number of attempts to open it. */
   opened = 0;
   /** Resolves when it may be closed. */
   mayClose: Promise<void> = Promise.resolve();
@@ -35,7 +35,7 @@ class Camera {
     return this.#give !== undefined;
   }
 
-  /** Opens it. Throws where it is open. */
+  /** Opens it. Throws if it is open. */
   open(signal: AbortSignal): Promise<Source> {
     signal.throwIfAborted();
     this.opened++;
@@ -59,7 +59,7 @@ class Camera {
     });
   }
 
-  /** Gives a frame, or fails, or ends, when somebody waits for it. */
+  /** Gives a frame, or fails, or ends, as soon as somebody waits for it. */
   async give(what: Frame | Error | null): Promise<void> {
     const give = await until("somebody who takes from the camera", () => this.#give, 1);
     this.#give = undefined;
@@ -67,7 +67,7 @@ class Camera {
   }
 }
 
-/** Somebody who notes the numbers of what it is given. */
+/** A taker that notes the sequences of its frames. */
 function taker(): Taker & { readonly numbers: number[] } {
   const numbers: number[] = [];
   return { numbers, push: ({ sequence }): void => void numbers.push(sequence) };
@@ -90,7 +90,7 @@ function outgoing(
   });
 }
 
-/** For cameras that are not to end by themselves. */
+/** The listener for cameras that are not to end by themselves. */
 function neverOver(): void {
   assert(false, "nothing was over by itself");
 }
@@ -108,7 +108,7 @@ test("Outgoing opens its camera once for any number of calls, and closes it with
   await camera.give(picture(3));
   await count(takers[2], 2);
   assertEquals(takers.map(({ numbers }) => numbers), [[0, 1, 2], [1, 2, 3], [2, 3]]);
-  // Whoever leaves twice, or was never there, takes nothing away from the others.
+  // A taker that leaves twice, or was never there, takes nothing away from the others.
   await given.leave(takers[0]);
   await given.leave(takers[1]);
   assert(camera.isOpen);
@@ -149,7 +149,7 @@ test("Outgoing hands on why its camera cannot be opened: to who opens it, or whe
   given.join(one);
   await until("the failure", () => over.length > 0 ? true : undefined, 1);
   assertEquals(over.map((error) => (error as Error).message), ["busy"]);
-  // The call goes on without, and the next one finds the camera free.
+  // The call goes on without it, and the next one finds the camera free.
   await other[Symbol.asyncDispose]();
   given.join(taker());
   await camera.give(picture(0));

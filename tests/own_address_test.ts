@@ -1,6 +1,7 @@
 /**
- * Machines with several networks, each a namespace of its own: the address that the server shows is
- * the one on the network, it listens there and for this machine alone, and it says who can call.
+ * Machines with several networks, each a namespace of its own. The address that the server shows is
+ * the one on the network. The server listens there and for this machine alone, and it says who can
+ * call.
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -24,7 +25,7 @@ class Machine implements AsyncDisposable {
     return ["ip", "netns", "exec", this.#name];
   }
 
-  /** Makes one. Each line is what is typed behind `ip`. */
+  /** Makes one. Each line holds the words behind `ip`. */
   static async make(lines: readonly string[]): Promise<Machine> {
     const machine = new Machine();
     await ip("netns", "add", machine.#name);
@@ -34,7 +35,7 @@ class Machine implements AsyncDisposable {
     return machine;
   }
 
-  /** Runs a command to its end and gives what it prints. */
+  /** Runs a command to its end. Resolves to its output. */
   async run(...words: string[]): Promise<string> {
     await using running = new Running([...this.inside, ...words]);
     return (await running.exits(0)).stdout;
@@ -200,7 +201,7 @@ test("a server on every network shows an address that a caller can dial", async 
     [machine, "0.0.0.0", "10.0.0.23", "On the other computer: "],
     [machine, "::", "10.0.0.23", "On the other computer: "],
     [nowhere, "::", "fd00:77::7", "On the other computer: "],
-    // There is nothing but IPv6 here, which is not listened on.
+    // The machine has nothing but IPv6, which is not listened on.
     [nowhere, "0.0.0.0", "127.0.0.1", "Only this machine can call: "],
   ] as const;
   for (const [{ inside }, host, dialled, sentence] of cases) {

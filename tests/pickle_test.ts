@@ -1,7 +1,7 @@
 /**
- * Pickles: what numpy writes is read, whatever else there is in the world is refused with a reason and at once, and what we
- * write is what docs/protocol.md says. The heads and tails are those of real pickles, made with numpy 1.24 on Python 3.11:
- * `pickle.dumps(numpy.asarray(picture, order=order), protocol)`.
+ * Pickles. Those of numpy's pictures are read. All others are refused with a reason and at once.
+ * Ours are those of docs/protocol.md. The heads and tails are those of real pickles, made with
+ * numpy 1.24 on Python 3.11: `pickle.dumps(numpy.asarray(picture, order=order), protocol)`.
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -18,7 +18,9 @@ import { bytes, text } from "./bytes.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 
-/** The picture in the vectors: every byte there is, at places that nothing but the right order finds again. */
+/**
+ * The picture in the vectors: every byte there is, at places that only the right order finds again.
+ */
 const HEIGHT = 17;
 const WIDTH = 16;
 const PIXELS = Uint8Array.from({ length: HEIGHT * WIDTH * 3 }, (_, index) => index * 7 % 256);
@@ -27,7 +29,7 @@ const PICTURE: PickledPicture = { width: WIDTH, height: HEIGHT, data: PIXELS };
 type Order = "C" | "F";
 const ORDERS: readonly Order[] = ["C", "F"];
 
-/** The pixels as numpy holds them: in Fortran order the row changes fastest and the colour slowest. */
+/** The pixels in numpy's order. In Fortran order the row changes fastest and the colour slowest. */
 function inOrder(order: Order): Uint8Array {
   if (order === "C") return PIXELS;
   const data: number[] = [];
@@ -39,7 +41,7 @@ function inOrder(order: Order): Uint8Array {
   return Uint8Array.from(data);
 }
 
-/** How Python says bytes in protocol 2: as a text of the characters 0 to 255, in UTF-8. */
+/** Python's way to say bytes in protocol 2: as a text of the characters 0 to 255, in UTF-8. */
 function asLatin1(data: Uint8Array): Uint8Array {
   return text(Array.from(data, (byte) => String.fromCharCode(byte)).join(""));
 }
@@ -84,13 +86,13 @@ function realPickle(protocol: 2 | 3 | 4 | 5, order: Order): Uint8Array {
   }
 }
 
-/** A pickle as numpy 2 would write it: the same under the names that it gave its modules. */
+/** A pickle as numpy 2 would write it: the same, under its new names of its modules. */
 function ofNumpy2(pickle: Uint8Array): Uint8Array {
   const [from, to] = ["numpy.core.", "numpy._core."].map((name) => latin1(text(name)));
   const changed = latin1(pickle).replace(/[\s\S](?=numpy\.core\.)/, (before) =>
     // A name of protocol 4 and later has its length before it.
     String.fromCharCode(before.charCodeAt(0) + (before === "c" ? 0 : 1))).replace(from!, to!);
-  // Nothing reads how long the frame is, but it is to be right.
+  // Nothing reads the length of the frame, but it has to be right.
   const result = Uint8Array.from(changed, (character) => character.charCodeAt(0));
   if (result[2] === 0x95) result[3]!++;
   return result;
@@ -117,7 +119,7 @@ const REAL: readonly (readonly [string, Uint8Array])[] = PROTOCOLS.flatMap((prot
   })
 );
 
-/** What is said of a pickle; a picture is an error here. */
+/** The words about a refused pickle. A picture is an error here. */
 function refusal(pickle: Uint8Array): string {
   let picture: PickledPicture;
   try {
@@ -131,7 +133,7 @@ function refusal(pickle: Uint8Array): string {
   throw new Error(`a picture of ${picture.width}x${picture.height} was read`);
 }
 
-/** A picture that fits its size, or a refusal: what any bytes at all may come to. */
+/** The outcome of any bytes at all: a picture that fits its size, or a refusal. */
 function pictureOrRefusal(pickle: Uint8Array): "picture" | "refusal" {
   try {
     const { width, height, data } = decodePickle(pickle);
@@ -188,7 +190,10 @@ test("encodePickle(): what is written is read again, in any size", () => {
   }
 });
 
-/** Opcodes around a picture: it is what they leave, so that nothing but them can be the reason of a refusal. */
+/**
+ * Opcodes around a picture. They leave the picture, so that nothing but them can be the reason of a
+ * refusal.
+ */
 const GOOD = ours(WIDTH, HEIGHT, PIXELS);
 const GOOD_WITHOUT_STOP = GOOD.subarray(2, GOOD.length - 1);
 
@@ -246,7 +251,7 @@ test("a name that is no short text in ASCII is refused without being repeated", 
   ) assertMatch(refusal(pickle), reason);
 });
 
-/** What Python and numpy 1.24 write, by protocol, of things that are nearly a picture. */
+/** Pickles by Python and numpy 1.24, by protocol, of things that are nearly a picture. */
 const NEARLY: readonly (readonly [string, string, string])[] = [
   [
     "grey, protocol 2",
@@ -388,7 +393,8 @@ test("every opcode that an array does not need is refused by its number", () => 
       container ? `it makes ${container}, not an array` : `it uses opcode 0x${digits}`,
     );
   }
-  // Those that make or change an object, by their names in `pickletools`, are not among the taken ones.
+  // The opcodes that make or change an object, by their names in `pickletools`, are not among the
+  // accepted ones.
   const dangerous = {
     ...{ INST: 0x69, OBJ: 0x6f, NEWOBJ: 0x81, NEWOBJ_EX: 0x92, PERSID: 0x50, BINPERSID: 0x51 },
     ...{ EXT1: 0x82, EXT2: 0x83, EXT4: 0x84, NEXT_BUFFER: 0x97, READONLY_BUFFER: 0x98 },
@@ -460,7 +466,7 @@ test("shapes, elements and pixels that are not those of a picture are refused, e
       [{ buffer: bytes("8d", "3003000000000000", PIXELS) }, /pixels are no bytes/],
       [{ buffer: "4e" }, /pixels are no bytes/],
       [{ buffer: "4b00" }, /pixels are no bytes/],
-      // Lengths that nothing can hold.
+      // Lengths of more bytes than there are.
       [{ buffer: "960000000000000080" }, /cut short/],
       [{ buffer: "8effffffffffffffff" }, /cut short/],
       [{ buffer: "8dffffffffffffff7f" }, /cut short/],
@@ -506,7 +512,8 @@ test("what is called, built and encoded out of place is refused", () => {
   const blank = bytes(RECONSTRUCT, NDARRAY, "4b0085", "430162", "8752");
   for (
     const [pickle, reason] of [
-      // REDUCE of what is no function, chains of it, and the arguments of one function for another.
+      // REDUCE of a value that is no function, chains of it, and the arguments of one function for
+      // another.
       [running("8c026f73", "29", "52"), /calls what is no function/],
       [running("4b01", "2952"), /calls what is no function/],
       [running(NDARRAY, "4e52"), /calls what is no function/],
@@ -520,7 +527,7 @@ test("what is called, built and encoded out of place is refused", () => {
       [running(RECONSTRUCT, DTYPE, "4b0085", "430162", "8752"), /reconstructs something else/],
       [running(RECONSTRUCT, ENCODE, "4b0085", "430162", "8752"), /reconstructs something else/],
       [running(FROMBUFFER, "2952"), /buffer is odd/],
-      // BUILD: setting the state of what has none.
+      // BUILD: setting the state of a value that has none.
       [running("4e", "2962"), /sets the state of None/],
       [running("4b01", "2962"), /sets the state of a number/],
       [running(NDARRAY, "2962"), /sets the state of a global/],
@@ -630,7 +637,8 @@ test("whatever bytes come, a picture is read or a ProtocolError thrown: mutation
   const counts = { picture: 0, refusal: 0 };
   for (let round = 0; round < 20_000; round++) {
     const pickle = random.pick(pickles).slice();
-    // Most of a pickle is pixels, of which any will do: the words around them are aimed at.
+    // Most of a pickle is pixels, and any pixels will do. The accidents aim at the words around
+    // them.
     const near = random.next() < 0.5 ? 0 : pickle.length - 90;
     for (let count = 1 + random.below(4); count > 0; count--) {
       pickle[Math.min(near + random.below(260), pickle.length - 1)] = random.below(256);
@@ -670,7 +678,8 @@ test("the largest message there may be takes no longer for what it holds: each b
   const large = new Uint8Array(MAX_PICKLE_BYTES - 1000);
   const length = bytes(new Uint8Array(new Uint32Array([large.length]).buffer));
   const latin = bytes("8c066c6174696e31", "7101"); // "latin1", BINPUT 1
-  // The text is memoized once and encoded again and again: TUPLE2 and REDUCE of two memos each time.
+  // The text is memoized once and encoded again and again: TUPLE2 and REDUCE of two memos each
+  // time.
   const encodings = bytes("8004", ENCODE, "7102", latin, "58", length, large, "7103");
   const often = bytes(encodings, ...new Array<string>(25).fill("6802680368018652"), "2e");
   const once = bytes(encodings, "6802680368018652", "2e");

@@ -51,7 +51,7 @@ function readVectors(document: string): Map<string, Uint8Array> {
   return vectors;
 }
 
-/** The bytes of a line: digits, how many times, comment. */
+/** The bytes of a line: digits, the number of repeats, comment. */
 function readLine(line: string): Uint8Array {
   const [, digits, times] =
     /^([0-9a-f]{2}(?: [0-9a-f]{2})*)(?: \*([0-9]+))?(?: {2,}\S.*)?$/.exec(line) ??
@@ -70,7 +70,7 @@ function vector(name: string): Uint8Array {
   return message;
 }
 
-/** The message of a vector, read by the wire itself, which must find exactly one. */
+/** The message of a vector. The wire itself reads it, and must find exactly one. */
 async function payload(name: string): Promise<Uint8Array> {
   using pair = openPair();
   pair.far.put(vector(name));
@@ -166,7 +166,7 @@ test("the ack, the rests and the bye of docs/protocol.md are what is written and
   assertEquals(encodeBye("hung up"), bye);
 });
 
-/** Iterates a line and keeps what it gives. */
+/** Iterates a line and keeps its frames. */
 function collect(line: Line): { readonly frames: Frame[]; readonly over: Promise<void> } {
   const frames: Frame[] = [];
   const over = (async (): Promise<void> => {
@@ -175,7 +175,7 @@ function collect(line: Line): { readonly frames: Frame[]; readonly over: Promise
   return { frames, over };
 }
 
-/** Pushes so many frames at once that the one that goes has the number of the vectors. */
+/** Pushes so many frames at once that the sent one has the sequence of the vectors. */
 function pushVector(line: Line, captureUs = FRAME.captureUs): void {
   for (let number = 0; number <= FRAME.sequence; number++) line.push({ ...FRAME, captureUs });
 }
@@ -268,7 +268,7 @@ test("a server compares the clocks of docs/protocol.md", async () => {
   pair.far.put(vector("frame-clock"));
   assertEquals(framed(await pair.far.readMessage()), vector("ack"));
   assertEquals(line.figures.delayMs, 10);
-  // What a server sends is told by its own clock.
+  // A server tells the times of its frames by its own clock.
   pushVector(line, 900_090_000);
   assertEquals(framed(await pair.far.readMessage()), vector("frame-clock"));
   pair.far.close();

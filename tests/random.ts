@@ -1,4 +1,7 @@
-/** Numbers that look random and are the same in every run: a failure that a seed found is found again by that seed. */
+/**
+ * Numbers that look random and are the same in every run. The seed of a failure makes it happen
+ * again.
+ */
 export class Random {
   #state: number;
 

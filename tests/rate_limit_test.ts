@@ -3,7 +3,7 @@ import { ProtocolError } from "../lib/errors.ts";
 import { RateLimit } from "../lib/wire/rate_limit.ts";
 import { test } from "./strict.ts";
 
-/** How many frames are let through that come at these times, in milliseconds. */
+/** The number of frames that pass, of those that come at these times, in milliseconds. */
 function letThrough(fps: number, times: Iterable<number>): number {
   const limit = new RateLimit(fps, 0);
   let count = 0;

@@ -47,7 +47,7 @@ class Folder implements AsyncDisposable {
   }
 }
 
-/** What ffprobe says of the pictures of a file. */
+/** The words of ffprobe about the pictures of a file. */
 async function probe(path: string): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await new Deno.Command("ffprobe", {
     args: [
@@ -193,7 +193,9 @@ test("recorder: odd and smallest sizes, and broken rates, are recorded as they a
   }
 });
 
-/** Lets the program's clock stand, to be moved by hand: ten minutes are over when the test says so. */
+/**
+ * Lets the program's clock stand, to be moved by hand: ten minutes are over when the test says so.
+ */
 function stopClock(): { atMs: number } & Disposable {
   const { now } = performance;
   const clock = {
@@ -360,7 +362,7 @@ test(
     const recorder = record(path, format);
     const [child] = await childrenWith(path);
     Deno.kill(child!.pid, "SIGSTOP");
-    // More than the pipe and the queue hold, in frames, not in bytes.
+    // More frames than the pipe and the queue hold, but not more bytes.
     const data = new Uint8Array([0, 0, 1, ...Array(500).fill(0x55)]);
     for (let sequence = 0; sequence < 100_000; sequence++) {
       recorder.push({ data, captureUs: sequence * 8333, sequence, keyframe: true });
@@ -371,14 +373,14 @@ test(
     await recorder.failed;
     assertEquals(recorder.waitingBytes, 0);
     const { lost } = await recorder.close();
-    // What the pipe held was neither refused nor written.
+    // The bytes in the pipe were neither refused nor written.
     assertGreater(lost, 99_000);
     assertLessOrEqual(lost, 100_000);
   },
   { ignore: !canSeeProcesses },
 );
 
-/** Where each frame of a file ends, in bytes from its start. */
+/** The end of each frame of a file, in bytes from its start. */
 async function frameEnds(path: string): Promise<number[]> {
   const { code, stdout } = await new Deno.Command("ffprobe", {
     args: [

@@ -1,4 +1,4 @@
-/** The names of recordings, the files that are made under them, and the folders that these are in. */
+/** The names of recordings, the files under these names, and their folders. */
 
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { RecordingError } from "../lib/errors.ts";

@@ -1,4 +1,7 @@
-/** The recording of a call: when its file begins, and what becomes of it when its ffmpeg fails in the middle. */
+/**
+ * The recording of a call: the beginning of its file, and its future when its ffmpeg fails in the
+ * middle.
+ */
 
 import {
   assert,
@@ -19,10 +22,10 @@ import { encodedFrames } from "./encoded.ts";
 import { numberedFrame, paintNumber, readNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
-/** As long as an ffmpeg has to live to be followed by another one, in milliseconds, and a little longer. */
+/** Milliseconds that an ffmpeg has to live to be followed by another one, and a little longer. */
 const LONG_ENOUGH_MS = 2200;
 
-/** A recording into a folder of its own, and what it tells. */
+/** A recording into a folder of its own, and its words. */
 class Observed implements AsyncDisposable {
   readonly wanted: string;
   readonly recording: Recording;
@@ -54,7 +57,9 @@ class Observed implements AsyncDisposable {
     return number === 1 ? this.wanted : this.wanted.replace(".avi", `-${number}.avi`);
   }
 
-  /** Pushes numbered pictures, from the first up to the end, and waits until a file has been begun. */
+  /**
+   * Pushes numbered pictures, from the first up to the end, and waits until a file has been begun.
+   */
   async pushNumbers(first: number, end: number): Promise<void> {
     for (let n = first; n < end; n++) this.recording.push(numberedFrame(n, DEFAULT_FORMAT));
     await until("a file", () => this.recording.path);
@@ -73,7 +78,7 @@ class Observed implements AsyncDisposable {
   }
 }
 
-/** What to record, and under which name. */
+/** The frames to record, and the name of the file. */
 interface ObservedOptions {
   readonly format?: VideoFormat;
   readonly name?: string;
@@ -215,7 +220,7 @@ test(
       });
       recording.push(numberedFrame(0, DEFAULT_FORMAT));
       await pause(LONG_ENOUGH_MS);
-      // Noise takes more room than any picture: the disk has none for twenty of them.
+      // Noise takes more room than any picture: the disk has no room for twenty of them.
       for (const n of numbers(1, 20)) recording.push(noisyFrame(n));
       assertMatch(await broken.promise, /No space left on device/);
       recording.push(numberedFrame(0, DEFAULT_FORMAT));

@@ -1,4 +1,7 @@
-/** Calls with the report's own scripts, in either direction: Python, numpy, pickle, 4096 bytes at a time. */
+/**
+ * Calls with the report's own scripts, in either direction: Python, numpy, pickle, 4096 bytes at a
+ * time.
+ */
 
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
@@ -6,7 +9,7 @@ import { probe, Running, startClient, startServer, temporaryFolder } from "./har
 import { paintNumber, readPicture, readPictures, type Size, writeNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
-/** The system's Python, which is the one that Debian's numpy belongs to. */
+/** The system's Python. Debian's numpy belongs to it. */
 const PYTHON = "/usr/bin/python3";
 const FRAMES = 20;
 
@@ -119,7 +122,7 @@ s.recv(1)
     await using client = new Running([PYTHON, "-c", script, String(called.port)]);
     const { stderr } = await called.server.exits(1);
     assertStringIncludes(stderr, "the size changed from 320x240 to 320x120");
-    // A machine that stands still for a moment makes a pause of it, and what comes after that is too fast.
+    // A pause of the machine becomes one of the recording, and the frames after it are too fast.
     assertLessOrEqual(Math.abs((await probe(file)).frames - 10), 4);
     await client.ended;
   },

@@ -1,12 +1,12 @@
 /**
- * A screen that only exists in memory, for tests that look at windows: Xvfb, its pixels read from the file it keeps them in,
- * and xdotool for what a person does with keyboard and mouse.
+ * A screen that only exists in memory, for tests that look at windows. Xvfb shows it, and its
+ * pixels are read from Xvfb's file. xdotool plays a person with keyboard and mouse.
  */
 
 import { until } from "./harness.ts";
 import { readPicture, type Size } from "./numbered.ts";
 
-/** Bytes a pixel takes in Xvfb's file at depth 24: blue, green, red and one unused. */
+/** Bytes of a pixel in Xvfb's file at depth 24: blue, green, red and one unused. */
 const PIXEL_BYTES = 4;
 
 /** A rectangle of a screen, in pixels from its upper left corner. */
@@ -17,7 +17,7 @@ export interface Part extends Size {
 
 /** A screen. Pictures are looked for in columns of their size. */
 export class Screen implements AsyncDisposable {
-  /** What `DISPLAY` is to be for a program that shall show itself here. */
+  /** The `DISPLAY` of a program that shall show itself here. */
   readonly display: string;
   readonly #size: Size;
   readonly #picture: Size;
@@ -41,7 +41,8 @@ export class Screen implements AsyncDisposable {
     this.#server = server;
     this.#folder = folder;
     this.#file = file;
-    // The file is an X window dump: its header tells its own size and that of the colours behind it, big-endian.
+    // The file is an X window dump. Its header tells its own size and that of the colours behind
+    // it, big-endian.
     const header = new Uint8Array(100);
     file.readSync(header);
     const view = new DataView(header.buffer);
@@ -54,13 +55,16 @@ export class Screen implements AsyncDisposable {
     return await Screen.open({ ...picture, width: 2 * picture.width }, picture);
   }
 
-  /** Opens a screen of that size, on a number that is free. Pictures fill it if not told otherwise. */
+  /**
+   * Opens a screen of that size, on a number that is free. Pictures fill it if not told otherwise.
+   */
   static async open(size: Size, picture: Size = size): Promise<Screen> {
     const folder = await Deno.makeTempDir({ prefix: "chamada-screen-" });
     const server = new Deno.Command("Xvfb", {
       args: [
         ...["-displayfd", "1", "-screen", "0", `${size.width}x${size.height}x24`],
-        // Without the last, it starts anew whenever its last client leaves, and turns away who comes at that moment.
+        // Without `-noreset`, it starts anew whenever its last client leaves, and turns away a
+        // client that comes at that moment.
         ...["-fbdir", folder, "-nolisten", "tcp", "-noreset"],
       ],
       stdin: "null",
@@ -80,7 +84,7 @@ export class Screen implements AsyncDisposable {
     return new Screen(`:${number.trim()}`, size, picture, server, folder, file);
   }
 
-  /** What is on it now, or on a part of it, as bgr24. */
+  /** The present content of it, or of a part of it, as bgr24. */
   pixels(part: Part = { left: 0, top: 0, ...this.#size }): Uint8Array {
     const rowBytes = this.#size.width * PIXEL_BYTES;
     const rows = this.#raw.subarray(0, part.height * rowBytes);
@@ -139,17 +143,17 @@ export class Screen implements AsyncDisposable {
     return found;
   }
 
-  /** The number that the first picture on it shows, or nothing while there is none. */
+  /** The number of the first picture on it, or nothing while there is none. */
   number(): number | undefined {
     return this.pictures()[0]?.number;
   }
 
-  /** Waits until a numbered picture is on it, and gives what it says. */
+  /** Waits until a numbered picture is on it. Resolves to its content. */
   async picture(): Promise<{ number: number; mirrored: boolean }> {
     return await until("a numbered picture", () => this.pictures()[0]);
   }
 
-  /** Waits for a window whose title is exactly this, and gives its id. */
+  /** Waits for a window whose title is exactly this. Resolves to its id. */
   async window(title: string): Promise<string> {
     const escaped = title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
     return await until(`a window "${title}"`, async () => {
@@ -158,7 +162,7 @@ export class Screen implements AsyncDisposable {
     });
   }
 
-  /** Lets xdotool do something; gives what it prints. */
+  /** Lets xdotool do something. Resolves to its output. */
   async do(...args: string[]): Promise<string> {
     const { stdout } = await new Deno.Command("xdotool", {
       args,

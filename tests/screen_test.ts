@@ -1,4 +1,7 @@
-/** The windows, as a person sees and uses them: titles, pictures, keys, closing, and how old a picture is. */
+/**
+ * The windows, as a person sees and uses them: titles, pictures, keys, closing, and the age of a
+ * picture.
+ */
 
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
@@ -12,7 +15,7 @@ import { type Manner, test } from "./strict.ts";
 const RECEIVING = "RECEBENDO VIDEO (CLIENTE)";
 const SENDING = "TRANSMITINDO VIDEO";
 
-/** Xvfb exists on Linux only; there the set-up installs it. */
+/** A test with a screen. Xvfb exists on Linux only; the set-up installs it there. */
 function onScreen(name: string, fn: () => Promise<void>, manner: Manner = {}): void {
   test(name, fn, { ...manner, ignore: Deno.build.os !== "linux" });
 }
@@ -67,7 +70,8 @@ for (const side of ["server", "client"] as const) {
       const program = side === "server" ? called.server : client;
       const window = await screen.window(side === "server" ? RECEIVING : SENDING)
         .catch((error) => Promise.reject(new Error(`${error.message} ${program.shown()}`)));
-      // A window takes keys a moment after it is there: one that was pressed too early is pressed again.
+      // A window takes keys a moment after it is there. A key that was pressed too early is pressed
+      // again.
       let over = false;
       client.ended.then(() => over = true);
       await until("the end of the call", async () => {
@@ -165,7 +169,7 @@ onScreen(
     let delays: number[] = [];
     let shown = -1;
     for (let n = 0; n < 22 * real.fps; n++) {
-      // What is measured is the state after 20 s of falling behind, if there is any falling behind.
+      // The state after 20 s of falling behind is measured, if there is any falling behind.
       if (n === 20 * real.fps) delays = [];
       const frame = numberedFrame(n, real);
       writtenMs.push(performance.now());
@@ -256,7 +260,7 @@ onScreen("a window that is paused is told of once, and ends as quickly as any ot
   await using client = startClient(called.port, ["--no-display", "--fps", "60"]);
   const window = await screen.window(RECEIVING);
   const player = Number(await screen.do("getwindowpid", window));
-  // A window takes keys a moment after it is there; a second press would let the picture go again.
+  // A window takes keys a moment after it is there. A second press would let the picture go again.
   await until("a picture", () => screen.pixels().some((byte) => byte !== 0) ? true : undefined);
   await screen.do("key", "--window", window, "space");
   await called.server.says(/The window stands still: space/);

@@ -19,18 +19,24 @@ function mbit(perSecond: number): number {
 /** A raw frame of 320 x 240 with its header and its length. */
 const RAW_BYTES = 230_424;
 
-/** How long a simulated call needs to know its link: before the first ack, three frames may go. */
+/**
+ * Milliseconds that a simulated call needs to know its link: before the first ack, three frames may
+ * go.
+ */
 const START_MS = 2000;
 
 interface Simulation {
-  /** What the link carries, in bytes a millisecond, at each moment. */
+  /** The pace of the link, in bytes a millisecond, at each moment. */
   readonly rate: (nowMs: number) => number;
-  /** How long a byte travels in each direction, in milliseconds. */
+  /** Milliseconds that a byte travels in each direction. */
   readonly distanceMs?: number;
   readonly fps: number;
   readonly frameBytes: number;
   readonly seconds: number;
-  /** Which arrivals are acknowledged by themselves; the others wait for the next ack. All, if not given. */
+  /**
+   * True for an arrival that is acknowledged by itself. The others wait for the next ack. All, if
+   * not given.
+   */
   readonly acks?: (sequence: number) => boolean;
 }
 
@@ -45,13 +51,13 @@ interface Outcome {
   /** The most frames and bytes under way at once, after the start. */
   readonly mostFrames: number;
   readonly mostBytes: number;
-  /** When each frame was handed to the link. */
+  /** The moment at which each frame was handed to the link. */
   readonly sentMs: number[];
 }
 
 /**
- * A camera, a place for one waiting frame, a window and a link that carries one byte behind the other, all in steps of a
- * millisecond. Nothing in it is random.
+ * A camera, a place for one waiting frame, a window and a link that carries one byte behind the
+ * other, all in steps of a millisecond. Nothing in it is random.
  */
 function simulate({ rate, distanceMs = 0, fps, frameBytes, seconds, acks }: Simulation): Outcome {
   const window = new SendWindow();
@@ -110,10 +116,11 @@ for (const [name, rate, frameMs] of [["20", mbit(20), 93], ["5", mbit(5), 369]] 
   test(`at ${name} Mbit/s exactly one raw frame is under way, sent as soon as the one before has arrived`, () => {
     const outcome = simulate({ rate: () => rate, fps: 20, frameBytes: RAW_BYTES, seconds: 20 });
     assertEquals(outcome.mostFrames, 1);
-    // At the start three are under way, and no later frame is as late as the last of them.
+    // At the start three frames are under way, and no later frame is as late as the last of them.
     const latest = Math.max(...outcome.arrived.map(({ delayMs }) => delayMs));
     assertLessOrEqual(latest, 3 * frameMs + 50);
-    // As many as the link can carry, and each as late as it takes to carry it, plus the wait for its turn.
+    // As many frames as the link can carry. Each is as late as the link takes to carry it, plus the
+    // wait for its turn.
     assertGreaterOrEqual(outcome.arrived.length, Math.floor(20_000 / (frameMs + 50)));
     assertLessOrEqual(longest(outcome.arrived), frameMs + 50);
   });
@@ -136,7 +143,8 @@ test("whatever the link and the frames, what is under way is one frame or about 
         const outcome = simulate({ rate: () => rate, fps, frameBytes, seconds: 10 });
         const what = `${frameBytes} bytes, ${fps} fps, ${rate} bytes/ms`;
         if (outcome.mostFrames > 1) assertLessOrEqual(outcome.mostBytes, rate * 110, what);
-        // All that the camera gives, or all that the link carries but for the moment it takes to ask for more.
+        // All frames of the camera, or all that the link carries but for the moment of asking for
+        // more.
         const frameMs = Math.ceil(frameBytes / rate);
         const possible = Math.min(
           fps,
@@ -208,10 +216,10 @@ test("a link that stalls is given nothing after half a second, and carries all a
   });
   assertEquals(outcome.sentMs.filter((at) => at > from + 510 && at < to), []);
   const after = outcome.sentMs.filter((at) => at >= to);
-  // As soon as what was under way has arrived, which is at most 100 ms of the link.
+  // It happens as soon as the bytes under way have arrived, which are at most 100 ms of the link.
   assertLessOrEqual(after[0]!, to + 110);
   assertGreaterOrEqual(after.length, (12_000 - to) / 50 - 2);
-  // What comes late is what was under way when the link stopped; what comes after it is in time.
+  // The late frames were under way when the link stopped. The frames after them are in time.
   const late = outcome.arrived.filter(({ delayMs }) => delayMs > 100);
   assertLessOrEqual(late.length * 15_000, mbit(20) * 100 + 15_000);
   assertLessOrEqual(longest(outcome.arrived.filter(({ atMs }) => atMs > to + 200)), 50);
@@ -311,7 +319,7 @@ test("an ack for a frame that was never sent is refused and named", () => {
   window.sent(2, 10, 0);
   assertThrows(() => window.acknowledged(3, 1), ProtocolError, "frame 3, which was never sent");
   assertThrows(() => window.acknowledged(0xffffffff, 1), ProtocolError, "frame 4294967295");
-  // One that was dropped between two that are under way was not sent either.
+  // A frame that was dropped between two that are under way was not sent either.
   assertThrows(() => window.acknowledged(1, 1), ProtocolError, "frame 1");
   window.acknowledged(2, 1);
   assertThrows(() => window.acknowledged(3, 1), ProtocolError, "frame 3");

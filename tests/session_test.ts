@@ -36,7 +36,7 @@ const SMALL_BYTES = 768;
 
 const CALL = "00112233445566778899aabbccddeeff";
 
-/** What stands in a hello for a stream of that format. */
+/** The JSON of a stream of that format in a hello. */
 function streamJson(parts: Record<string, unknown> = {}): Record<string, unknown> {
   return { kind: "video", ...SMALL, ...parts };
 }
@@ -46,7 +46,7 @@ function helloJson(parts: Record<string, unknown> = {}): Uint8Array {
   return helloWith(JSON.stringify({ version: 2, name: "ana", streams: [streamJson()], ...parts }));
 }
 
-/** A hello with one stream, of which parts are changed. */
+/** A hello with one stream, some parts of which are changed. */
 function helloOf(stream: Record<string, unknown>): Uint8Array {
   return helloJson({ streams: [streamJson(stream)] });
 }
@@ -63,10 +63,10 @@ function frame(parts: Partial<Frame> = {}): Frame {
   return { data: new Uint8Array(SMALL_BYTES), captureUs: 0, sequence: 0, keyframe: true, ...parts };
 }
 
-/** How the data of each codec begins. */
+/** The beginning of each codec's data. */
 const BEGINNINGS = { raw: "", mjpeg: "ff d8", h264: "00 00 00 01" } as const;
 
-/** A frame message with that much data, which begins as the codec's does. */
+/** A frame message with that much data, which begins like the codec's. */
 function message(header: Uint8Array, dataBytes: number, codec: Codec = "raw"): Uint8Array {
   const data = new Uint8Array(dataBytes);
   data.set(bytes(BEGINNINGS[codec]).subarray(0, dataBytes));
@@ -429,7 +429,7 @@ test("decodeHello() takes 1 to 120 frames a second, and none beyond", () => {
 });
 
 test("decodeHello() refuses numbers that JSON cannot say", () => {
-  // NaN and Infinity become null in JSON; a number too large for JSON's reader becomes Infinity.
+  // NaN and Infinity become null in JSON. A number too large for JSON's reader becomes Infinity.
   for (const fps of [NaN, Infinity, "20", [20], { a: 1 }, true]) {
     assertThrows(
       () => decodeHello(helloOf({ fps })),
@@ -517,7 +517,7 @@ test("decodeAnswer() understands a refusal of any version, and one whose reason 
   assertEquals(no('{"accept":false}'), { accept: false, reason: "" });
 });
 
-/** Names that no call has. */
+/** Ids that no call has. */
 const NO_CALLS: readonly unknown[] = [
   ...["", CALL.slice(1), `${CALL}0`, CALL.toUpperCase(), `${CALL.slice(1)}g`, `${CALL}\n`],
   ...[null, 7, true, [CALL], { call: CALL }],
@@ -563,7 +563,7 @@ test("a stream of a kind that this version does not know keeps its number", () =
   assertEquals(streams, [undefined, SMALL, undefined]);
   const data = frame().data;
   assertEquals(decodeFrame(bytes(encodeFrameHeader(frame(), 1), data), streams)?.stream, 1);
-  // Whatever it holds: its format is not known.
+  // The content does not matter: its format is not known.
   for (const data of [bytes(), new Uint8Array(1), new Uint8Array(100_000)]) {
     assertEquals(decodeFrame(bytes(encodeFrameHeader(frame(), 0), data), streams), undefined);
     assertEquals(decodeFrame(bytes(encodeFrameHeader(frame(), 2), data), streams), undefined);

@@ -1,4 +1,7 @@
-/** `scripts/setup.sh` on machines that lack something: a copy of it, and a path with the tools of our choice. */
+/**
+ * `scripts/setup.sh` on machines that lack something: a copy of it, and a path with the tools of
+ * our choice.
+ */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../scripts/kit/running.ts";

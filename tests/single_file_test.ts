@@ -1,7 +1,7 @@
 /**
- * What makes a single file of each program possible, as far as it can be seen without Deno's own site: all they import is
- * here, their rights are the same wherever they stand, one file of each makes a call, and `deno task compile` bakes in what
- * it should, or says why not.
+ * The conditions of a single file of each program, as far as they can be seen without Deno's own
+ * site. All imports are here. The rights are the same in every place. One file of each makes a
+ * call. `deno task compile` bakes in the right things, or tells why not.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -15,7 +15,10 @@ const ROOT = new URL("..", import.meta.url);
 const PROGRAMS: readonly Program[] = ["server", "client"];
 const TASKS = { server: "serve", client: "send" } as const;
 
-/** All that either program may ever do. More of it, in whatever place, is a decision that has to be made here too. */
+/**
+ * All rights that either program may ever have. More of them, in any place, is a decision that has
+ * to be made here too.
+ */
 const RIGHTS: readonly string[] = [
   "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD",
   "--allow-net",
@@ -25,7 +28,10 @@ const RIGHTS: readonly string[] = [
   "--allow-write",
 ];
 
-/** What goes with the rights: nobody is asked for more of them, and Deno keeps to itself what it does. */
+/**
+ * The flags beside the rights: nobody is asked for more rights, and Deno keeps its own doings to
+ * itself.
+ */
 const MANNERS = ["--no-prompt", "--quiet"];
 
 /** Runs `deno` to its end, whatever its exit status. */
@@ -37,7 +43,7 @@ async function deno(args: readonly string[], options?: StartOptions): Promise<Ou
 for (const program of PROGRAMS) {
   test(`${program}: imports files of lib/, the pinned std packages and node's built-ins, nothing else`, async () => {
     await using cache = await temporaryFolder();
-    // Whatever is not in vendor/ cannot be had, and would be found to be missing.
+    // A module that is not in vendor/ cannot be had, and would be found to be missing.
     const { code, stdout, stderr } = await deno(["info", "--json", `${program}.ts`], {
       env: { ...deadProxy(), DENO_DIR: cache.path },
     });
@@ -58,7 +64,7 @@ for (const program of PROGRAMS) {
     }
     assertEquals(strange, []);
     assertEquals(npmPackages, {});
-    // It did look: the program itself, its wiring and a package are among what it found.
+    // It did look: the program itself, its wiring and a package are among the found ones.
     const found = modules.map(({ specifier }: { specifier: string }) => specifier);
     for (const one of [`${ROOT.href}${program}.ts`, `${ROOT.href}lib/call.ts`]) {
       assertEquals(found.includes(one), true, one);
@@ -102,7 +108,7 @@ for (const program of PROGRAMS) {
       const said = `${stdout}${stderr}`;
       assertEquals(code, 1, said);
       assertMatch(stderr, name === "--allow-run" ? /ffmpeg/ : new RegExp(`${name}\\b`));
-      // A sentence, and no trace of the stack.
+      // The output is a sentence, and no trace of the stack.
       assertEquals(stderr.trim().split("\n").length, 1, said);
       assertEquals(/Uncaught|^ +at /m.test(said), false, said);
       assertEquals([...Deno.readDirSync(folder.path)], []);
@@ -110,7 +116,10 @@ for (const program of PROGRAMS) {
   }
 }
 
-/** Whether Deno can get its bundler, or has it: it takes esbuild from npm. If anything else is wrong, the test shall say so. */
+/**
+ * True if Deno can get its bundler, or has it: it takes esbuild from npm. For any other problem,
+ * the test shall say so.
+ */
 async function hasBundler(): Promise<boolean> {
   await using folder = await temporaryFolder();
   await Deno.writeTextFile(`${folder.path}/one.ts`, "export const one: number = 1;\n");
@@ -137,7 +146,7 @@ test(
       ]);
       assertEquals(code, 0, stderr);
     }
-    // Nothing is to be had from anywhere: no packages, no configuration, no cache.
+    // No source is left: no packages, no configuration, no cache.
     const alone = ["--no-config", "--no-remote", "--no-npm", "--cached-only"];
     const start = (program: Program, args: readonly string[]): Running =>
       new Running([
@@ -164,7 +173,9 @@ test(
   { ignore: !await hasBundler() },
 );
 
-/** A copy of what the programs and their compilation are made of, so that nobody's `dist/` is touched. */
+/**
+ * Copies the files of the programs and of their compilation, so that nobody's `dist/` is touched.
+ */
 async function copyProject(to: string): Promise<void> {
   const copy = async (path: string): Promise<void> => {
     const from = new URL(path, ROOT);
@@ -178,7 +189,7 @@ async function copyProject(to: string): Promise<void> {
   ) await copy(path);
 }
 
-/** Where nobody listens: what is sent through it gets nowhere, on an open network too. */
+/** A proxy where nobody listens. Requests through it get nowhere, on an open network too. */
 function deadProxy(): Record<string, string | undefined> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const proxy = `http://127.0.0.1:${listener.addr.port}`;
@@ -189,7 +200,10 @@ function deadProxy(): Record<string, string | undefined> {
   };
 }
 
-/** What a compiled file may do, as Deno has written it into the file: the flags, if they are put back together. */
+/**
+ * The rights of a compiled file, as Deno has written them into the file: the flags, put back
+ * together.
+ */
 function bakedRights(file: string): string[] {
   const [, json] = /"permissions":(\{[^{}]*\})/.exec(file) ?? [];
   if (json === undefined) {
@@ -198,7 +212,7 @@ function bakedRights(file: string): string[] {
   const permissions: Record<string, readonly string[] | boolean | null> = JSON.parse(json);
   assertEquals(permissions["prompt"], false);
   return Object.entries(permissions)
-    // From where more code may be imported: each file has Deno's own list.
+    // The sources of further code: each file has Deno's own list.
     .filter(([name, value]) => value !== null && name !== "prompt" && name !== "allow_import")
     .map(([name, value]) => {
       const list = Array.isArray(value) && value.length > 0 ? `=${value.join(",")}` : "";
@@ -237,7 +251,7 @@ test(
     assertMatch(missing.stderr, /Could not find denort at/);
     assertEquals([...Deno.readDirSync(project.path)].some(({ name }) => name === "dist"), false);
 
-    // Deno puts a program behind any executable of the system: enough to see what it puts there.
+    // Deno puts a program behind any executable of the system. That is enough to see the program.
     const standIn = Deno.build.os === "linux" ? "/bin/sh" : Deno.execPath();
     const made = await compile([], { DENORT_BIN: standIn });
     const names = [...PROGRAMS.map((program) => fileName(program)), "SHA256SUMS"];
@@ -260,7 +274,7 @@ test(
       assertEquals((await check.exits(0)).stdout, "client: OK\nserver: OK\n");
     }
 
-    // What was there stays when nothing can be put in its place.
+    // The old content stays if nothing can be put in its place.
     assertEquals((await compile([], {})).code, 1);
     assertEquals(inDist(), [...names].sort());
     assertEquals(await Deno.readTextFile(`${dist}/SHA256SUMS`), sums);

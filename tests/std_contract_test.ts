@@ -1,10 +1,10 @@
 /**
  * The part of `@std/cli`, `@std/bytes` and `@std/assert` that this project relies on. On a network
- * without JSR, `vendor/` holds the stand-ins of `scripts/offline/` in place of the real packages;
- * these tests pass with both, so that whatever passes here is the same everywhere.
+ * without JSR, `vendor/` holds the stand-ins of `scripts/offline/` in place of the real packages.
+ * These tests pass with both, so that code that passes here behaves the same everywhere.
  *
- * They may only use what they pin. An assertion that never fails would pass every test, so each
- * is also seen to fail, through `throws` and `rejects`, which use none of them.
+ * They may only use functions that they pin. An assertion that never fails would pass every test.
+ * So each is also seen to fail, through `throws` and `rejects`, which use none of them.
  */
 
 import {
@@ -33,7 +33,7 @@ import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
 import { parseArgs } from "@std/cli/parse-args";
 
-/** What `fn` throws, which must be an {@linkcode AssertionError}. */
+/** The error that `fn` throws, which must be an {@linkcode AssertionError}. */
 function throws(fn: () => unknown): AssertionError {
   try {
     fn();
@@ -44,7 +44,7 @@ function throws(fn: () => unknown): AssertionError {
   throw new Error(`Nothing thrown by ${fn}`);
 }
 
-/** What the promise of `fn` is rejected with, which must be an {@linkcode AssertionError}. */
+/** The reason of the rejected promise of `fn`, which must be an {@linkcode AssertionError}. */
 async function rejects(fn: () => Promise<unknown>): Promise<AssertionError> {
   try {
     await fn();
@@ -60,7 +60,7 @@ interface Refusal {
   key?: string;
 }
 
-/** The options of a program much like ours, and what it has to refuse. */
+/** The options of a program much like ours, and its refusals. */
 function parse(args: string[]): { parsed: Record<string, unknown>; refused: Refusal[] } {
   const refused: Refusal[] = [];
   const parsed = parseArgs(args, {
@@ -75,7 +75,7 @@ function parse(args: string[]): { parsed: Record<string, unknown>; refused: Refu
   return { parsed, refused };
 }
 
-/** What everybody gets who gives no option. */
+/** The result of a command line without options. */
 const NOTHING = {
   _: [],
   "no-record": false,

@@ -26,14 +26,14 @@ function frame(sequence: number, parts: Partial<Frame> = {}): Frame {
   return { data: new Uint8Array(768), captureUs: sequence, sequence, keyframe: true, ...parts };
 }
 
-/** The numbers of the frames that may go now. */
+/** The sequences of the frames that may go now. */
 function takeAll(stream: SendStream): number[] {
   const numbers: number[] = [];
   for (let next = stream.take(); next; next = stream.take()) numbers.push(next.sequence);
   return numbers;
 }
 
-/** The numbers of the frames that can be shown, of those that come. */
+/** The sequences of the frames that can be shown, of those that come. */
 function shown(
   stream: ReceiveStream,
   frames: readonly (readonly [number, boolean])[],
@@ -179,7 +179,7 @@ test("SendStream says once that it rests, and once that it goes on", () => {
   assertEquals([stream.takeRest(), stream.takeRest()], [true, undefined]);
   stream.push(frame(0));
   assertEquals([stream.takeRest(), stream.takeRest()], [false, undefined]);
-  // A camera that gives rests as little where the link takes nothing as where it takes all.
+  // A camera does not rest because the link takes nothing.
   for (let number = 0; number < 10; number++) {
     time.forwardMs += 900;
     stream.push(frame(number));
@@ -282,7 +282,7 @@ test("a peer's numbers make no more lost than it can have sent", () => {
     const stream = new ReceiveStream(RAW, {});
     const take = (sequence: number): boolean => stream.take(frame(sequence));
     sequences.forEach(take);
-    // Ten seconds of its rate, and what it can have sent since it called.
+    // Ten seconds of its rate, and the frames that it can have sent since it called.
     assertGreaterOrEqual(stream.lost, 200);
     assertLessOrEqual(stream.lost, 300);
     time.forwardMs += 60_000;
@@ -321,7 +321,7 @@ test("ReceiveStream knows the age of its frames where the clocks were compared, 
   stream.take(frame(0, { captureUs: sentUs }));
   assertGreaterOrEqual(stream.delayMs!, 299);
   assertLessOrEqual(stream.delayMs!, 800);
-  // Of a clock that cannot be the one that was compared, no age is told.
+  // The clock cannot be the one that was compared: no age is told.
   stream.take(frame(1, { captureUs: 7 }));
   assertEquals(stream.delayMs, undefined);
 

@@ -6,7 +6,7 @@ import { writeAll } from "../scripts/kit/writing.ts";
 import { until } from "./harness.ts";
 import { Random } from "./random.ts";
 
-/** A server, and where it is. */
+/** A server, and its address. */
 export interface Served extends AsyncDisposable {
   /** Its address, without a slash at the end. */
   readonly url: string;
@@ -38,7 +38,10 @@ export function serveFiles(folder: string, { length = true } = {}): Served {
   });
 }
 
-/** Serves pictures as a camera does, as parts of one answer. `jitter` is in parts of the time between two. */
+/**
+ * Serves pictures like a camera, as parts of one answer. `jitter` is in parts of the time between
+ * two.
+ */
 export function servePictures(
   jpegs: readonly Uint8Array<ArrayBuffer>[],
   { fps, jitter = 0, firstMs = 0 }: {
@@ -74,7 +77,7 @@ export function servePictures(
   };
 }
 
-/** Serves what a program writes, anew to each who asks. */
+/** Serves the output of a program, anew to each client. */
 export function serveProgram(
   program: string,
   args: readonly string[],
@@ -110,12 +113,15 @@ export function serveProgram(
   };
 }
 
-/** An RTSP camera: where it is, and which ways of transport it was asked for. */
+/** An RTSP camera: its address, and the ways of transport that it was asked for. */
 export interface RtspCamera extends Served {
   readonly asked: readonly string[];
 }
 
-/** Serves a film as an RTSP camera does. Over UDP it gives nothing, as where a network loses what it sends. */
+/**
+ * Serves a film like an RTSP camera. Over UDP it gives nothing, like a network that loses its
+ * packets.
+ */
 export async function serveRtsp(film: string, folder: string): Promise<RtspCamera> {
   const packets = createSocket("udp4");
   const bound = Promise.withResolvers<void>();
@@ -146,7 +152,7 @@ export async function serveRtsp(film: string, folder: string): Promise<RtspCamer
   packets.on("message", (packet) => {
     const head = Uint8Array.of(0x24, 0, packet.length >> 8, packet.length & 255);
     const whole = Uint8Array.from([...head, ...packet]);
-    // One after the other: a connection may take a part of a packet only.
+    // One goes after the other: a connection may take a part of a packet only.
     sending = Promise.all(
       [...takers].map((peer) =>
         sending.then(() => writeAll(peer, whole)).catch(() => takers.delete(peer))

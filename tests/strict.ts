@@ -1,18 +1,22 @@
 /**
- * The one way to declare a test of this project: with Deno's sanitizers on, which are off by default since 2.8. A test that
- * leaves a timer, a read, a socket or a child behind fails, whatever it found.
+ * The one way to declare a test of this project: with Deno's sanitizers on, which are off by
+ * default since 2.8. A test that leaves a timer, a read, a socket or a child behind fails, whatever
+ * it found.
  *
- * `TESTS` in the environment chooses a part of the tests: `quick` (`deno task test`), or `loud` and then `quiet`
- * (`deno task ok`). Without it all are run.
+ * `TESTS` in the environment chooses a part of the tests: `quick` (`deno task test`), or `loud` and
+ * then `quiet` (`deno task ok`). Without it all are run.
  */
 
 /** The way a test is run. */
 export interface Manner {
-  /** Leaves it out where this machine lacks what it needs. */
+  /** Leaves it out if this machine lacks a tool for it. */
   readonly ignore?: boolean;
-  /** It takes five seconds or more, nearly all of it waiting: `quick` leaves it out. */
+  /** It takes five seconds or more, nearly all of it waiting. `quick` leaves it out. */
   readonly slow?: boolean;
-  /** It holds each frame or its delay to account, and wants few others beside it. `quick` leaves it out. */
+  /**
+   * It holds each frame or its delay to account, and wants few others beside it. `quick` leaves it
+   * out.
+   */
   readonly quiet?: boolean;
 }
 
@@ -21,7 +25,7 @@ const part = Deno.env.get("TESTS");
 /** Declares a test. */
 export function test(name: string, fn: () => void | Promise<void>, manner: Manner = {}): void {
   const { ignore = false, slow = false, quiet = false } = manner;
-  // What is left to the other part is no test that was skipped.
+  // A test of the other part is not a skipped test.
   if (part === (quiet ? "loud" : "quiet")) return;
   Deno.test({
     name,

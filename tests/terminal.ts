@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { commandLine, Running } from "./harness.ts";
 
-/** True where `script` is as expected here. */
+/** True if `script` is the expected one. */
 export const hasTerminals = Deno.build.os === "linux";
 
 /** The terminal that a program is given. */
@@ -16,7 +16,7 @@ export interface TerminalOptions {
   readonly inside?: readonly string[];
 }
 
-/** A program on a terminal, seen by the one who types. */
+/** A program on a terminal, seen by the person who types. */
 export class Terminal implements AsyncDisposable {
   readonly #script: Running;
 
@@ -30,7 +30,8 @@ export class Terminal implements AsyncDisposable {
       ? commandLine(program, args)
       : [program, ...args];
     const quoted = [...inside, ...words].map((word) => `'${word}'`).join(" ");
-    // The settings of the terminal before and after, and the exit status, are printed around what the program prints.
+    // The terminal's settings before and after, and the exit status, are printed around the
+    // program's output.
     const line =
       `stty cols ${columns}; echo before:$(stty -g); ${quoted}; echo status:$?; echo after:$(stty -g)`;
     this.#script = new Running(
@@ -39,7 +40,7 @@ export class Terminal implements AsyncDisposable {
     );
   }
 
-  /** All that was shown until now. */
+  /** All output until now. */
   get text(): string {
     return this.#script.stdout;
   }
@@ -59,7 +60,7 @@ export class Terminal implements AsyncDisposable {
     await this.#script.write(new TextEncoder().encode(keys));
   }
 
-  /** Waits for the end; gives all that was shown. Throws where the terminal is not as it was. */
+  /** Waits for the end. Resolves to all output. Throws if the terminal is not as it was. */
   async ends(): Promise<{ text: string; status: number }> {
     const [, after] = await this.shows(/after:(\S+)/);
     const [, before] = /before:(\S+)/.exec(this.text)!;

@@ -1,4 +1,7 @@
-/** The programs on a real pseudo-terminal: keys, Ctrl-C, the live line, and the terminal left as it was found. */
+/**
+ * The programs on a real pseudo-terminal: keys, Ctrl-C, the live line, and the terminal left as it
+ * was found.
+ */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { nowUs, pause } from "../lib/clock.ts";
@@ -81,7 +84,8 @@ test("Ctrl-C, twice, reaches the whole terminal and still leaves the recording w
   await using client = startClient(Number(port), []);
   await terminal.shows(/recorded/);
   await terminal.type("\x03\x03");
-  // The shell around the program is interrupted as well; what is left to look at is what both programs left.
+  // The shell around the program is interrupted as well. Only the traces of both programs are left
+  // to look at.
   assertStringIncludes((await client.exits(0)).stdout, "Call ended by the HOST.");
   const [, frames] = await terminal.shows(/Recorded \S+, (\d+) frames/);
   await until("a whole file", async () => {
@@ -201,7 +205,7 @@ test("TERM=dumb is shown a plain line each ten seconds, and not one escape code"
   assertEquals(text.match(/ fps {2}/g)?.length, 1);
 }, { ignore, slow: true });
 
-/** A shell as one works with, in which a program is stopped by Ctrl-Z and goes on by fg. */
+/** A shell of a user, in which Ctrl-Z stops a program and fg lets it go on. */
 async function openShell(): Promise<Terminal> {
   const shell = new Terminal("bash", ["--norc", "-i"]);
   await shell.type("PS1='ready$ '\r");

@@ -12,13 +12,13 @@ import { test } from "./strict.ts";
 
 type Stamps = "capture" | "arrival";
 
-/** A frame as it comes: when by its own stamp, and when by our clock, in microseconds. */
+/** A frame as it comes: its own stamp, and the time of our clock, in microseconds. */
 interface Coming {
   readonly timeUs: number;
   readonly arrivalUs: number;
 }
 
-/** What a recording of them holds. */
+/** The content of their recording. */
 interface Recorded {
   /** The number of the frame in each slot. */
   readonly slots: number[];
@@ -29,7 +29,10 @@ const SECOND_US = 1e6;
 const YEAR_US = 365 * 24 * 3600 * SECOND_US;
 const BOTH: readonly Stamps[] = ["capture", "arrival"];
 
-/** Runs frames through a timeline as a recorder does: what is held is settled when it wants to be. */
+/**
+ * Runs frames through a timeline like a recorder. The held ones are settled when the timeline asks
+ * for it.
+ */
 function record(fps: number, stamps: Stamps, frames: readonly Coming[]): Recorded {
   const timeline = new Timeline<number>(fps, stamps);
   const slots: number[] = [];
@@ -62,7 +65,7 @@ function even(fps: number, seconds: number, fromUs = 0): Coming[] {
   });
 }
 
-/** The same, as a timeline of these stamps sees them when each arrives so much later. */
+/** The same, in the view of a timeline of these stamps if each arrives so much later. */
 function late(
   frames: readonly Coming[],
   stamps: Stamps,
@@ -79,7 +82,7 @@ function numbers(count: number): number[] {
   return [...Array(count).keys()];
 }
 
-/** Fails unless the frames are in order; repeats stand beside each other. */
+/** Fails unless the frames are in order. Repeats stand beside each other. */
 function assertInOrder(slots: readonly number[], what?: string): void {
   for (let index = 1; index < slots.length; index++) {
     assertGreaterOrEqual(slots[index]!, slots[index - 1]!, what);
@@ -141,7 +144,7 @@ for (const stamps of BOTH) {
       assert(Math.abs(slots.length - 600) <= 12, `${slots.length} slots`);
       assertEquals(thinned, 0);
       assertEquals([...new Set(slots)], numbers(from * 30));
-      // Evenly: no frame stands longer than its time and a slot to either side.
+      // Thinned evenly: no frame stands longer than its time and a slot to either side.
       const longest = Math.max(...numbers(from * 30).map((frame) => count(slots, frame)));
       assertLessOrEqual(longest, Math.ceil(20 / from) + 1);
     });
@@ -223,7 +226,10 @@ test("capture stamps decide, whatever the network does to the arrivals", () => {
   }
 });
 
-/** Frames of 20 a second that a network holds back for a time and then gives out one behind the other. */
+/**
+ * Frames of 20 a second that a network holds back for a time and then gives out one behind the
+ * other.
+ */
 function held(forUs: number, apartUs: number): Coming[] {
   const untilUs = SECOND_US + forUs;
   let behind = 0;
@@ -234,7 +240,7 @@ function held(forUs: number, apartUs: number): Coming[] {
   });
 }
 
-// How far apart frames of 230,400 bytes come out of a jam at 1 Gbit/s, and at 100 Mbit/s.
+// The distance between frames of 230,400 bytes out of a jam at 1 Gbit/s, and at 100 Mbit/s.
 for (const [name, apartUs] of [["1 Gbit/s", 1_850], ["100 Mbit/s", 18_500]] as const) {
   test(`arrival stamps: a burst at ${name} after a stall of the network repeats and thins nothing`, () => {
     for (const forUs of [100_000, 300_000, 1_000_000, 2_000_000]) {
@@ -246,7 +252,8 @@ for (const [name, apartUs] of [["1 Gbit/s", 1_850], ["100 Mbit/s", 18_500]] as c
 }
 
 test("arrival stamps: a stall of the network after which frames are missing is filled", () => {
-  // The sender dropped what it could not send: five of forty come in a burst, the rest as ever.
+  // The sender dropped the frames that it could not send: five of forty come in a burst, the rest
+  // as ever.
   const frames = [
     ...even(20, 1),
     ...even(1000, 0.005, 3 * SECOND_US),
@@ -385,7 +392,8 @@ function arriving(...slots: number[]): Coming[] {
 }
 
 test("arrival stamps: what a busy machine gives out late and unevenly repeats and thins nothing", () => {
-  // Frame 4 is more than two slots late, and those behind it make up for it, none at the pace of a jam.
+  // Frame 4 is more than two slots late, and those behind it make up for it, none at the pace of a
+  // jam.
   const { slots, thinned } = record(20, "arrival", arriving(0, 1, 2, 3, 6.2, 6.8, 7, 7.6, 8, 9));
   assertEquals([slots, thinned], [numbers(10), 0]);
 });

@@ -21,15 +21,15 @@ const TITLES = {
   client: "RECEBENDO VIDEO (HOST)",
 } as const;
 
-/** Where the server's numbers begin; the client's begin at 0. */
+/** The first number of the server. The client's numbers begin at 0. */
 const THEIRS = 10_000;
 
-/** Xvfb exists on Linux only; there the set-up installs it. */
+/** A test with a screen. Xvfb exists on Linux only; the set-up installs it there. */
 function onScreen(name: string, fn: () => Promise<void>, manner: Manner = {}): void {
   test(name, fn, { ...manner, ignore: Deno.build.os !== "linux" || (manner.ignore ?? false) });
 }
 
-/** Makes what both ends show, for half a minute. Resolves to the options for either end. */
+/** Makes the inputs of both ends, for half a minute. Resolves to the options for either end. */
 async function inputs(folder: string): Promise<{ here: string[]; there: string[] }> {
   const numbers = (first: number): number[] => Array.from({ length: 600 }, (_, n) => first + n);
   await writeNumbers(`${folder}/client.avi`, numbers(0), DEFAULT_FORMAT);
@@ -124,7 +124,8 @@ for (const end of ["server", "client"] as const) {
         await screen.window(TITLES.self);
         await screen.window(TITLES[end]);
         const window = await screen.window(title);
-        // A window takes keys a moment after it is there: one that was pressed too early is pressed again.
+        // A window takes keys a moment after it is there. A key that was pressed too early is
+        // pressed again.
         let over = false;
         client.ended.then(() => over = true);
         await until("the end of the call", async () => {
@@ -160,7 +161,8 @@ onScreen("pictures are as young in both directions at once as in one", async () 
   await using called = await startServer(there, shownOn(screen));
   await using client = startClient(called.port, here, shownOn(screen));
   await until("four pictures", () => screen.pictures().length === 4 ? true : undefined);
-  // By how many pictures each end sees the other later than that one sees itself, looked at a hundred times.
+  // The number of pictures by which each end is behind the peer's view of itself, looked at a
+  // hundred times.
   const behind = { client: [] as number[], server: [] as number[] };
   while (behind.client.length < 100) {
     const [ours, oursThere, theirsHere, theirs] = screen.pictures();

@@ -1,4 +1,7 @@
-/** Calls in which both ends show themselves, looked at from outside; the windows are in two_way_screen_test.ts. */
+/**
+ * Calls in which both ends show themselves, looked at from outside; the windows are in
+ * two_way_screen_test.ts.
+ */
 
 import {
   assert,
@@ -38,7 +41,7 @@ import {
 import { test } from "./strict.ts";
 import { hasTerminals, Terminal } from "./terminal.ts";
 
-/** Numbers from one on, and so many. */
+/** That many numbers, from `first` on. */
 function numbers(count: number, first = 0): number[] {
   return Array.from({ length: count }, (_, n) => first + n);
 }
@@ -48,12 +51,15 @@ function withoutStill(seen: readonly number[]): readonly number[] {
   return seen.slice(0, seen.indexOf(seen.at(-1)!) + 1);
 }
 
-/** A figure in what a program says at the end. */
+/** A figure in a program's last words. */
 function said({ stdout }: { readonly stdout: string }, pattern: RegExp): number {
   return Number(pattern.exec(stdout)?.[1] ?? NaN);
 }
 
-/** Fails unless the numbers follow each other from the first to the last, but for those that are told to be lost. */
+/**
+ * Fails unless the numbers follow each other from the first to the last, but for those that were
+ * reported as lost.
+ */
 function assertFollow(seen: readonly number[], lost: number): void {
   assertEquals(seen, seen.toSorted((a, b) => a - b));
   const span = seen.at(-1)! - seen[0]! + 1;
@@ -129,7 +135,10 @@ test(
       ...["--input", there, "--max-calls", "3", "--record", `${folder.path}/video.avi`],
     ]);
     const { server, port } = called;
-    /** The ffmpegs that read the server's picture: whoever else names it is the server itself. */
+    /**
+     * The ffmpegs that read the server's picture. The only other process that names it is the
+     * server itself.
+     */
     const cameras = async (): Promise<number> =>
       (await processesNaming(there)).filter((pid) => pid !== server.pid).length;
     assertEquals(await cameras(), 0);
@@ -161,7 +170,7 @@ test(
       assertLess(100, shown.length);
       firsts.push(shown[0]!);
     }
-    // Who comes later sees what is shown then.
+    // A caller that comes later sees the present picture.
     assertEquals(firsts, firsts.toSorted((a, b) => a - b));
     assertEquals(new Set(firsts).size, 3);
   },

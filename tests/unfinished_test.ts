@@ -7,7 +7,7 @@ import { temporaryFolder, until } from "./harness.ts";
 import { numberedFrame, readNumbers } from "./numbered.ts";
 import { test } from "./strict.ts";
 
-/** A part of an AVI: where it begins, and its name, size and kind. */
+/** A part of an AVI: its position, and its name, size and kind. */
 type Part = readonly [at: number, kind: string, bytes: number];
 
 const GIGABYTE = 1024 ** 3;
@@ -38,7 +38,7 @@ test("isUnfinished(): an AVI whose last part has no size yet, however long it is
       ...[[0, "AVI ", GIGABYTE], [GIGABYTE + 8, "AVIX", GIGABYTE]] as const,
       [2 * GIGABYTE + 16, "AVIX", 0xffffffff],
     ]],
-    // What follows is no part: then nothing is known to be missing.
+    // The next bytes are no part: then nothing is known to be missing.
     [false, [[0, "AVI ", 100], [108, "    ", 0]]],
   ];
   for (const [unfinished, parts] of cases) {
@@ -74,7 +74,7 @@ test("findUnfinished(): all of that name, whichever of them are missing, and no 
 test("findUnfinished(): of very many, the few that were written last are looked into", async () => {
   await using folder = await temporaryFolder();
   const wanted = `${folder.path}/video.avi`;
-  // Older than all others, and none of it could be read in time where every file is looked into.
+  // This one is older than all others. It could not be read in time if every file was looked into.
   for (let number = 1; number <= 600; number++) {
     const path = numberedPath(wanted, number);
     await writeParts(path, [[0, "AVI ", number % 100 === 50 ? 0 : 4]]);
@@ -101,7 +101,7 @@ test(
     const recorder = new Recorder({ path, format: DEFAULT_FORMAT, fps: 20, stamps: "capture" });
     for (let number = 0; number < 5; number++) recorder.push(numberedFrame(number, DEFAULT_FORMAT));
     await recorder.close();
-    // As a program that was killed leaves it: no size, no index.
+    // A killed program leaves the file like this: no size, no index.
     const bytes = await Deno.readFile(path);
     bytes.fill(0, 4, 8);
     await Deno.writeFile(path, bytes);

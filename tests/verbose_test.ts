@@ -1,4 +1,4 @@
-/** `--verbose` and `--trace`: what whoever looks for a fault is shown. */
+/** `--verbose` and `--trace`: the words for somebody who looks for a fault. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
@@ -8,7 +8,7 @@ import { test } from "./strict.ts";
 
 const onLinux = { ignore: Deno.build.os !== "linux" };
 
-/** Keeps what is heard of children, ids left out. */
+/** Keeps the news of children, without ids. */
 class Heard implements ChildWatch {
   readonly lines: string[] = [];
 
@@ -82,7 +82,7 @@ test("--trace shows every frame as well", async () => {
 
 test("--verbose shows each way that was tried to open a camera", async () => {
   await using folder = await temporaryFolder();
-  // A camera that refuses every rate: it gives a picture when it is asked for none.
+  // A camera that refuses every rate. It gives a picture if it is asked for none.
   const script = `#!/bin/sh
 PATH=\${PATH#*:}
 case "$*" in

@@ -35,7 +35,7 @@ function drip({ far }: FakePair, data: Uint8Array, everyMs: number): Disposable 
   return { [Symbol.dispose]: (): void => clearInterval(timer) };
 }
 
-/** How a peer was lost. */
+/** The way in which a peer was lost. */
 async function loss(run: () => Promise<unknown>): Promise<string> {
   return (await assertRejects(run, PeerLostError)).how;
 }
@@ -194,7 +194,7 @@ test("readMessage() takes a message as long as the limit, and none of one byte m
     ProtocolError,
     "a message of 1001 bytes is too long: at most 1000 here",
   );
-  // Of the long one, its length was read and nothing else, and no buffer was made for it.
+  // Of the long message, only the length was read, and no buffer was made for it.
   assertEquals(open.wire.receivedBytes, 8 + 1000 + 8);
   assertEquals(open.near.largestRead, 1000 + 8);
 });
@@ -281,7 +281,7 @@ test("a network that is gone for long makes no message slow, where its silence i
   const reading = reads.wire.readMessage(3);
   const writing = writes.wire.writeMessage(text("abc"));
   for (const one of [reading, writing]) one.catch(() => {}); // Its failure is seen below.
-  // Begun later, this one is slow after as long as the others were silent.
+  // This one begins later. It is slow after as long as the others were silent.
   using _dripping = drip(slow, new Uint8Array(3000), 100);
   slow.far.put(length(150_000));
   assertEquals(await loss(() => slow.wire.readMessage(150_000)), "slow");
@@ -307,7 +307,7 @@ test("a peer that takes a message slowly is lost, unless it speaks", async () =>
   const message = new Uint8Array(100_000);
   const run = async (speaks: boolean): Promise<string> => {
     using open = openWire(SOON, { room: 4000 });
-    // 40,000 bytes a second: 2.5 s, where 1.8 s are allowed.
+    // 40,000 bytes a second: 2.5 s, and 1.8 s are allowed.
     const taking = setInterval(() => void open.far.read(new Uint8Array(4000)), 100);
     using _speaking = speaks ? drip(open, framed(text("a")), 100) : undefined;
     const reading = (async (): Promise<void> => {
@@ -365,7 +365,7 @@ test("in a call whose line looks at the silence itself, the wire counts it and c
   assertEquals(await loss(() => other.wire.readMessage(1)), "silence");
   await until("a silence of twice that", () => open.wire.quietMs >= 1000 || undefined);
   assertFalse(open.near.closed);
-  // A whole message ends it, and so does that nothing is expected any more.
+  // A whole message ends it. So does the end of the expectation.
   open.far.put(framed(text("a")));
   assertEquals(await reading, text("a"));
   assertEquals(open.wire.quietMs, 0);
