@@ -533,7 +533,7 @@ export function openDisplay(
 export interface GivenHost {
   /** The place of the window; the middle of the screen if none is given. */
   readonly place: () => WindowPlace | undefined;
-  /** True if a window would fail as one of a call has failed, which was said. */
+  /** True if a window of a call has failed: another would fail as well. The user was told. */
   readonly isVain: () => boolean;
   /** The window was closed. */
   readonly onClosed: () => void;
@@ -542,7 +542,7 @@ export interface GivenHost {
 }
 
 /**
- * Makes of what the user wants to give the source of all calls of this end. Nothing is opened yet.
+ * Makes the source of all calls of this end, as the user wants it. Nothing is opened yet.
  */
 export function outgoingOf(given: Given, around: Surroundings, host: GivenHost): Outgoing {
   const { log, messages, system, watch } = around;

@@ -114,7 +114,7 @@ class Rig implements AsyncDisposable {
     const line = await call.accept();
     this.#lines.push(line);
     const told = ({ reason }: Goodbye): string => `bye: ${reason}`;
-    // An end that hangs up here hears of no other end.
+    // The end that hangs up hears nothing of the peer's end.
     const ended = line.ended.then(told, (error: Error) => error.message);
     ended.then((end) => {
       this.ends.push(end);

@@ -96,7 +96,7 @@ function testWay({ width, height, fps }: VideoFormat): Way {
   return { args: ["-f", "lavfi", "-i", picture], pace: "file", timed: true, alone: false };
 }
 
-/** True for an input that opens once only: a pipe, or a stream that another program brings to us. */
+/** True for an input that opens only once: a pipe, or a stream that another program sends to us. */
 export async function opensOnce(from: SourceOptions["from"]): Promise<boolean> {
   if (!("input" in from)) return false;
   const { input } = from;

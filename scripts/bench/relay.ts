@@ -54,7 +54,7 @@ export class Relay implements AsyncDisposable {
         await writeAll(to, buffer.subarray(0, count));
       }
     } finally {
-      // The end does not matter: the other side must not wait for bytes that do not come.
+      // The end does not matter: the peer must not wait for bytes that do not come.
       await to.closeWrite();
     }
   }

@@ -1,7 +1,7 @@
 /**
  * One end of a connection that carries as many frames as it can, run as a process of its own:
  *
- *   wire_end.ts receive bytes|fresh|wire SECONDS   says `PORT n`, and at the end `FRAMES n SECONDS s`,
+ *   wire_end.ts receive bytes|fresh|wire SECONDS   says `PORT n`; at the end `FRAMES n SECONDS s`,
  *                                                  the first tenth left out
  *   wire_end.ts send bytes|plain|call PORT         sends until the peer has gone
  *
