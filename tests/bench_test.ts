@@ -4,10 +4,14 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { displayArguments, windowSize } from "../lib/display.ts";
+import { Eye } from "../scripts/bench/eye.ts";
 import { figureOf, formatFigure, percentile } from "../scripts/bench/figure.ts";
 import { judge } from "../scripts/bench/goals.ts";
 import { OURS, type Row } from "../scripts/bench/section.ts";
-import { Running } from "./harness.ts";
+import { Running, until } from "./harness.ts";
+import { paintNumber } from "./numbered.ts";
+import { Screen } from "./screen.ts";
 import { test } from "./strict.ts";
 
 test("bench rejects an option that it does not know, and a section that there is none of", async () => {
@@ -48,3 +52,20 @@ test("judge() holds our median against a bound and against a contender's", () =>
   assertEquals(met(row("hd.h264.median", { [OURS]: 41, ...delay })), [false, false]);
   assertEquals(met(row("hd.h264.median", { [OURS]: 38 })), [true, undefined]);
 });
+
+test(
+  "an eye finds a large picture in a smaller window, and reads its number",
+  async () => {
+    const screenSize = { width: 1500, height: 800 };
+    const format = { width: 1280, height: 720, codec: "raw", fps: 30 } as const;
+    await using screen = await Screen.open(screenSize);
+    await using ffplay = new Running(["ffplay", ...displayArguments({ format, title: "large" })], {
+      env: { DISPLAY: screen.display },
+      stdin: "piped",
+    });
+    await ffplay.write(paintNumber(777, format));
+    const eye = new Eye(screen, screenSize, windowSize(format));
+    await until("number 777 on the screen", () => eye.number() === 777 || undefined);
+  },
+  { ignore: Deno.build.os !== "linux" },
+);

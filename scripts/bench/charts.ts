@@ -42,10 +42,14 @@ export function drawingsOf(chapters: readonly Chapter[], folder: string): Drawin
       logarithmic: true,
     }),
     ...["h264", "mjpeg"].map((codec) =>
-      barChart(`hd-${codec}`, `To the screen, 1280 x 720 at 30 fps, ${codec}: ms, median`, {
-        row: rows.get(`hd.${codec}.median`),
-        logarithmic: true,
-      })
+      barChart(
+        `hd-${codec}`,
+        `From the camera to the screen, 1280 x 720 at 30 fps, ${codec}: ms, median`,
+        {
+          row: rows.get(`hd.${codec}.median`),
+          logarithmic: false,
+        },
+      )
     ),
     barChart("wire", "From memory to memory, call session: frames a second", {
       row: rows.get("wire.call"),
