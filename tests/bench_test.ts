@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { displayArguments, windowSize } from "../lib/display.ts";
+import { displayArguments, windowSize } from "../lib/media/display.ts";
 import { Eye } from "../scripts/bench/eye.ts";
 import { figureOf, formatFigure, percentile } from "../scripts/bench/figure.ts";
 import { judge } from "../scripts/bench/goals.ts";
