@@ -16,7 +16,7 @@ import { type Messages } from "./user/sentences.ts";
 import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
 import { Door, TellLimit } from "./wire/door.ts";
 import { CallLine, type Goodbye, type Line, type Peer } from "./wire/line.ts";
-import { type Offer, readOffer } from "./wire/offer.ts";
+import { type Offer, readOffer, type WireMode } from "./wire/offer.ts";
 import { type Introduction, isSameStreams, newCallId } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
 
@@ -117,6 +117,11 @@ export class IncomingCall {
   /** The id with which a caller comes back into it. */
   get id(): string {
     return this.#id;
+  }
+
+  /** The language that the caller speaks. */
+  get mode(): WireMode {
+    return this.#offer.mode;
   }
 
   /** Its name among the others. */

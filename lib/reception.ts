@@ -24,6 +24,7 @@ import { opensOnce } from "./media/capture.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { sayWhose } from "./user/log.ts";
+import { shownName } from "./user/name.ts";
 import { describe } from "./user/problems.ts";
 import { TITLES } from "./user/sentences.ts";
 import type { ServerOptions } from "./user/options.ts";
@@ -156,6 +157,9 @@ export class Reception {
       // and are a stranger's.
       isStranger: (end) => end.kind === "error" || end.by === "CLIENT" && this.#options.stay,
     }, { ...this.#around, log });
+    const { codec, width, height, fps } = peer.format ?? {};
+    const picture = peer.format ? `${width}x${height} ${fps} fps ${codec}` : "no picture";
+    log.debug("server", `${incoming.mode} ${picture} ${shownName(peer.name)}`);
     this.#calls.set(incoming, call);
     try {
       return this.#judge(incoming, await call.run());

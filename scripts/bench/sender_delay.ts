@@ -89,7 +89,7 @@ function ourSender(format: VideoFormat, seconds: number): Contender<number[]> {
         // The client calls when it has a picture to send.
         using connection = await door.accept();
         connection.setNoDelay(true);
-        const line = await answerOver(connection, format.fps);
+        await using line = await answerOver(connection, format.fps);
         for await (const { data } of line.frames()) seen(data);
       };
       return await measureThrough(stream, take, format, seconds);
