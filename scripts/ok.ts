@@ -54,11 +54,12 @@ for (const check of CHECKS) {
 }
 const [first, ...rest] = Deno.args;
 const withBench = first === "--bench";
+const testFiles = modules("tests").filter((path) => path.endsWith("_test.ts"));
 const parts: Part[] = [
   // These mostly wait, and wait side by side. A machine that has much else to do is given less.
-  { name: "loud", files: ["tests/"], jobs: Math.max(2 * free, 2) },
+  { name: "loud", files: slowestFirst(testFiles), jobs: Math.max(3 * free, 2) },
   // These want a free machine, and come after all the others.
-  { name: "quiet", files: modules("tests").filter(hasQuiet), jobs: Math.max(free, 1) },
+  { name: "quiet", files: testFiles.filter(hasQuiet), jobs: Math.max(free, 1) },
   ...(withBench ? [{ name: "bench", files: ["tests/bench_smoke.ts"], jobs: 1 }] : []),
 ];
 for (const part of parts) {
@@ -163,7 +164,16 @@ function modules(folder: string): string[] {
 
 /** True if a file declares a quiet test. To load all files for a few tests takes seconds. */
 function hasQuiet(path: string): boolean {
-  return path.endsWith("_test.ts") && Deno.readTextFileSync(path).includes("quiet: true");
+  return Deno.readTextFileSync(path).includes("quiet: true");
+}
+
+/** Files with the most slow tests first, so that none of them is left to run alone at the end. */
+function slowestFirst(files: readonly string[]): string[] {
+  const count = (path: string): number =>
+    Deno.readTextFileSync(path).match(/slow: true|onScreen\(/g)?.length ?? 0;
+  return files.map((path) => ({ path, slow: count(path) }))
+    .sort((a, b) => b.slow - a.slow)
+    .map(({ path }) => path);
 }
 
 function seconds(start: number): string {
