@@ -4,6 +4,7 @@
 import config from "./deno.json" with { type: "json" };
 import {
   Call,
+  checkRecording,
   type End,
   everyStatus,
   EXIT,
@@ -14,16 +15,14 @@ import {
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
 import { listCameras, systemOf } from "./lib/media/devices.ts";
-import { checkRecorder } from "./lib/media/recorder.ts";
-import { checkFolder } from "./lib/media/recording_file.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { quoted } from "./lib/user/command_line.ts";
 import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
 import { type NarrowCure, TITLES } from "./lib/user/sentences.ts";
 import { shownName } from "./lib/user/name.ts";
-import { checkRecordName, type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
+import { type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
 import type { Line } from "./lib/wire/line.ts";
-import type { Connection } from "./lib/wire/wire.ts";
+import { type Connection, isOneMachine } from "./lib/wire/wire.ts";
 
 /** Milliseconds that a connection may take to be made (as SRT's connect time). */
 const CONNECT_MS = 3000;
@@ -31,11 +30,7 @@ const CONNECT_MS = 3000;
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
   const { log, messages, hangUp } = around;
   if (options.instead === "cameras") return await showCameras(around);
-  if (options.record !== undefined) {
-    await checkFolder(options.record);
-    checkRecordName(options.record, messages);
-    await checkRecorder(around.watch);
-  }
+  if (options.record !== undefined) await checkRecording(options.record, around);
   const host = options.host ?? (await findOwnAddress(around))?.address;
   if (host === undefined) {
     log.error(messages.noAddress);
@@ -100,7 +95,7 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
     log.error(describeConnect(error, messages, host, port));
     return EXIT.failed;
   }
-  isHere = connection.localAddr?.hostname === connection.remoteAddr?.hostname;
+  isHere = isOneMachine(connection);
   const line = await introduce(connection, callee, options, around);
   if (typeof line === "number") return line;
   isShown = line.peer.format !== undefined;

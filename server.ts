@@ -3,16 +3,14 @@
 
 import config from "./deno.json" with { type: "json" };
 import type { Caller } from "./lib/answer.ts";
-import { EXIT, type Surroundings } from "./lib/call.ts";
+import { checkRecording, EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
-import { checkRecorder } from "./lib/media/recorder.ts";
-import { checkFolder } from "./lib/media/recording_file.ts";
 import { NoCameraError } from "./lib/errors.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
 import { quoted } from "./lib/user/command_line.ts";
 import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
-import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
+import { parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
 
 /**
  * The number of callers that may wait to be accepted. With the report's 5, a few strangers shut the
@@ -34,11 +32,7 @@ const HERE: readonly string[] = ["127.0.0.1", "::1", "127.0.1.1"];
 
 async function serve(options: ServerOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
-  if (options.record !== undefined) {
-    await checkFolder(options.record);
-    checkRecordName(options.record, messages);
-    await checkRecorder(around.watch);
-  }
+  if (options.record !== undefined) await checkRecording(options.record, around);
   const reception = new Reception(options, around);
   try {
     await reception.checkSource();

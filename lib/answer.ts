@@ -15,16 +15,10 @@ import { wrongWith } from "./user/problems.ts";
 import { type Messages } from "./user/sentences.ts";
 import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
 import { Door, TellLimit } from "./wire/door.ts";
-import { CallLine, type Goodbye, type Line, type Peer } from "./wire/line.ts";
+import { CallLine, type Goodbye, type Line, type Peer, waitMsFor } from "./wire/line.ts";
 import { type Offer, readOffer, type WireMode } from "./wire/offer.ts";
 import { type Introduction, isSameStreams, newCallId } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
-
-/**
- * Milliseconds of waiting for a caller whose connection ended or was reset without a bye. A caller
- * that lives comes back at once.
- */
-const CUT_PATIENCE_MS = 5000;
 
 /**
  * The number of remembered calls that we ended while their network was gone. A peer that comes back
@@ -197,9 +191,8 @@ export class IncomingCall {
     signal: AbortSignal,
     goneMs: number,
   ): Promise<Wire | Goodbye | undefined> {
-    const leftMs = this.#options.patienceSeconds * 1000 - goneMs;
-    if (!this.#begun || leftMs <= 0) return Promise.resolve(undefined);
-    const waitMs = lost.how === "silence" ? leftMs : Math.min(leftMs, CUT_PATIENCE_MS);
+    const waitMs = waitMsFor(lost, this.#options.patienceSeconds * 1000, goneMs);
+    if (!this.#begun || waitMs <= 0) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const end = (found: Wire | Goodbye | undefined): void => {
         clearTimeout(timer);

@@ -12,7 +12,7 @@
  */
 
 import { nowUs } from "./clock.ts";
-import { NotInstalledError, PeerLostError, REASON } from "./errors.ts";
+import { endsInOrder, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
 import type { VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
@@ -20,11 +20,12 @@ import { openSource } from "./media/capture.ts";
 import { systemOf } from "./media/devices.ts";
 import { Display, type DisplayOptions, type WindowPlace } from "./media/display.ts";
 import { withoutSecrets } from "./media/input.ts";
-import type { Given } from "./user/options.ts";
-import { NO_PICTURES } from "./media/recorder.ts";
+import { checkRecorder, NO_PICTURES } from "./media/recorder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
+import { checkFolder } from "./media/recording_file.ts";
 import { Outgoing, type Taker } from "./outgoing.ts";
 import type { Voice } from "./user/log.ts";
+import { checkRecordName, type Given } from "./user/options.ts";
 import { describe } from "./user/problems.ts";
 import {
   installCommand,
@@ -278,8 +279,9 @@ export class Call implements Taker {
   async #take(line: Line): Promise<void> {
     for await (const frame of line.frames()) {
       if (this.#came.firstUs === undefined) this.#begin();
-      this.#came.add(nowUs(), 0);
-      this.#tellAge(frame);
+      const arrivedUs = nowUs();
+      this.#came.add(arrivedUs, 0);
+      this.#tellAge(frame, arrivedUs);
       this.#display?.push(frame);
       this.#recording?.push(frame);
       frame.lease?.letGo();
@@ -345,8 +347,7 @@ export class Call implements Taker {
   /**
    * Logs the age of a frame by the clocks of both ends, without the correction of the live line.
    */
-  #tellAge(frame: Frame): void {
-    const arrivedUs = nowUs();
+  #tellAge(frame: Frame, arrivedUs: number): void {
     const { firstUs = arrivedUs } = this.#came;
     this.#around.log.trace("frame", () => {
       const [atMs, ageMs] = [arrivedUs - firstUs, arrivedUs - frame.captureUs]
@@ -576,10 +577,19 @@ export function everyStatus(log: Voice, text: () => string): Disposable {
   };
 }
 
+/** Finds out if a recording can be made there. Throws the error that says why it cannot. */
+export async function checkRecording(
+  wanted: string,
+  { messages, watch }: Pick<Surroundings, "messages" | "watch">,
+): Promise<void> {
+  await checkFolder(wanted);
+  checkRecordName(wanted, messages);
+  await checkRecorder(watch);
+}
+
 /** True for the reasons that are no complaint. */
 export function isUsual(reason: string): boolean {
-  const usual: readonly string[] = ["", ...Object.values(REASON)];
-  return usual.includes(reason);
+  return reason === "" || endsInOrder(reason);
 }
 
 /** The reason for the peer: why a side hung up, or its mistake. */

@@ -8,9 +8,9 @@
  */
 
 import { pause } from "./clock.ts";
-import { PeerLostError, ProtocolError, REASON, RefusedError } from "./errors.ts";
+import { endsInOrder, PeerLostError, ProtocolError, RefusedError } from "./errors.ts";
 import { type BareMode, openSending } from "./wire/bare.ts";
-import { type Again, CallLine, type Goodbye, type Line } from "./wire/line.ts";
+import { type Again, CallLine, type Goodbye, type Line, waitMsFor } from "./wire/line.ts";
 import { makeOffer } from "./wire/offer.ts";
 import { type Introduction, isSameStreams, type Streams } from "./wire/session.ts";
 import type { Connection, Wire } from "./wire/wire.ts";
@@ -18,12 +18,6 @@ import type { Connection, Wire } from "./wire/wire.ts";
 /** Milliseconds between two attempts to come back, and milliseconds that one may take. */
 const REDIAL_EVERY_MS = 250;
 const REDIAL_MS = 3000;
-
-/**
- * Milliseconds of trying to come back after the peer ended or reset the connection without a bye. A
- * peer that lives can be called at once.
- */
-const CUT_PATIENCE_MS = 5000;
 
 /** The server to call, and the way to reach it. */
 export interface Callee {
@@ -66,9 +60,8 @@ function redial(
 ): Again {
   let nextMs = 0;
   return async (lost, stop, goneMs): Promise<Wire | Goodbye | undefined> => {
-    const leftMs = patienceMs - goneMs;
-    if (leftMs <= 0) return undefined;
-    const waitMs = lost.how === "silence" ? leftMs : Math.min(leftMs, CUT_PATIENCE_MS);
+    const waitMs = waitMsFor(lost, patienceMs, goneMs);
+    if (waitMs <= 0) return undefined;
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(), waitMs);
     const signal = AbortSignal.any([stop, over.signal]);
@@ -93,7 +86,7 @@ function redial(
         } catch (error) {
           // Either the peer has hung up since, or it has given us up.
           if (error instanceof RefusedError) {
-            return isUsual(error.message) ? { reason: error.message } : undefined;
+            return endsInOrder(error.message) ? { reason: error.message } : undefined;
           }
           if (!(error instanceof PeerLostError) && !patience.aborted) throw error;
         }
@@ -138,9 +131,4 @@ async function connectAgain(callee: Callee, signal: AbortSignal): Promise<Connec
     others.abort();
     await Promise.all(attempts);
   }
-}
-
-/** True for the reasons with which a call ends in order. */
-function isUsual(reason: string): boolean {
-  return Object.values<string>(REASON).includes(reason);
 }

@@ -52,6 +52,11 @@ export const REASON = {
   inputEnded: "input ended",
 } as const;
 
+/** True for one of these reasons: nothing is wrong. */
+export function endsInOrder(reason: string): boolean {
+  return Object.values<string>(REASON).includes(reason);
+}
+
 /** The peer answered and said no. The message is its reason. */
 export class RefusedError extends Error {
   /** The name of the class. */

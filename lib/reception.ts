@@ -28,6 +28,7 @@ import { shownName } from "./user/name.ts";
 import { describe } from "./user/problems.ts";
 import { TITLES } from "./user/sentences.ts";
 import type { ServerOptions } from "./user/options.ts";
+import { isOneMachine } from "./wire/wire.ts";
 
 /** The calls of this server, and the words about them. */
 export class Reception {
@@ -131,7 +132,7 @@ export class Reception {
   }
 
   get #isCallerHere(): boolean {
-    return [...this.#calls.keys()].some(isHere);
+    return [...this.#calls.keys()].some(({ caller }) => isOneMachine(caller.connection));
   }
 
   async #have(incoming: IncomingCall): Promise<HadCall> {
@@ -147,7 +148,7 @@ export class Reception {
         title: several ? `${TITLES.receiving.CLIENT} ${incoming.label}` : TITLES.receiving.CLIENT,
         // The first place belongs to a picture of this screen's own: this end's, or that of a
         // caller on the same screen.
-        place: several || given || isHere(incoming)
+        place: several || given || isOneMachine(incoming.caller.connection)
           ? { slot: incoming.slot + 1, inGrid: several }
           : undefined,
       },
@@ -190,12 +191,6 @@ export class Reception {
       ? messages.leftSilently(host)
       : messages.complaint(end.by, end.reason);
   }
-}
-
-/** True if the caller is on this machine, and its windows on the same screen. */
-function isHere({ caller: { connection } }: IncomingCall): boolean {
-  const { localAddr, remoteAddr } = connection;
-  return localAddr !== undefined && localAddr.hostname === remoteAddr?.hostname;
 }
 
 /** Mends recordings whose programs were killed, while callers are answered already. */

@@ -26,7 +26,7 @@ import type { Frame } from "../lib/frame/frame.ts";
 import { diagnose } from "../lib/media/input.ts";
 import type { Source } from "../lib/frame/source.ts";
 import { readPicture, type Size, writeNumbers } from "./numbered.ts";
-import { canSeeProcesses, childrenWith } from "./harness.ts";
+import { canSeeProcesses, childrenWith, temporaryFolder } from "./harness.ts";
 import { test } from "./strict.ts";
 
 const SYSTEMS: readonly System[] = ["linux", "darwin", "windows"];
@@ -37,23 +37,6 @@ const never = new AbortController().signal;
 function valueOf(args: readonly string[], option: string): string {
   assertEquals(args.filter((word) => word === option).length, 1, `${option} in ${args.join(" ")}`);
   return args[args.indexOf(option) + 1]!;
-}
-
-/** A folder of its own for a test. */
-class Folder implements AsyncDisposable {
-  readonly path: string;
-
-  private constructor(path: string) {
-    this.path = path;
-  }
-
-  static async make(): Promise<Folder> {
-    return new Folder(await Deno.makeTempDir({ prefix: "chamada-" }));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true });
-  }
 }
 
 async function runFfmpeg(args: readonly string[]): Promise<void> {
@@ -233,7 +216,7 @@ test("passwords do not stand in what is shown", () => {
 });
 
 test("output arguments: of live frames none is repeated or held back, and those beyond the rate are left out", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const numbersAt = async (fps: number): Promise<number[]> => {
     const path = `${folder.path}/${fps}.mkv`;
     await writeNumbers(path, Array(2 * fps).keys(), { ...DEFAULT_FORMAT, fps });
@@ -524,7 +507,7 @@ test("test input: whole frames of the size asked for, numbered from 0, that move
 });
 
 test("input: every frame of a file of the same rate, once, in order, then the end", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/numbers.mkv`;
   const numbers = Array.from({ length: 15 }, (_, index) => index * 4001);
   await writeNumbers(path, numbers, DEFAULT_FORMAT);
@@ -537,7 +520,7 @@ test("input: every frame of a file of the same rate, once, in order, then the en
 });
 
 test("input: mirrored where it is wanted, left to right only", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/numbers.mkv`;
   await writeNumbers(path, [0x1234, 0xbeef], DEFAULT_FORMAT);
   const frames = await framesOf(path, { mirror: true });
@@ -553,7 +536,7 @@ test("input: mirrored where it is wanted, left to right only", async () => {
 });
 
 test("input: a wider picture is cropped at its sides, not stretched", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/wide.mkv`;
   // 16:9: a black square in the middle, and red in the part to be cut: 70 of the 80 columns on
   // either side.
@@ -578,7 +561,7 @@ test("input: a wider picture is cropped at its sides, not stretched", async () =
 });
 
 test("input: a taller picture is cropped above and below, not stretched", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/tall.mkv`;
   await runFfmpeg([
     ...["-f", "lavfi", "-i", "color=white:size=240x320:rate=20:duration=0.1"],
@@ -598,7 +581,7 @@ test("input: a taller picture is cropped above and below, not stretched", async 
 });
 
 test("input: a file of 30 frames a second is thinned to 20, at its own speed", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/fast.mkv`;
   await writeNumbers(path, Array(30).keys(), { ...DEFAULT_FORMAT, fps: 30 });
   const frames = await framesOf(path);
@@ -611,7 +594,7 @@ test("input: a file of 30 frames a second is thinned to 20, at its own speed", a
 });
 
 test("input: a file of 10 frames a second is repeated to 20, at its own speed", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/slow.mkv`;
   await writeNumbers(path, Array(10).keys(), { ...DEFAULT_FORMAT, fps: 10 });
   const frames = await framesOf(path);
@@ -620,7 +603,7 @@ test("input: a file of 10 frames a second is repeated to 20, at its own speed", 
 });
 
 test("input: no frame comes before its time, and the times are exact", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/second.mkv`;
   await writeNumbers(path, Array(20).keys(), DEFAULT_FORMAT);
   await using source = await open(path);
@@ -643,7 +626,7 @@ test("input: a file that is not there is missing", async () => {
 });
 
 test("input: a file without pictures is unreadable, in ffmpeg's words", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   // The ending is not `.txt`: that is ANSI art to ffmpeg, which draws it.
   const path = `${folder.path}/notes.html`;
   await Deno.writeTextFile(path, "<p>These are words.\n".repeat(100));
@@ -659,7 +642,7 @@ test("input: a file without pictures is unreadable, in ffmpeg's words", async ()
 test(
   "camera: one that is not there is missing, and a file that is no camera is unreadable",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await temporaryFolder();
     const camera = (device: string): Promise<Source> =>
       openSource(
         { from: { camera: device }, format: DEFAULT_FORMAT, mirror: true, system: "linux" },
@@ -679,7 +662,7 @@ test(
  * A pipe with a name. Opening it to write waits until somebody opens it to read. So the writer
  * knows of the reader.
  */
-async function makePipe(folder: Folder): Promise<string> {
+async function makePipe(folder: { readonly path: string }): Promise<string> {
   const path = `${folder.path}/pipe.mkv`;
   const { code } = await new Deno.Command("mkfifo", { args: [path] }).output();
   assertEquals(code, 0);
@@ -689,7 +672,7 @@ async function makePipe(folder: Folder): Promise<string> {
 test(
   "input: aborted while it is being opened, it gives the signal's reason and leaves no ffmpeg behind",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await temporaryFolder();
     const path = await makePipe(folder);
     const hangUp = new AbortController();
     const reason = new Error("hung up");
@@ -715,7 +698,7 @@ test("input: aborted before it is opened, nothing is started", async () => {
 test(
   "input: one that opens and gives nothing is silent after a while, and is stopped",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await temporaryFolder();
     const path = await makePipe(folder);
     const opening = assertRejects(() => open(path), SourceError);
     using _writer = await Deno.open(path, { write: true });
@@ -789,7 +772,7 @@ test(
 );
 
 test("input: blue, green and red stand in this order in every pixel", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/colours.mkv`;
   await runFfmpeg([
     ...["-f", "lavfi", "-i", "color=0x10c0f0:size=320x240:rate=20:duration=0.1"],

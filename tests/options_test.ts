@@ -6,10 +6,12 @@ import {
   checkRecordName,
   type ClientOptions,
   formatHelp,
+  MAX_PICKLED_PIXELS,
   parseClientOptions,
   parseServerOptions,
   type ServerOptions,
 } from "../lib/user/options.ts";
+import { MAX_PICTURE_BYTES } from "../lib/wire/pickle.ts";
 import { test } from "./strict.ts";
 
 const LANGUAGES: readonly Language[] = ["en", "pt"];
@@ -855,4 +857,8 @@ test("help: is wholly in the language asked for", () => {
     const both = formatHelp(program, "x", "pt").split("\n").filter((line) => english.has(line));
     assertEquals(both.filter((line) => line !== ""), []);
   }
+});
+
+test("a picture that may be pickled is as large as the wire takes one", () => {
+  assertEquals(MAX_PICKLED_PIXELS * 3, MAX_PICTURE_BYTES);
 });

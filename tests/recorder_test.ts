@@ -22,30 +22,8 @@ import {
   readPictures,
   type Size,
 } from "./numbered.ts";
-import { canSeeProcesses, childrenWith } from "./harness.ts";
+import { canSeeProcesses, childrenWith, temporaryFolder } from "./harness.ts";
 import { test } from "./strict.ts";
-
-/** A folder of its own for a test. */
-class Folder implements AsyncDisposable {
-  readonly path: string;
-
-  private constructor(path: string) {
-    this.path = path;
-  }
-
-  static async make(): Promise<Folder> {
-    return new Folder(await Deno.makeTempDir({ prefix: "chamada-" }));
-  }
-
-  /** The names in it, in order. */
-  names(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true });
-  }
-}
 
 /** The words of ffprobe about the pictures of a file. */
 async function probe(path: string): Promise<Record<string, string>> {
@@ -147,7 +125,7 @@ test("recorder arguments: XVID in AVI at the rate of the recording, every packet
 });
 
 test("recorder: 40 frames are in the file once each, in order, for two seconds, as XVID in AVI", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = await reserveFile(`${folder.path}/video.avi`);
   const recorder = record(path);
   for (const n of numbers(0, 40)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
@@ -170,7 +148,7 @@ test("recorder: 40 frames are in the file once each, in order, for two seconds, 
 });
 
 test("recorder: odd and smallest sizes, and broken rates, are recorded as they are", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const formats: readonly (readonly [VideoFormat, string])[] = [
     [{ codec: "raw", width: 321, height: 241, fps: 20 }, "20/1"],
     [{ codec: "raw", width: 64, height: 48, fps: 29.97 }, "2997/100"],
@@ -209,7 +187,7 @@ function stopClock(): { atMs: number } & Disposable {
 }
 
 test("recorder: ten minutes last ten minutes, whatever the rate, raw and encoded", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/video.avi`;
   for (const codec of ["raw", "mjpeg", "h264"] as const) {
     const size = { codec, width: 64, height: 48 };
@@ -242,7 +220,7 @@ test("recorder: ten minutes last ten minutes, whatever the rate, raw and encoded
 }, { slow: true });
 
 test("recorder: a gap of a second between two frames lasts a second in the file", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/video.avi`;
   const recorder = record(path);
   const sent = [...numbers(0, 10), ...numbers(30, 40)];
@@ -257,7 +235,7 @@ test("recorder: a gap of a second between two frames lasts a second in the file"
 });
 
 test("recorder: frames that come late, and are held for a moment, are in the file when it is closed", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/video.avi`;
   const recorder = record(path, DEFAULT_FORMAT, "arrival");
   for (const n of [0, 1, 2, 9]) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
@@ -266,7 +244,7 @@ test("recorder: frames that come late, and are held for a moment, are in the fil
 });
 
 test("recorder: a sender that paused before it hung up gets its pause, if that is wanted", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const [paused, cut] = [`${folder.path}/paused.avi`, `${folder.path}/cut.avi`];
   const recorders = [record(paused), record(cut)] as const;
   const startUs = nowUs();
@@ -289,7 +267,7 @@ test("recorder: a sender that paused before it hung up gets its pause, if that i
 });
 
 test("recorder: a file of any name is written, and no other", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const names = [
     ...["-y.avi", "a:b.avi", "aula 100%d.avi", "%03d%%.avi", "pipe:1", "vídeo.mp4", "sem ponto"],
     ...["file:x.avi", "two\nlines.avi", "a%20b.avi", "'q'\".avi", "~", "#?&.avi", "日本.avi"],
@@ -301,11 +279,14 @@ test("recorder: a file of any name is written, and no other", async () => {
     assertEquals((await recorder.close()).failure, undefined);
     assertEquals(await readNumbers(path), [7]);
   }
-  assertEquals(folder.names(), [...names].sort());
+  assertEquals(
+    [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort(),
+    [...names].sort(),
+  );
 }, { slow: true });
 
 test("recorder: closed twice, it gives the same recording; what is pushed after is lost, and said so", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/video.avi`;
   const recorder = record(path);
   recorder.push(numberedFrame(1, DEFAULT_FORMAT));
@@ -321,7 +302,7 @@ test("recorder: closed twice, it gives the same recording; what is pushed after 
 });
 
 test("recorder: disposed of, it has finished its file", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/video.avi`;
   {
     await using recorder = record(path);
@@ -334,7 +315,7 @@ test("recorder: disposed of, it has finished its file", async () => {
 test(
   "recorder: when its ffmpeg is killed, it says why, counts what comes after as lost, and never throws",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await temporaryFolder();
     const path = `${folder.path}/video.avi`;
     const recorder = record(path);
     for (const n of numbers(0, 5)) recorder.push(numberedFrame(n, DEFAULT_FORMAT));
@@ -356,7 +337,7 @@ test(
 test(
   "recorder: what waits for an ffmpeg is given up when that has ended, and counted as lost",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await temporaryFolder();
     const path = `${folder.path}/video.avi`;
     const format: VideoFormat = { ...DEFAULT_FORMAT, codec: "h264" };
     const recorder = record(path, format);
@@ -400,7 +381,7 @@ async function frameEnds(path: string): Promise<number[]> {
 test(
   "recorder: when its ffmpeg is killed, every frame that it was given is in the file but the last",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await temporaryFolder();
     const whole = `${folder.path}/whole.avi`;
     const killed = `${folder.path}/killed.avi`;
     const push = (recorder: Recorder): void => {
@@ -446,7 +427,7 @@ test(
 );
 
 test("recorder: one that was closed in peace never says that it failed", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const recorder = record(`${folder.path}/video.avi`);
   let failed = false;
   recorder.failed.then(() => failed = true);
@@ -456,7 +437,7 @@ test("recorder: one that was closed in peace never says that it failed", async (
 });
 
 test("recorder: frames whose memory is used again at once are in the file as they were", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/video.avi`;
   const count = 80;
   const pool = new FramePool(rawFrameBytes(DEFAULT_FORMAT));
@@ -494,7 +475,7 @@ async function greyJpeg({ width, height }: Size): Promise<Uint8Array> {
 }
 
 test("recorder: a small frame that unfolds to a picture beyond its format is left out, and the rest is kept", async () => {
-  await using folder = await Folder.make();
+  await using folder = await temporaryFolder();
   const path = `${folder.path}/video.avi`;
   const format: VideoFormat = { ...DEFAULT_FORMAT, codec: "mjpeg" };
   const good = await greyJpeg(format);

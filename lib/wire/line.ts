@@ -162,6 +162,21 @@ export type Again = (
   goneMs: number,
 ) => Promise<Wire | Goodbye | undefined>;
 
+/**
+ * Milliseconds that a connection ended or reset without a bye is waited for. A peer that lives is
+ * back at once.
+ */
+const CUT_PATIENCE_MS = 5000;
+
+/**
+ * Milliseconds that this loss is still waited for, of a patience of which `goneMs` are spent. Zero
+ * or less if it is over.
+ */
+export function waitMsFor(lost: PeerLostError, patienceMs: number, goneMs: number): number {
+  const leftMs = patienceMs - goneMs;
+  return lost.how === "silence" ? leftMs : Math.min(leftMs, CUT_PATIENCE_MS);
+}
+
 /** The parts of a line. */
 export interface LineOptions {
   /** The streams that this end sends. */

@@ -101,8 +101,8 @@ export class SendStream {
    */
   take(): Frame | undefined {
     const next = this.#waiting.next;
-    const nowMs = performance.now();
     if (next === undefined) return undefined;
+    const nowMs = performance.now();
     const bytes = LENGTH_BYTES + FRAME_HEADER_BYTES + next.data.length;
     if (!this.#window.hasRoom(bytes, nowMs)) return undefined;
     this.#waiting.poll();
@@ -235,24 +235,24 @@ export class ReceiveStream {
    * torn picture. Throws `ProtocolError` if frames come far faster than was announced.
    */
   take(frame: Frame): boolean {
-    this.#limit.count(performance.now());
+    const nowMs = performance.now();
+    this.#limit.count(nowMs);
     this.resting = false;
     const ahead = frame.sequence - (this.#nextSequence ?? frame.sequence);
     this.#nextSequence = frame.sequence + 1;
     // The sequence is the peer's own word. Frames beyond the number that it can have sent are not
     // missing.
-    const most = this.#limit.most(performance.now());
+    const most = this.#limit.most(nowMs);
     this.#missing = Math.min(this.#missing + Math.max(ahead, 0), most);
     const torn = this.#broken || (ahead !== 0 && isInterCoded(this.format.codec));
-    this.#setBroken(torn && !frame.keyframe);
+    this.#setBroken(torn && !frame.keyframe, nowMs);
     this.#measure(frame.captureUs);
     if (this.#broken) this.#torn++;
     else this.#received++;
     return !this.#broken;
   }
 
-  #setBroken(broken: boolean): void {
-    const nowMs = performance.now();
+  #setBroken(broken: boolean, nowMs: number): void {
     if (broken && !this.#broken) this.#brokenMs = nowMs;
     this.#broken = broken;
     if (broken && nowMs - this.#brokenMs >= KEYFRAME_MS) {

@@ -38,6 +38,11 @@ export interface Connection {
   readonly remoteAddr?: { readonly hostname: string };
 }
 
+/** True if both ends of a connection are on this machine, and their windows on one screen. */
+export function isOneMachine({ localAddr, remoteAddr }: Connection): boolean {
+  return localAddr !== undefined && localAddr.hostname === remoteAddr?.hostname;
+}
+
 /** Bytes of the length in front of every message. */
 export const LENGTH_BYTES = 8;
 
