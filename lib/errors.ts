@@ -39,6 +39,17 @@ export class ProtocolError extends Error {
   }
 }
 
+/** A message of a private call is not what the peer has sealed: somebody in between has changed it. */
+export class SealError extends Error {
+  /** The name of the class. */
+  override readonly name = "SealError";
+
+  /** An error of a seal that is broken. */
+  constructor(options?: ErrorOptions) {
+    super("a message was changed on its way", options);
+  }
+}
+
 /**
  * The reason, as it stands on the wire, with which a server without a free place refuses a caller.
  */
