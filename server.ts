@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE
 /** The server: listens, answers, shows and records. */
 
 import config from "./deno.json" with { type: "json" };
@@ -8,9 +8,10 @@ import { pause } from "./lib/clock.ts";
 import { checkRecorder } from "./lib/media/recorder.ts";
 import { checkFolder } from "./lib/media/recording_file.ts";
 import { NoCameraError } from "./lib/errors.ts";
+import { LEAST_OWN, makeCode, readCode, shownCode } from "./lib/wire/code.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
-import { quoted } from "./lib/user/command_line.ts";
+import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
 import { checkRecordName, parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
 
@@ -39,7 +40,10 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
     checkRecordName(options.record, messages);
     await checkRecorder(around.watch);
   }
-  const reception = new Reception(options, around);
+  const isPrivate = options.access === "private";
+  const ownCode = isPrivate ? readOwnCode(around) : undefined;
+  const code = isPrivate ? ownCode ?? makeCode() : undefined;
+  const reception = new Reception(options, around, code);
   try {
     await reception.checkSource();
   } catch (error) {
@@ -81,11 +85,23 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   if (dialled?.includes("%")) log.say(messages.scopeHint);
   const others = own?.others ?? [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
+  if (ownCode !== undefined) log.say(messages.ownCode);
+  else if (code !== undefined) log.tell(messages.code(shownCode(code)));
+  else if (options.access === undefined) log.say(messages.openToAll);
   if (around.keys) {
     log.say(options.stay ? messages.stayHint(options.maxCalls > 1) : messages.hangUpHint);
     if (around.screen !== undefined && around.screen !== "none") log.say(messages.windowKeys);
   }
   return await reception.run(merge(listeners.map(accept)));
+}
+
+/** The user's own code, if there is one. Throws `UsageError` for one that is easy to guess. */
+function readOwnCode({ code, messages }: Surroundings): string | undefined {
+  const own = code === undefined ? undefined : readCode(code);
+  if (own !== undefined && [...own].length < LEAST_OWN) {
+    throw usageError(messages.usage.shortCode(LEAST_OWN), messages);
+  }
+  return own;
 }
 
 function listen(hostname: string, port: number): Deno.TcpListener {
