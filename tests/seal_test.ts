@@ -111,13 +111,26 @@ test("a sealed wire carries messages as any other, in whatever pieces they come"
   }
 });
 
-test("a message that was read stays as it is when the next one is read", async () => {
+test("a message is opened into the memory that is given, or into memory of its own", async () => {
   using open = openSealed();
-  open.far.put(concat([sealed(open.peer, text("first")), sealed(open.peer, text("other"))]));
+  const messages = ["first", "other", "third"].map((word) => sealed(open.peer, text(word)));
+  open.far.put(concat(messages));
+  const first = await open.wire.readMessage(10);
   const memory = new Uint8Array(100);
-  const first = await open.wire.readMessage(10, memory);
-  await open.wire.readMessage(10, memory);
-  assertEquals(first, text("first"));
+  const other = await open.wire.readMessage(10, memory);
+  assertEquals(other?.buffer, memory.buffer);
+  const third = await open.wire.readMessage(10, new Uint8Array(4));
+  assertEquals([first, other, third], [text("first"), text("other"), text("third")]);
+});
+
+test("a message of many pieces is sealed and opened as one", () => {
+  const large = new Uint8Array(200_000).map((_, at) => at % 251);
+  const message = new Sealer(ONE).seal([large.subarray(0, 70_001), large.subarray(70_001)]);
+  assertEquals(new Opener(ONE).open(message.subarray(8)), large);
+  const hand = createCipheriv("chacha20-poly1305", ONE, new Uint8Array(12), { authTagLength: 16 });
+  hand.setAAD(length(200_016), { plaintextLength: 200_000 });
+  const hidden = concat([hand.update(large), hand.final(), hand.getAuthTag()]);
+  assertEquals(message.subarray(8), new Uint8Array(hidden));
 });
 
 test("the limit of a length is that of the message, and is judged before a byte is stored", async () => {

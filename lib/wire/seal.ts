@@ -26,6 +26,14 @@ export const KEY_BYTES = 32;
 /** Bytes of the length in front of a message. */
 const LENGTH_BYTES = 8;
 
+/** Bytes that go through a cipher at once. */
+const PIECE_BYTES = 65536;
+
+/** Both ciphers of Node, as far as they are alike. */
+interface CipherLike {
+  update(data: Uint8Array): Uint8Array;
+}
+
 const ALGORITHM = "chacha20-poly1305";
 const OPTIONS = { authTagLength: TAG_BYTES } as const;
 
@@ -76,7 +84,7 @@ export class Sealer {
     cipher.setAAD(length, { plaintextLength: bytes });
     let at = LENGTH_BYTES;
     for (const part of parts) {
-      sealed.set(cipher.update(part), at);
+      put(cipher, part, sealed.subarray(at));
       at += part.length;
     }
     cipher.final();
@@ -102,24 +110,37 @@ export class Opener {
   }
 
   /**
-   * Opens a message without its length. Throws `SealError` if it is not what the peer has sealed as
-   * its next one: nothing of it is then given.
+   * Opens a message without its length, into `memory` if that has room for it. Throws `SealError` if
+   * it is not what the peer has sealed as its next one: nothing of it is then given.
    */
-  open(sealed: Uint8Array): Uint8Array {
+  open(sealed: Uint8Array, memory?: Uint8Array): Uint8Array {
     const bytes = sealed.length - TAG_BYTES;
     if (bytes < 0) throw new SealError();
+    const opened = memory && memory.length >= bytes
+      ? memory.subarray(0, bytes)
+      : new Uint8Array(bytes);
     const length = new Uint8Array(LENGTH_BYTES);
     writeLength(length, sealed.length);
     const cipher = createDecipheriv(ALGORITHM, this.#key, this.#nonces.take(), OPTIONS);
     cipher.setAAD(length, { plaintextLength: bytes });
     cipher.setAuthTag(sealed.subarray(bytes));
-    const { buffer, byteOffset } = cipher.update(sealed.subarray(0, bytes));
+    put(cipher, sealed.subarray(0, bytes), opened);
     try {
       cipher.final();
     } catch (error) {
       throw new SealError({ cause: error });
     }
-    return new Uint8Array(buffer, byteOffset, bytes);
+    return opened;
+  }
+}
+
+/**
+ * Puts a part through a cipher. The cipher makes new memory for each of its results. Large pieces of
+ * memory cost as much to get as the cipher does.
+ */
+function put(cipher: CipherLike, part: Uint8Array, into: Uint8Array): void {
+  for (let at = 0; at < part.length; at += PIECE_BYTES) {
+    into.set(cipher.update(part.subarray(at, at + PIECE_BYTES)), at);
   }
 }
 

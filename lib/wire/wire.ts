@@ -187,7 +187,7 @@ export class Wire {
   /**
    * Reads the whole of a message of that length. It goes into `memory` if that has room for it and
    * for the next length. That length often comes along; a read of its own would take as long again.
-   * A sealed message is opened into memory of its own. Throws as `read`.
+   * Throws as `read`.
    */
   async readPayload(length: number, memory?: Uint8Array): Promise<Uint8Array> {
     const opener = this.#opener;
@@ -200,7 +200,7 @@ export class Wire {
     this.#headerBytes = filled - bytes;
     this.#heard(bytes);
     const message = into.subarray(0, bytes);
-    return opener ? opener.open(message) : message;
+    return opener ? opener.open(message, memory) : message;
   }
 
   /**
