@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE
 /** The client: captures, connects and sends. */
 
 import config from "./deno.json" with { type: "json" };
@@ -13,22 +13,31 @@ import {
   type Surroundings,
 } from "./lib/call.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
-import { NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
+import { CodeError, NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
 import { listCameras, systemOf } from "./lib/media/devices.ts";
+import type { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
-import { quoted } from "./lib/user/command_line.ts";
+import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
 import { type NarrowCure, TITLES } from "./lib/user/sentences.ts";
 import { shownName } from "./lib/user/name.ts";
-import { type ClientOptions, parseClientOptions } from "./lib/user/options.ts";
+import { type ClientOptions, parseClientOptions, withoutCode } from "./lib/user/options.ts";
+import { readCode } from "./lib/wire/code.ts";
 import type { Line } from "./lib/wire/line.ts";
 import { type Connection, isOneMachine } from "./lib/wire/wire.ts";
 
 /** Milliseconds that a connection may take to be made (as SRT's connect time). */
 const CONNECT_MS = 3000;
 
+/** The number of codes that a user may type. */
+const CODE_TRIES = 3;
+
 async function send(options: ClientOptions, around: Surroundings): Promise<number> {
   const { log, messages, hangUp } = around;
+  if (options.wire !== "call" && around.code !== undefined) {
+    const { conflict } = messages.usage;
+    throw usageError(conflict(`--wire ${options.wire}`, "CHAMADA_CODE"), messages);
+  }
   if (options.instead === "cameras") return await showCameras(around);
   if (options.record !== undefined) await checkRecording(options.record, around);
   const host = options.host ?? (await findOwnAddress(around))?.address;
@@ -53,13 +62,9 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
   }
 }
 
-/**
- * Opens our source, and with its first picture the connection. A source may take long, and a server
- * does not wait long for the first word. Then has the call. Throws the source's error, or the
- * reason of a hang-up.
- */
+/** Reaches the server and has the call. Throws the source's error, or the reason of a hang-up. */
 async function call(callee: Callee, options: ClientOptions, around: Surroundings): Promise<number> {
-  const { log, messages, hangUp } = around;
+  const { log, messages } = around;
   const { host, port } = callee;
   const sourceOver = Promise.withResolvers<End>();
   let isHere = false;
@@ -78,26 +83,10 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
           : { kind: "error", error },
       ),
   });
-  try {
-    await outgoing.open(hangUp);
-  } catch (error) {
-    if (!(error instanceof NoCameraError)) throw error;
-    const command = [commandOf("client"), ...Deno.args.map(quoted)].join(" ");
-    log.error(describeNoCamera(error, messages, command));
-    return EXIT.failed;
-  }
-  hangUp.throwIfAborted();
-  let connection: Connection;
-  try {
-    connection = await callee.connect(hangUp);
-  } catch (error) {
-    hangUp.throwIfAborted();
-    log.error(describeConnect(error, messages, host, port));
-    return EXIT.failed;
-  }
-  isHere = isOneMachine(connection);
-  const line = await introduce(connection, callee, options, around);
-  if (typeof line === "number") return line;
+  const reached = await reach(callee, outgoing, options, around);
+  if (typeof reached === "number") return reached;
+  const { line } = reached;
+  isHere = reached.isHere;
   isShown = line.peer.format !== undefined;
   log.say(messages.answered(host, port));
   if (line.peer.name) log.debug("client", `it calls itself ${shownName(line.peer.name)}`);
@@ -118,6 +107,78 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   return (await talk.run()).exit;
 }
 
+/** A server that has taken our call. */
+interface Reached {
+  readonly line: Line;
+  /** True if the server is on this machine. */
+  readonly isHere: boolean;
+}
+
+/**
+ * Reaches the server, and asks the user for its code if it wants one: three times, each with a
+ * connection of its own. Nothing is captured while the user types. Resolves to the exit status if
+ * there is no call. Throws when hung up.
+ */
+async function reach(
+  callee: Callee,
+  outgoing: Outgoing,
+  options: ClientOptions,
+  around: Surroundings,
+): Promise<Reached | number> {
+  const { log, messages, hangUp, readHidden } = around;
+  const given = options.code ?? around.code;
+  let code = given === undefined ? undefined : readCode(given);
+  for (let tries = 0;; tries++) {
+    const reached = await tryToReach(callee, outgoing, options, around, code);
+    if (!(reached instanceof CodeError)) return reached;
+    const { kind } = reached;
+    const isTyped = given === undefined && (kind === "wanted" || kind === "wrong");
+    if (kind !== "wanted" || !isTyped || !readHidden) log.error(messages.codeProblem(kind));
+    if (!isTyped || !readHidden || tries >= CODE_TRIES) return EXIT.failed;
+    await outgoing[Symbol.asyncDispose]();
+    log.warn(messages.askCode);
+    const typed = await readHidden(hangUp);
+    hangUp.throwIfAborted();
+    if (typed === undefined) return EXIT.failed;
+    code = readCode(typed);
+  }
+}
+
+/**
+ * Opens our source, and with its first picture the connection. A source may take long, and a server
+ * does not wait long for the first word. Then introduces us. Resolves to the exit status if there is
+ * no call.
+ */
+async function tryToReach(
+  callee: Callee,
+  outgoing: Outgoing,
+  options: ClientOptions,
+  around: Surroundings,
+  code: string | undefined,
+): Promise<Reached | CodeError | number> {
+  const { log, messages, hangUp } = around;
+  try {
+    await outgoing.open(hangUp);
+  } catch (error) {
+    if (!(error instanceof NoCameraError)) throw error;
+    const command = [commandOf("client"), ...withoutCode(Deno.args).map(quoted)].join(" ");
+    log.error(describeNoCamera(error, messages, command));
+    return EXIT.failed;
+  }
+  hangUp.throwIfAborted();
+  let connection: Connection;
+  try {
+    connection = await callee.connect(hangUp);
+  } catch (error) {
+    hangUp.throwIfAborted();
+    log.error(describeConnect(error, messages, callee.host, callee.port));
+    return EXIT.failed;
+  }
+  const isHere = isOneMachine(connection);
+  const line = await introduce(connection, callee, options, around, code);
+  return typeof line === "number" || line instanceof CodeError ? line : { line, isHere };
+}
+
 /**
  * Introduces us to the server. Resolves to the line, or to the exit status if there is no call.
  * Throws when hung up.
@@ -127,13 +188,15 @@ async function introduce(
   callee: Callee,
   { given, wire, patienceSeconds }: ClientOptions,
   { log, messages, system, name, hangUp }: Surroundings,
-): Promise<Line | number> {
+  code: string | undefined,
+): Promise<Line | CodeError | number> {
   const ours = { name, streams: [given.format] };
   if (wire !== "call") return dialBare(connection, wire, ours);
   try {
-    return await dial(connection, callee, ours, patienceSeconds * 1000, hangUp);
+    return await dial(connection, callee, ours, patienceSeconds * 1000, hangUp, code);
   } catch (error) {
     hangUp.throwIfAborted();
+    if (error instanceof CodeError) return error;
     const sentence = describe(error, messages, system, other("CLIENT"));
     if (!(error instanceof PeerLostError)) {
       log.error(sentence);

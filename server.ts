@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE
 /** The server: listens, answers, shows and records. */
 
 import config from "./deno.json" with { type: "json" };
@@ -6,9 +6,10 @@ import type { Caller } from "./lib/answer.ts";
 import { checkRecording, EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { NoCameraError } from "./lib/errors.ts";
+import { LEAST_OWN, makeCode, readCode, shownCode } from "./lib/wire/code.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
-import { quoted } from "./lib/user/command_line.ts";
+import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
 import { parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
 
@@ -33,7 +34,10 @@ const HERE: readonly string[] = ["127.0.0.1", "::1", "127.0.1.1"];
 async function serve(options: ServerOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
   if (options.record !== undefined) await checkRecording(options.record, around);
-  const reception = new Reception(options, around);
+  const isPrivate = options.access === "private";
+  const ownCode = isPrivate ? readOwnCode(around) : undefined;
+  const code = isPrivate ? ownCode ?? makeCode() : undefined;
+  const reception = new Reception(options, around, code);
   try {
     await reception.checkSource();
   } catch (error) {
@@ -75,11 +79,23 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   if (dialled?.includes("%")) log.say(messages.scopeHint);
   const others = own?.others ?? [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
+  if (ownCode !== undefined) log.say(messages.ownCode);
+  else if (code !== undefined) log.tell(messages.code(shownCode(code)));
+  else if (options.access === undefined) log.say(messages.openToAll);
   if (around.keys) {
     log.say(options.stay ? messages.stayHint(options.maxCalls > 1) : messages.hangUpHint);
     if (around.screen !== undefined && around.screen !== "none") log.say(messages.windowKeys);
   }
   return await reception.run(merge(listeners.map(accept)));
+}
+
+/** The user's own code, if there is one. Throws `UsageError` for one that is easy to guess. */
+function readOwnCode({ code, messages }: Surroundings): string | undefined {
+  const own = code === undefined ? undefined : readCode(code);
+  if (own !== undefined && [...own].length < LEAST_OWN) {
+    throw usageError(messages.usage.shortCode(LEAST_OWN), messages);
+  }
+  return own;
 }
 
 function listen(hostname: string, port: number): Deno.TcpListener {

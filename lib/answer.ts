@@ -9,12 +9,14 @@
  * ```
  */
 
-import { BUSY, PeerLostError, ProtocolError } from "./errors.ts";
+import type { Timer } from "./clock.ts";
+import { BUSY, CodeError, PeerLostError, ProtocolError, SealError } from "./errors.ts";
 import type { Voice } from "./user/log.ts";
 import { wrongWith } from "./user/problems.ts";
 import { type Messages } from "./user/sentences.ts";
 import { type CallerIdentity, callerLabel, isNamesake } from "./user/name.ts";
 import { Door, TellLimit } from "./wire/door.ts";
+import { Guesses } from "./wire/guesses.ts";
 import { CallLine, type Goodbye, type Line, type Peer, waitMsFor } from "./wire/line.ts";
 import { type Offer, readOffer, type WireMode } from "./wire/offer.ts";
 import { type Introduction, isSameStreams, newCallId } from "./wire/session.ts";
@@ -48,6 +50,8 @@ export interface AnswerOptions {
   readonly fps: number;
   /** Our introduction to a caller. */
   readonly ours: Introduction;
+  /** The code that callers have to know. Without one, anybody may call. */
+  readonly code?: string | undefined;
 }
 
 /** The words about callers, and the place where they are said. */
@@ -219,6 +223,8 @@ export class Answering {
   readonly #door = new Door();
   readonly #strangers = new TellLimit();
   readonly #ended = new Map<string, string>();
+  readonly #guesses = new Guesses();
+  readonly #wrong: WrongCodes;
   readonly #visits = new Set<Promise<void>>();
   readonly #over = Promise.withResolvers<void>();
   #had = false;
@@ -229,6 +235,7 @@ export class Answering {
     this.#options = options;
     this.#voice = voice;
     this.#have = have;
+    this.#wrong = new WrongCodes(voice);
   }
 
   /** The number of calls that are on. */
@@ -257,6 +264,7 @@ export class Answering {
     } finally {
       this.stop();
       await Promise.all(this.#visits);
+      this.#wrong.tell();
       this.#sayUntold();
     }
   }
@@ -265,6 +273,7 @@ export class Answering {
   stop(): void {
     this.#closed = true;
     this.#door.clear();
+    this.#guesses[Symbol.dispose]();
     this.#over.resolve();
   }
 
@@ -274,8 +283,11 @@ export class Answering {
     this.#door.enter(connection, host);
     let offer: Offer | null;
     try {
-      offer = await readOffer(connection, this.#options.fps);
+      const { fps, code } = this.#options;
+      const lock = code === undefined ? undefined : { code, guesses: this.#guesses };
+      offer = await readOffer(connection, fps, { lock, host });
     } catch (error) {
+      if (error instanceof CodeError && error.kind === "wrong") this.#wrong.count(host);
       return visitor.leaves(error);
     } finally {
       this.#door.leave(connection);
@@ -321,14 +333,20 @@ export class Answering {
     };
     // Among several callers each is told apart by its name, which it has yet to say.
     const several = this.#options.maxCalls > 1;
-    if (mayTell && !several) announce();
+    // Nor is anybody a caller who has yet to prove that it knows the code.
+    if (mayTell && !several && this.#options.code === undefined) announce();
     return {
       announce: (label): void => announce(several ? label : undefined),
       announceSoon: (label): void => {
         if (mayTell || (!free && this.#strangers.take())) announce(several ? label : undefined);
       },
       cameToNothing,
-      leaves: (error): void => cameToNothing(strangerSentence(host, error, messages)),
+      leaves: (error): void => {
+        // Wrong codes may come in any number, and are told of together.
+        const isGuess = error instanceof CodeError && error.kind !== "wanted";
+        if (isGuess) log.debug("server", `${host}:${port}: ${error.message}`);
+        else cameToNothing(strangerSentence(host, error, messages));
+      },
     };
   }
 
@@ -434,6 +452,8 @@ interface Visitor {
 
 /** The sentence for a stranger that was let go before a call began. */
 export function strangerSentence(host: string, error: unknown, messages: Messages): string {
+  if (error instanceof CodeError && error.kind === "wanted") return messages.withoutCode(host);
+  if (error instanceof SealError) return messages.changed("CLIENT");
   const detail = error instanceof PeerLostError
     ? messages.lostHow[error.how]
     : error instanceof ProtocolError
@@ -447,4 +467,42 @@ function lowestFree(taken: readonly number[]): number {
   let number = 0;
   while (taken.includes(number)) number++;
   return number;
+}
+
+/** Milliseconds after a first wrong code until it is told of, and from then on between two words. */
+const TELL_WRONG_MS = 1000;
+const TELL_AGAIN_MS = 60_000;
+
+/** The most addresses that are named. */
+const MAX_NAMED = 5;
+
+/** The wrong codes that callers have tried. They are told of together: a guesser tries many. */
+class WrongCodes {
+  readonly #voice: AnswerVoice;
+  readonly #hosts = new Set<string>();
+  #count = 0;
+  #told = 0;
+  #timer: Timer | undefined;
+
+  constructor(voice: AnswerVoice) {
+    this.#voice = voice;
+  }
+
+  /** Counts one. */
+  count(host: string): void {
+    this.#count++;
+    if (this.#hosts.size <= MAX_NAMED) this.#hosts.add(host);
+    const waitMs = this.#told === 0 ? TELL_WRONG_MS : TELL_AGAIN_MS;
+    this.#timer ??= setTimeout(() => this.tell(), waitMs);
+  }
+
+  /** Tells of those that came since the last word. */
+  tell(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#told === this.#count) return;
+    this.#told = this.#count;
+    const hosts = [...this.#hosts].map((host, at) => at < MAX_NAMED ? host : "…").join(", ");
+    this.#voice.log.warn(this.#voice.messages.wrongCodes(this.#count, hosts));
+  }
 }

@@ -64,6 +64,10 @@ export interface Surroundings {
    * `preventDefault`. Otherwise `hangUp` is aborted.
    */
   readonly keyboard: EventTarget;
+  /** The code of private calls, out of the environment. */
+  readonly code: string | undefined;
+  /** Reads a line from the terminal that is not shown, where there is a terminal. */
+  readonly readHidden: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
 }
 
 /** Exit statuses, the same for both programs. */

@@ -8,8 +8,9 @@
  */
 
 import { pause } from "./clock.ts";
-import { endsInOrder, PeerLostError, ProtocolError, RefusedError } from "./errors.ts";
+import { CodeError, endsInOrder, PeerLostError, ProtocolError, RefusedError } from "./errors.ts";
 import { type BareMode, openSending } from "./wire/bare.ts";
+import type { CallerCode } from "./wire/handshake.ts";
 import { type Again, CallLine, type Goodbye, type Line, waitMsFor } from "./wire/line.ts";
 import { makeOffer } from "./wire/offer.ts";
 import { type Introduction, isSameStreams, type Streams } from "./wire/session.ts";
@@ -32,7 +33,8 @@ export interface Callee {
 /**
  * Introduces this end on a connection, which is the line's from then on. A lost network is waited
  * for `patienceMs` milliseconds. Throws `RefusedError` if the peer says no, `ProtocolError` if it
- * is none of ours, `PeerLostError`, or the signal's reason.
+ * is none of ours, `CodeError` if the code is the matter, `SealError`, `PeerLostError`, or the
+ * signal's reason.
  */
 export async function dial(
   connection: Connection,
@@ -40,9 +42,12 @@ export async function dial(
   ours: Introduction,
   patienceMs: number,
   signal: AbortSignal,
+  code?: string,
 ): Promise<CallLine> {
-  const { wire, clocks, ...theirs } = await makeOffer(connection, ours, signal);
-  const again = redial(callee, { ...ours, call: theirs.call }, theirs.streams, patienceMs);
+  const caller = code === undefined ? undefined : { code };
+  const { wire, clocks, ...theirs } = await makeOffer(connection, ours, signal, caller);
+  const hello = { ...ours, call: theirs.call };
+  const again = redial(callee, hello, theirs.streams, patienceMs, caller);
   return new CallLine(wire, { ours: ours.streams, theirs, again, clocks });
 }
 
@@ -57,6 +62,7 @@ function redial(
   hello: Introduction & { readonly call: string },
   streams: Streams,
   patienceMs: number,
+  code: CallerCode | undefined,
 ): Again {
   let nextMs = 0;
   return async (lost, stop, goneMs): Promise<Wire | Goodbye | undefined> => {
@@ -79,7 +85,7 @@ function redial(
         }
         const patience = AbortSignal.any([signal, AbortSignal.timeout(REDIAL_MS)]);
         try {
-          const { wire, ...theirs } = await makeOffer(connection, hello, patience);
+          const { wire, ...theirs } = await makeOffer(connection, hello, patience, code);
           if (theirs.call === hello.call && isSameStreams(theirs.streams, streams)) return wire;
           wire.close();
           throw new ProtocolError("the peer has come back as another one than it was");
@@ -88,7 +94,9 @@ function redial(
           if (error instanceof RefusedError) {
             return endsInOrder(error.message) ? { reason: error.message } : undefined;
           }
-          if (!(error instanceof PeerLostError) && !patience.aborted) throw error;
+          // A no in the clear may be anybody's. It ends no private call.
+          const isWorthless = error instanceof PeerLostError || error instanceof CodeError && code;
+          if (!isWorthless && !patience.aborted) throw error;
         }
       }
       return undefined;

@@ -40,6 +40,34 @@ export class ProtocolError extends Error {
 }
 
 /**
+ * There is no private call, because of its code. The code was wrong, the server wants one, it has
+ * none, or it has heard too many wrong ones.
+ */
+export class CodeError extends Error {
+  /** The name of the class. */
+  override readonly name = "CodeError";
+  /** The matter with the code. */
+  readonly kind: "wrong" | "wanted" | "none" | "later";
+
+  /** An error with what is the matter. */
+  constructor(kind: CodeError["kind"]) {
+    super(`Cannot begin a private call: ${kind}`);
+    this.kind = kind;
+  }
+}
+
+/** A message of a private call is not what the peer has sealed: somebody in between has changed it. */
+export class SealError extends Error {
+  /** The name of the class. */
+  override readonly name = "SealError";
+
+  /** An error of a seal that is broken. */
+  constructor(options?: ErrorOptions) {
+    super("a message was changed on its way", options);
+  }
+}
+
+/**
  * The reason, as it stands on the wire, with which a server without a free place refuses a caller.
  */
 export const BUSY = "busy";

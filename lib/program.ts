@@ -20,6 +20,9 @@ import type { Program } from "./user/command_line.ts";
 import { type CommonOptions, formatHelp } from "./user/options.ts";
 import { readRoutes } from "./routes.ts";
 
+/** The variable that has the code of private calls. */
+const CODE_VARIABLE = "CHAMADA_CODE";
+
 /** The parts of a program. */
 export interface ProgramParts<Options extends CommonOptions> {
   /** One of the two programs. */
@@ -118,6 +121,7 @@ async function work<Options extends CommonOptions>(
   variable: (name: string) => string | undefined,
 ): Promise<number> {
   const { messages } = options;
+  const code = takeCode();
   const hangUp = new AbortController();
   const end = (): void => hangUp.abort();
   watchSignals(end);
@@ -153,12 +157,21 @@ async function work<Options extends CommonOptions>(
       keys: keys.watching,
       hangUp: hangUp.signal,
       keyboard,
+      code,
+      readHidden: keys.watching ? (signal) => keys.readHidden(signal) : undefined,
     });
     return failed ? EXIT.failed : exit;
   } catch (error) {
     fail(error);
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   }
+}
+
+/** Takes the code out of the environment: child processes have no use for it. */
+function takeCode(): string | undefined {
+  const code = Deno.env.get(CODE_VARIABLE);
+  Deno.env.delete(CODE_VARIABLE);
+  return code === "" ? undefined : code;
 }
 
 /** Tells the versions of the programs that work here. Nobody waits for a slow ffmpeg. */

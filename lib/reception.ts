@@ -37,11 +37,16 @@ export class Reception {
   readonly #calls = new Map<IncomingCall, Call>();
   readonly #hungUp = new Set<Call>();
   readonly #outgoing: Outgoing | undefined;
+  readonly #code: string | undefined;
   #exit: number = EXIT.ok;
 
-  /** Prepares the calls. Nothing is opened, and nobody is answered yet. */
-  constructor(options: ServerOptions, around: Surroundings) {
+  /**
+   * Prepares the calls. Nothing is opened, and nobody is answered yet. With a code, only those who
+   * know it can call.
+   */
+  constructor(options: ServerOptions, around: Surroundings, code: string | undefined) {
     this.#options = options;
+    this.#code = code;
     this.#around = around;
     const { given } = options;
     if (given === undefined) return;
@@ -80,7 +85,7 @@ export class Reception {
     const { maxCalls, stay, patienceSeconds, fps, given, record } = this.#options;
     const ours = { name: this.#around.name, streams: given ? [given.format] : [] };
     const answering = new Answering(
-      { maxCalls, stay, patienceSeconds, fps, ours },
+      { maxCalls, stay, patienceSeconds, fps, ours, code: this.#code },
       this.#around,
       (call) => this.#have(call),
     );

@@ -48,6 +48,7 @@ const POWERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^Deno\.(stdout|stderr|consoleSize)$/, ["lib/user/log.ts"]],
   [/^node:tty$/, ["lib/user/keys.ts"]],
   [/^node:net$/, ["lib/user/address.ts"]],
+  [/^node:crypto$/, ["lib/wire/cpace.ts", "lib/wire/seal.ts"]],
   [/^node:/, []],
   [/^(console|prompt|confirm|alert)$/, []],
 ];

@@ -39,6 +39,10 @@ const NO_PROBLEM: readonly string[] = [
     "onlyHere",
     "scopeHint",
     "otherAddresses",
+    "code",
+    "ownCode",
+    "openToAll",
+    "askCode",
     "received",
     "calling",
     "answered",
@@ -67,6 +71,8 @@ const NOT_SHOWN: readonly string[] = [
     "scopeHint",
     "windowKeys",
     "otherAddresses",
+    "ownCode",
+    "askCode",
     "answered",
     "lostHow",
     "nearMiss",
@@ -151,6 +157,14 @@ function problems(messages: Messages): Map<string, string> {
           parties(messages.noPictures("HOST", { codec: BLANK, width: number, height: number })),
         );
         break;
+      case "codeProblem":
+        for (const kind of ["wrong", "wanted", "none", "later"] as const) {
+          found.set(`${key} ${kind}`, messages.codeProblem(kind));
+        }
+        break;
+      case "changed":
+        found.set(key, parties(messages.changed("HOST")));
+        break;
       case "narrowLink":
         for (const cure of ["mjpeg", "h264", "smaller", "slower"] as const) {
           found.set(`${key} ${cure}`, messages.narrowLink(cure));
@@ -176,7 +190,11 @@ function problems(messages: Messages): Map<string, string> {
       case "usage":
         for (const part of Object.keys(usage) as (keyof typeof usage)[]) {
           if (part === "bad" || part === "seeHelp") continue; // around the others
-          if (/^(unknown|near|of\w+|noValue|stray|strayNear|missing|conflict|needs)$/.test(part)) {
+          if (
+            /^(unknown|near|of\w+|noValue|stray|strayNear|missing|conflict|needs|shortCode)$/.test(
+              part,
+            )
+          ) {
             found.set(`${key} ${part}`, filled(usage[part]));
           } else {
             found.set(`${key} ${part}`, usage.bad(BLANK, BLANK, filled(usage[part])));
@@ -219,6 +237,8 @@ for (const language of LANGUAGES) {
       hostIp: messages.hostIp("192.168.1.7"),
       listening: messages.listening("192.168.1.7", 8080),
       dialHint: messages.dialHint("deno task send --host 192.168.1.7"),
+      openToAll: messages.openToAll,
+      code: messages.code("482-1709-3554"),
       received: messages.received("192.168.1.9", 58574),
       calling: messages.calling("192.168.1.7", 8080),
       hangUpHint: messages.hangUpHint,

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { UsageError } from "../lib/errors.ts";
 import { type Language, messagesIn } from "../lib/user/sentences.ts";
 import type { Program } from "../lib/user/command_line.ts";
@@ -10,6 +17,7 @@ import {
   parseClientOptions,
   parseServerOptions,
   type ServerOptions,
+  withoutCode,
 } from "../lib/user/options.ts";
 import { MAX_PICTURE_BYTES } from "../lib/wire/pickle.ts";
 import { test } from "./strict.ts";
@@ -36,6 +44,8 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     "no-mirror": undefined,
     codec: "mjpeg",
     patience: "10",
+    private: undefined,
+    open: undefined,
     "list-cameras": undefined,
     lang: "pt",
     quiet: undefined,
@@ -60,6 +70,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     codec: "mjpeg",
     patience: "10",
     name: "Ana",
+    code: "482-1709-3554",
     "list-cameras": undefined,
     lang: "pt",
     quiet: undefined,
@@ -119,6 +130,7 @@ test("server: without options, it listens on 8080, shows, and records one call t
     record: "video.avi",
     patienceSeconds: 30,
     given: undefined,
+    access: undefined,
     stay: false,
     maxCalls: 1,
     fps: 20,
@@ -146,6 +158,7 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     },
     durationSeconds: undefined,
     wire: "call",
+    code: undefined,
   });
 });
 
@@ -232,6 +245,31 @@ test("client: each option sets what it names", () => {
     assertEquals(client("--codec", codec).given.format.codec, codec);
   }
   assertEquals(client("--list-cameras").instead, "cameras");
+});
+
+test("server: those may call who have the code with --private or --talk, unless --open is there", () => {
+  assertEquals(server("--private").access, "private");
+  assertEquals(server("--talk").access, "private");
+  assertEquals(server("--talk", "--open").access, "open");
+  assertEquals(server("--open").access, "open");
+  assertEquals(server("--camera", "0").access, undefined);
+  assertEquals(
+    refusal("server", ["--private", "--open"]),
+    "--private and --open contradict each other. --help shows what there is.",
+  );
+});
+
+test("client: a code is taken as it is, goes with no bare wire, and is not repeated", () => {
+  assertEquals(client("--code", "482-1709-3554").code, "482-1709-3554");
+  for (const wire of ["plain", "pickle"]) {
+    const said = refusal("client", ["--wire", wire, "--code", "482-1709-3554"]);
+    assertStringIncludes(said, `--wire ${wire} and --code contradict each other`);
+    assertFalse(said.includes("482"));
+  }
+  assertEquals(
+    withoutCode(["--port", "1", "--code", "482", "--code=482", "--codec", "raw"]),
+    ["--port", "1", "--codec", "raw"],
+  );
 });
 
 test("server: it sends nothing, unless --camera, --input or --talk is there", () => {

@@ -4,6 +4,8 @@ import type { Frame } from "../lib/frame/frame.ts";
 import { openSending } from "../lib/wire/bare.ts";
 import { compareClocks } from "../lib/wire/delay.ts";
 import { type Again, CallLine, type Line } from "../lib/wire/line.ts";
+import { Guesses } from "../lib/wire/guesses.ts";
+import { proveAsCalled, proveAsCaller } from "../lib/wire/handshake.ts";
 import { makeOffer, readOffer } from "../lib/wire/offer.ts";
 import { decodePickle, encodePickle } from "../lib/wire/pickle.ts";
 import {
@@ -23,7 +25,7 @@ import {
 } from "../lib/wire/session.ts";
 import { Wire } from "../lib/wire/wire.ts";
 import { bytes, framed } from "./bytes.ts";
-import { openPair } from "./fake_connection.ts";
+import { type FakeConnection, openPair } from "./fake_connection.ts";
 import { SetClock } from "./fake_time.ts";
 import { test } from "./strict.ts";
 
@@ -99,10 +101,17 @@ test("docs/protocol.md has a vector of every message, and none that is not teste
     "hello",
     "hello-back",
     "hello-clock",
+    "key-client",
+    "key-server",
     "pickle",
     "plain-frame",
+    "proof-client",
+    "proof-server",
     "rest-off",
     "rest-on",
+    "sealed-answer",
+    "sealed-bye",
+    "sealed-hello",
   ]);
 });
 
@@ -316,3 +325,59 @@ test("the pickle of docs/protocol.md is an array of its shape", async () => {
   const { before, after } = encodePickle(FORMAT);
   assertEquals(bytes(before, FRAME.data, after), message);
 });
+
+test("the private call of docs/protocol.md is what both ends write and read", async () => {
+  const code = "48217093554";
+  const sid = Uint8Array.from({ length: 16 }, (_, at) => 0x10 + at);
+  const hello = encodeHello({ name: "Ana", streams: [] });
+  const answer = encodeAnswer({ name: "Rui", streams: [], call: CALL, accept: true });
+
+  using calling = openPair();
+  const client = new Wire(calling.near);
+  try {
+    const secrets = { code, sid, scalar: new Uint8Array(32).fill(0x11) };
+    const proving = proveAsCaller(client, secrets);
+    await expectBytes(calling.far, "key-client");
+    calling.far.put(vector("key-server"));
+    const proven = await proving;
+    await client.writeMessage(hello);
+    await expectBytes(calling.far, "proof-client", "sealed-hello");
+    calling.far.put(vector("proof-server"));
+    calling.far.put(vector("sealed-answer"));
+    await proven();
+    assertEquals(await client.readMessage(1000), answer);
+    await client.writeMessage(encodeBye("hung up"));
+    await expectBytes(calling.far, "sealed-bye");
+  } finally {
+    client.close();
+  }
+
+  using called = openPair();
+  using guesses = new Guesses();
+  const server = new Wire(called.near);
+  try {
+    const lock = { code, guesses };
+    const secrets = { scalar: new Uint8Array(32).fill(0x22) };
+    const first = await payload("key-client");
+    const proving = proveAsCalled(server, first, "127.0.0.1", lock, secrets);
+    await expectBytes(called.far, "key-server");
+    called.far.put(vector("proof-client"));
+    called.far.put(vector("sealed-hello"));
+    await proving;
+    assertEquals(await server.readMessage(1000), hello);
+    await server.writeMessage(answer);
+    await expectBytes(called.far, "proof-server", "sealed-answer");
+    called.far.put(vector("sealed-bye"));
+    assertEquals(decodeBye((await server.readMessage(1000))!), "hung up");
+  } finally {
+    server.close();
+  }
+});
+
+/** Reads the bytes of these vectors, and holds them to the document. */
+async function expectBytes(far: FakeConnection, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const bytes = vector(name);
+    assertEquals(await far.readExactly(bytes.length), bytes, name);
+  }
+}

@@ -20,7 +20,7 @@ const TASKS = { server: "serve", client: "send" } as const;
  * to be made here too.
  */
 const RIGHTS: readonly string[] = [
-  "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD",
+  "--allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE",
   "--allow-net",
   "--allow-read",
   "--allow-run=ffmpeg,ffplay",

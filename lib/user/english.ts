@@ -15,6 +15,10 @@ export const english: Messages = {
   scopeHint: "Behind the % the other computer puts the name of its own network card.",
   otherAddresses: (list) =>
     `This machine has other addresses, too: ${list} (--host chooses one, 0.0.0.0 means all)`,
+  code: (code) => `Code: ${code}`,
+  ownCode: "Code: your own, from CHAMADA_CODE",
+  openToAll:
+    "Anybody on this network can call and listen: --private lets only those call who have a code.",
   noAddress:
     "This machine has no address on a network: give one with --host (127.0.0.1 for a call within this machine).",
   portTaken: (host, port) =>
@@ -41,6 +45,10 @@ export const english: Messages = {
   moreStrangers: (n) =>
     `Connections that came to nothing and are not listed: ${n}. ` +
     "To see each, start with --verbose; a firewall keeps such callers away.",
+  withoutCode: (host) =>
+    `${host} called without the code and was refused: tell it the code, or let everybody call with --open.`,
+  wrongCodes: (n, hosts) =>
+    `Wrong codes so far: ${n}, from ${hosts}. Whoever guesses gets 20 tries, then one a second.`,
   busyStranger: (host) => `${host} was told that the line is busy.`,
 
   answered: (host, port) => `IN A CALL WITH: ('${host}', ${port})`,
@@ -75,6 +83,21 @@ export const english: Messages = {
       : reason === ""
       ? "The server refused the call, and did not say why."
       : `The server refused the call: ${reason}.`,
+  askCode: "The server wants its code: type it and press Enter. It is not shown.",
+  codeProblem: (kind) => {
+    switch (kind) {
+      case "wrong":
+        return "The code is wrong: ask for it again where the server was started.";
+      case "wanted":
+        return "The server wants its code: call from a terminal, which asks for it, or put it into CHAMADA_CODE. A server with --open wants none.";
+      case "none":
+        return "The server knows no code, or somebody in between says so. Nothing was told to it; to call it in the open, leave the code away.";
+      case "later":
+        return "The server has heard too many wrong codes: try again in some seconds.";
+    }
+  },
+  changed: (party) =>
+    `What came from the ${party} was changed on its way, so the call has ended. Somebody on the network may be behind it: try another network.`,
   nonsense: (party, detail) => `The ${party} spoke what Chamada does not understand: ${detail}.`,
   nonsenseCure: "Is it Chamada at the other end, of the same version, and the right --wire?",
   nearMiss: describeMiss,
@@ -208,6 +231,7 @@ export const english: Messages = {
     bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
     conflict: (one, other) => `${one} and ${other} contradict each other`,
     needs: (option, others) => `${option} means nothing without one of ${others}`,
+    shortCode: (least) => `CHAMADA_CODE: a code of your own has at least ${least} characters`,
     seeHelp: "--help shows what there is.",
     number: (min, max) => `a whole number from ${min} to ${max} is wanted`,
     rate: (min, max) => `a number from ${min} to ${max} is wanted`,

@@ -66,7 +66,11 @@ export class Log {
 
   /** A sentence for the user, on standard output. */
   say(sentence: string): void {
-    if (this.#quiet) return;
+    if (!this.#quiet) this.tell(sentence);
+  }
+
+  /** The same for a sentence without which nothing works, however quiet the rest is. */
+  tell(sentence: string): void {
     // The live line is shown again with its next text. The output of a pipe needs a moment to reach
     // the screen.
     if (!this.#stdout.isTerminal()) this.#outlet.show("");
@@ -148,6 +152,7 @@ export type Voice = Omit<Log, "close" | "hasLeft">;
 export function sayWhose(log: Voice, whose: () => string): Voice {
   return {
     say: (sentence): void => log.say(`${whose()}: ${sentence}`),
+    tell: (sentence): void => log.tell(`${whose()}: ${sentence}`),
     lost: (sentence): void => log.lost(`${whose()}: ${sentence}`),
     warn: (sentence): void => log.warn(`${whose()}: ${sentence}`),
     error: (sentence): void => log.error(`${whose()}: ${sentence}`),

@@ -142,6 +142,31 @@ const TABLE: readonly Option[] = [
     },
   },
   {
+    name: "private",
+    programs: SERVER,
+    help: {
+      en: "let only those call who have the code that is shown (default with --talk)",
+      pt: "deixar ligar só quem tem o código mostrado (padrão com --talk)",
+    },
+  },
+  {
+    name: "open",
+    programs: SERVER,
+    help: {
+      en: "let anybody on the network call (default without --talk)",
+      pt: "deixar ligar qualquer um na rede (padrão sem --talk)",
+    },
+  },
+  {
+    name: "code",
+    programs: CLIENT,
+    value: { en: "code", pt: "código" },
+    help: {
+      en: "the server's code; all users here can read it (CHAMADA_CODE: only you)",
+      pt: "o código do servidor; todos aqui podem lê-lo (CHAMADA_CODE: só você)",
+    },
+  },
+  {
     name: "list-cameras",
     programs: BOTH,
     help: { en: "print the cameras and exit", pt: "mostrar as câmeras e sair" },
@@ -312,6 +337,8 @@ export interface Given {
 export interface ServerOptions extends CommonOptions {
   /** The source that the server sends, if it sends anything. */
   readonly given: Given | undefined;
+  /** Those who may call: who has the code, or anybody. Nothing if the user has not said. */
+  readonly access: "private" | "open" | undefined;
   /** True if the server answers the next caller after a call. */
   readonly stay: boolean;
   /** The most calls at once. */
@@ -328,16 +355,24 @@ export interface ClientOptions extends CommonOptions {
   readonly durationSeconds: number | undefined;
   /** The protocol that the client speaks. */
   readonly wire: WireMode;
+  /** The server's code, as it was typed in the command line. */
+  readonly code: string | undefined;
 }
 
 /** Reads the server's command line. Throws `UsageError`. */
 export function parseServerOptions(args: readonly string[], system: Language): ServerOptions {
   const words = readWords("server", args, TABLE, system);
   words.refuseBoth("record", "no-record");
+  words.refuseBoth("private", "open");
   return {
     ...common(words, { minPort: 0, alone: false }),
     record: words.on("no-record") ? undefined : words.file("record") ?? "video.avi",
     given: serverGives(words),
+    access: words.on("open")
+      ? "open"
+      : words.on("private") || words.on("talk")
+      ? "private"
+      : undefined,
     stay: words.on("stay"),
     maxCalls: words.whole("max-calls", 1, 64) ?? 1,
     fps: words.rate() ?? DEFAULT_FORMAT.fps,
@@ -358,7 +393,7 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   if (wire !== "call" && codec !== "raw") {
     throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);
   }
-  const [needless] = words.given(["record", "talk", "patience"]);
+  const [needless] = words.given(["record", "talk", "patience", "code"]);
   if (wire !== "call" && needless !== undefined) {
     throw words.conflict(`--wire ${wire}`, `--${needless}`);
   }
@@ -368,7 +403,13 @@ export function parseClientOptions(args: readonly string[], system: Language): C
     given,
     durationSeconds: words.seconds("duration"),
     wire,
+    code: words.value("code"),
   };
+}
+
+/** A command line without the code that stands in it, for sentences that repeat it. */
+export function withoutCode(args: readonly string[]): string[] {
+  return args.filter((word, at) => !/^--code(=|$)/.test(word) && args[at - 1] !== "--code");
 }
 
 /** The source that the server sends; nothing unless the words ask for one. */

@@ -15,6 +15,10 @@ export const portuguese: Messages = {
   scopeHint: "Depois do % o outro computador põe o nome da própria placa de rede.",
   otherAddresses: (list) =>
     `Esta máquina tem também outros endereços: ${list} (--host escolhe um, 0.0.0.0 são todos)`,
+  code: (code) => `Código: ${code}`,
+  ownCode: "Código: o seu, de CHAMADA_CODE",
+  openToAll:
+    "Qualquer um nesta rede pode ligar e escutar: com --private só liga quem tem um código.",
   noAddress:
     "Esta máquina não tem endereço em nenhuma rede: informe um com --host (127.0.0.1 para uma chamada dentro da própria máquina).",
   portTaken: (host, port) =>
@@ -41,6 +45,10 @@ export const portuguese: Messages = {
   moreStrangers: (n) =>
     `Conexões que não deram em nada e não são listadas: ${n}. ` +
     "Para ver cada uma, inicie com --verbose; um firewall afasta quem liga assim.",
+  withoutCode: (host) =>
+    `${host} ligou sem o código e foi recusado: diga-lhe o código, ou deixe todos ligarem com --open.`,
+  wrongCodes: (n, hosts) =>
+    `Códigos errados até agora: ${n}, de ${hosts}. Quem adivinha tem 20 tentativas, depois uma por segundo.`,
   busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
 
   answered: (host, port) => `EM CHAMADA COM: ('${host}', ${port})`,
@@ -78,6 +86,23 @@ export const portuguese: Messages = {
       : reason === ""
       ? "O servidor recusou a chamada, e não disse por quê."
       : `O servidor recusou a chamada: ${reason}.`,
+  askCode: "O servidor quer o seu código: digite-o e tecle Enter. Ele não aparece.",
+  codeProblem: (kind) => {
+    switch (kind) {
+      case "wrong":
+        return "O código está errado: peça-o de novo onde o servidor foi iniciado.";
+      case "wanted":
+        return "O servidor quer o seu código: ligue de um terminal, que o pede, ou informe-o em CHAMADA_CODE. Um servidor com --open não quer nenhum.";
+      case "none":
+        return "O servidor não conhece código, ou alguém no meio diz isso. Nada lhe foi dito; para ligar às abertas, deixe o código de fora.";
+      case "later":
+        return "O servidor ouviu códigos errados demais: tente de novo em alguns segundos.";
+    }
+  },
+  changed: (party) =>
+    `O que veio do ${
+      partyPt(party)
+    } foi alterado no caminho, e a chamada acabou. Alguém na rede pode estar por trás: tente outra rede.`,
   nonsense: (party, detail) =>
     `O ${partyPt(party)} disse algo que o Chamada não entende: ${detail}.`,
   nonsenseCure: "Do outro lado está o Chamada, da mesma versão, e o --wire é o certo?",
@@ -215,6 +240,7 @@ export const portuguese: Messages = {
     bad: (option, value, wanted) => `${option} ${value}: ${wanted}`,
     conflict: (one, other) => `${one} e ${other} se contradizem`,
     needs: (option, others) => `${option} nada diz sem um destes: ${others}`,
+    shortCode: (least) => `CHAMADA_CODE: um código seu tem ao menos ${least} caracteres`,
     seeHelp: "--help mostra o que há.",
     number: (min, max) => `espera-se um número inteiro de ${min} a ${max}`,
     rate: (min, max) => `espera-se um número de ${min} a ${max}`,

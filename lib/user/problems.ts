@@ -1,6 +1,7 @@
 /** The sentence for an error of any layer. Errors become words in this place only. */
 
 import {
+  CodeError,
   FfmpegError,
   NoCameraError,
   NotInstalledError,
@@ -8,6 +9,7 @@ import {
   ProtocolError,
   RecordingError,
   RefusedError,
+  SealError,
   SourceError,
   UsageError,
 } from "../errors.ts";
@@ -21,6 +23,8 @@ export function describe(error: unknown, messages: Messages, system: string, pee
   if (error instanceof ProtocolError) {
     return `${messages.nonsense(peer, wrongWith(error, messages))} ${messages.nonsenseCure}`;
   }
+  if (error instanceof CodeError) return messages.codeProblem(error.kind);
+  if (error instanceof SealError) return messages.changed(peer);
   if (error instanceof RefusedError) return messages.refused(error.message);
   if (error instanceof NotInstalledError) {
     return messages.notInstalled(error.command, installCommand(system));

@@ -4,7 +4,7 @@
  * sentence names the cause and the cure.
  */
 
-import type { PeerLostError, SourceError } from "../errors.ts";
+import type { CodeError, PeerLostError, SourceError } from "../errors.ts";
 import type { NearMiss } from "../near_miss.ts";
 import { english } from "./english.ts";
 import { portuguese } from "./portuguese.ts";
@@ -83,6 +83,12 @@ export interface Messages {
   readonly scopeHint: string;
   /** Behind `dialHint`, where the user chose no address and the machine has more than one. */
   otherAddresses(list: string): string;
+  /** The server can be called by those who have this code. */
+  code(code: string): string;
+  /** The same, where the code is the user's own, out of the environment. */
+  readonly ownCode: string;
+  /** The server can be called by anybody, and the user has not asked for that. */
+  readonly openToAll: string;
   /** Either program is started without `--host` on a machine that is in no network. */
   readonly noAddress: string;
   /** The server cannot listen: another program listens on the port. */
@@ -113,6 +119,10 @@ export interface Messages {
   leftSilently(host: string): string;
   /** More strangers came to a server than it told of one by one. */
   moreStrangers(count: number): string;
+  /** A caller without the code reaches a server that wants one. */
+  withoutCode(host: string): string;
+  /** Callers have tried wrong codes: their number so far, and their addresses. */
+  wrongCodes(count: number, hosts: string): string;
   /** A caller reaches a server that has as many calls as it may. */
   busyStranger(host: string): string;
 
@@ -145,6 +155,12 @@ export interface Messages {
   readonly lostHow: Readonly<Record<PeerLostError["how"], string>>;
   /** The server refuses the client's call. `reason` is `BUSY` or the server's words, in English. */
   refused(reason: string): string;
+  /** The client asks the user for the code of the server. */
+  readonly askCode: string;
+  /** There is no private call, because of its code. */
+  codeProblem(kind: CodeError["kind"]): string;
+  /** A call is over because somebody has changed what came from the peer. */
+  changed(party: Party): string;
   /** A call is over because the peer broke the protocol. */
   nonsense(party: Party, detail: string): string;
   /** Behind `nonsense`, in the same line. */
@@ -271,6 +287,8 @@ export interface UsageMessages {
   needs(option: string, others: string): string;
   /** Behind each of the above, in the same line. */
   readonly seeHelp: string;
+  /** The user's own code in the environment is too short. */
+  shortCode(least: number): string;
   /** Of `bad`: ports, numbers of calls. */
   number(min: number, max: number): string;
   /** Of `bad`: frames a second. */

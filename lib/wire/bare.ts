@@ -11,6 +11,7 @@ import type { Frame } from "../frame/frame.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
 import { beginningOf, guessLength } from "../near_miss.ts";
+import { codeError } from "./handshake.ts";
 import type { Goodbye, Line, LineFigures, Peer } from "./line.ts";
 import { decodePickle, encodePickle, MAX_PICKLE_BYTES } from "./pickle.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
@@ -248,7 +249,7 @@ class BareSendingLine extends BareLine {
 function unasked(message: Uint8Array): Error {
   const answer = isHello(message) ? decodeAnswer(message) : undefined;
   return answer?.accept === false
-    ? new RefusedError(answer.reason)
+    ? codeError(answer.reason) ?? new RefusedError(answer.reason)
     : beginningOf(message)
     ? serverSends(message.length)
     : new ProtocolError("a server that only listens has spoken");

@@ -4,7 +4,7 @@
  */
 
 import { nowUs, type Timer } from "../clock.ts";
-import { PeerLostError, ProtocolError, REASON, RefusedError } from "../errors.ts";
+import { CodeError, PeerLostError, ProtocolError, REASON, RefusedError } from "../errors.ts";
 import { beginningOf, guessFirst, guessLength } from "../near_miss.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../frame/format.ts";
 import { compareClocks } from "./delay.ts";
@@ -17,6 +17,14 @@ import {
   readWord,
   serverSends,
 } from "./bare.ts";
+import {
+  type CallerCode,
+  CODE_REASON,
+  codeError,
+  type Lock,
+  proveAsCalled,
+  proveAsCaller,
+} from "./handshake.ts";
 import { type Again, CallLine, type Line, type Peer, peerOf } from "./line.ts";
 import { decodePickle, MAX_PICKLE_BYTES, PICKLE_START } from "./pickle.ts";
 import {
@@ -31,6 +39,7 @@ import {
   isHello,
   KIND,
   MAX_HELLO_BYTES,
+  misplaced,
   type Streams,
 } from "./session.ts";
 import { type Connection, FAREWELL_MS, Wire, type WireOptions } from "./wire.ts";
@@ -63,18 +72,24 @@ export type Clocks = ReturnType<typeof compareClocks> | undefined;
 export interface OfferOptions extends WireOptions {
   /** The rate that its frames are held to, in place of the announced one. */
   readonly limitFps?: number;
+  /** The lock that callers have to open. Without one, anybody may call. */
+  readonly lock?: Lock | undefined;
+  /** The caller's address: no address may use up all guesses at the lock. */
+  readonly host?: string;
 }
 
 /**
  * Introduces us on a connection and hears the answer. When aborted, the answer is still heard, and
  * the peer is told that we hang up. It is not told so if we come back: the call may go on over
- * another connection. Throws `RefusedError` if the peer says no, `ProtocolError` if it is none of
- * ours, `PeerLostError`, or the signal's reason.
+ * another connection. With a code, nothing is said in the clear. Throws `RefusedError` if the peer
+ * says no, `CodeError` if it does so because of the code, `ProtocolError` if it is none of ours,
+ * `SealError`, `PeerLostError`, or the signal's reason.
  */
 export async function makeOffer(
   connection: Connection,
   hello: Hello,
   signal: AbortSignal,
+  code?: CallerCode,
 ): Promise<Acceptance & { readonly wire: Wire; readonly clocks: Clocks }> {
   const wire = new Wire(connection);
   let introduced = false;
@@ -86,15 +101,17 @@ export async function makeOffer(
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
+    const proven = code && await proveAsCaller(wire, code);
     const askedUs = nowUs();
     await wire.writeMessage(encodeHello({ ...hello, clockUs: askedUs }));
     introduced = true;
+    await proven?.();
     const message = await readWord(wire);
     if (message === null) throw new PeerLostError("no-bye");
     const gotUs = nowUs();
     if (beginningOf(message)) throw serverSends(message.length);
     const answer = decodeAnswer(message);
-    if (!answer.accept) throw new RefusedError(answer.reason);
+    if (!answer.accept) throw codeError(answer.reason) ?? new RefusedError(answer.reason);
     if (signal.aborted && hello.call === undefined) {
       await wire.writeMessage(encodeBye(REASON.hungUp));
       await wire.finish();
@@ -114,8 +131,8 @@ export async function makeOffer(
 
 /**
  * Waits for the first words of a caller. Resolves to `null` if it leaves without any. `fps` is the
- * rate of a caller that announces none. Throws `PeerLostError`. Throws `ProtocolError` after the
- * caller was told, if it can be.
+ * rate of a caller that announces none. Throws `PeerLostError` or `SealError`. Throws
+ * `ProtocolError` or `CodeError` after the caller was told, if it can be.
  */
 export async function readOffer(
   connection: Connection,
@@ -124,12 +141,39 @@ export async function readOffer(
 ): Promise<Offer | null> {
   const wire = new Wire(connection, options);
   try {
-    return await readFirst(wire, fps, options.limitFps);
+    return await (options.lock
+      ? readLocked(wire, options.lock, options)
+      : readFirst(wire, fps, options.limitFps));
   } catch (error) {
     if (error instanceof ProtocolError) await refuse(wire, error.message);
+    if (error instanceof CodeError) await refuse(wire, CODE_REASON[error.kind]);
     wire.close();
     throw error;
   }
+}
+
+/** Reads the first words of a caller that has to know the code. Nothing else is listened to. */
+async function readLocked(
+  wire: Wire,
+  lock: Lock,
+  { limitFps, host = "" }: OfferOptions,
+): Promise<Offer | null> {
+  const length = await wire.readLength();
+  if (length === null) {
+    wire.close();
+    return null;
+  }
+  // Who says more has no key to say, and is not listened to.
+  if (length > MAX_HELLO_BYTES) throw new CodeError("wanted");
+  await proveAsCalled(wire, await wire.readPayload(length), host, lock);
+  const message = await wire.readMessage(MAX_HELLO_BYTES);
+  if (message === null) {
+    wire.close();
+    return null;
+  }
+  const heardUs = nowUs();
+  if (!isHello(message)) throw new ProtocolError(misplaced(message));
+  return callOffer(wire, decodeHello(message), heardUs, limitFps);
 }
 
 async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Offer | null> {
@@ -160,6 +204,7 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
     const format: VideoFormat = { codec: "raw", width, height, fps };
     return bareOffer(wire, "pickle", format, { data, captureUs: nowUs() }, limitFps);
   }
+  if (kind[0] === KIND.key && length <= MAX_HELLO_BYTES) throw new CodeError("none");
   if (kind[0] !== KIND.hello || length > MAX_HELLO_BYTES) {
     throw new ProtocolError(
       kind[0] === KIND.hello

@@ -8,6 +8,7 @@
  *  frame  02 flags:u8 stream:u8 00   sequence:u32   captureUs:u64   data      flags: 1 = keyframe
  *  ack    03 00 stream:u8 00         sequence:u32                 the peer has taken this frame
  *  bye    04 reason:UTF-8                                         a hang-up
+ *  key    05, proof 06                                            see handshake.ts
  *  rest   07 flags:u8 stream:u8 00                                flags: 1 = nothing comes until 0
  * ```
  *
@@ -47,9 +48,10 @@ export const REST_BYTES = 4;
 export const MAX_STREAMS = 16;
 
 /** The first byte of every message. */
-export const KIND = { hello: 1, frame: 2, ack: 3, bye: 4, rest: 7 } as const;
+export const KIND = { hello: 1, frame: 2, ack: 3, bye: 4, key: 5, proof: 6, rest: 7 } as const;
 
-const MAGIC = new TextEncoder().encode("CHAMADA1");
+/** The bytes behind the kind of the messages that open a call. */
+export const MAGIC: Uint8Array<ArrayBuffer> = new TextEncoder().encode("CHAMADA1");
 const KEYFRAME = 1;
 const RESTING = 1;
 
@@ -111,9 +113,14 @@ export function newCallId(): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** True if a first payload opens a call session: a kind byte and the magic. */
+/** True if a first payload opens a call: a kind byte and the magic. */
 export function isHello(payload: Uint8Array): boolean {
-  return payload[0] === KIND.hello && equals(payload.subarray(1, 1 + MAGIC.length), MAGIC);
+  return isMagic(payload, KIND.hello);
+}
+
+/** True if a message is of this kind and has the magic behind it. */
+export function isMagic(message: Uint8Array, kind: number): boolean {
+  return message[0] === kind && equals(message.subarray(1, 1 + MAGIC.length), MAGIC);
 }
 
 /** Bytes of a caller's hello. */

@@ -13,8 +13,9 @@
  */
 
 import type { Timer } from "../clock.ts";
-import { PeerLostError, ProtocolError } from "../errors.ts";
+import { PeerLostError, ProtocolError, SealError } from "../errors.ts";
 import { guessLength } from "../near_miss.ts";
+import { type Opener, type Sealer, TAG_BYTES } from "./seal.ts";
 
 /**
  * The part of a connection that the wire needs. `Deno.TcpConn` has it. Closing must wake a waiting
@@ -127,6 +128,8 @@ export class Wire {
   #closed = false;
   #received = 0;
   #sent = 0;
+  #sealer: Sealer | undefined;
+  #opener: Opener | undefined;
 
   /** Takes over the connection. */
   constructor(connection: Connection, options: WireOptions = {}) {
@@ -149,10 +152,20 @@ export class Wire {
     return this.#sent;
   }
 
+  /** Seals every message from now on. All lengths remain those of the messages themselves. */
+  sealWith(sealer: Sealer): void {
+    this.#sealer = sealer;
+  }
+
+  /** Opens every message from now on. A broken seal throws `SealError`. */
+  openWith(opener: Opener): void {
+    this.#opener = opener;
+  }
+
   /**
    * Reads the length of the next message. Resolves to `null` if the stream ends between two
    * messages. Nothing of the message itself is read or stored: the caller judges the length first.
-   * Throws `PeerLostError`; `ProtocolError` for a length that no message of any mode can have.
+   * Throws `PeerLostError`; an error of the peer for a length that no message of any mode can have.
    */
   async readLength(): Promise<number | null> {
     const ahead = this.#headerBytes;
@@ -160,15 +173,15 @@ export class Wire {
     this.#length = 0;
     if (await this.#fill(this.#header, ahead, LENGTH_BYTES, true) === 0) return null;
     const length = new DataView(this.#header.buffer).getBigUint64(0, true);
-    if (length > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw new ProtocolError(guessLength(length) ?? `a message of ${length} bytes is too long`);
-    }
+    if (length > BigInt(Number.MAX_SAFE_INTEGER)) throw this.#tooLong(length);
     this.#length = this.#toCome = Number(length);
-    return this.#length;
+    if (!this.#opener) return this.#length;
+    if (this.#length < TAG_BYTES) throw new SealError();
+    return this.#length - TAG_BYTES;
   }
 
   /**
-   * Fills `into` with the next bytes of the message. Throws `PeerLostError` if the stream ends
+   * Fills `into` with the next bytes of a message in the clear. Throws `PeerLostError` if the stream ends
    * before.
    */
   async read(into: Uint8Array): Promise<void> {
@@ -182,13 +195,17 @@ export class Wire {
    * Throws as `read`.
    */
   async readPayload(length: number, memory?: Uint8Array): Promise<Uint8Array> {
-    const room = length + LENGTH_BYTES;
-    const into = memory && memory.length >= room ? memory.subarray(0, room) : new Uint8Array(room);
-    const filled = await this.#fill(into, 0, length, false);
-    this.#header.set(into.subarray(length, filled));
-    this.#headerBytes = filled - length;
-    this.#heard(length);
-    return into.subarray(0, length);
+    const opener = this.#opener;
+    const bytes = opener ? length + TAG_BYTES : length;
+    const room = bytes + LENGTH_BYTES;
+    const into = opener?.room(room) ??
+      (memory && memory.length >= room ? memory.subarray(0, room) : new Uint8Array(room));
+    const filled = await this.#fill(into, 0, bytes, false);
+    this.#header.set(into.subarray(bytes, filled));
+    this.#headerBytes = filled - bytes;
+    this.#heard(bytes);
+    const message = into.subarray(0, bytes);
+    return opener ? opener.open(message, memory) : message;
   }
 
   /**
@@ -198,27 +215,24 @@ export class Wire {
   async readMessage(maxBytes: number, memory?: Uint8Array): Promise<Uint8Array | null> {
     const length = await this.readLength();
     if (length === null) return null;
-    if (length > maxBytes) {
-      throw new ProtocolError(
-        guessLength(length) ?? `a message of ${length} bytes is too long: at most ${maxBytes} here`,
-      );
-    }
+    if (length > maxBytes) throw this.#tooLong(length, `: at most ${maxBytes} here`);
     return await this.readPayload(length, memory);
   }
 
   /**
    * Writes one message given in parts. The first is sent together with the length and should be
-   * small. The others may be large: they are never joined. Calls must not overlap. Throws
-   * `PeerLostError`.
+   * small. The others may be large: in the clear they are never joined. Calls must not overlap.
+   * Throws `PeerLostError`.
    */
   async writeMessage(head: Uint8Array, ...rest: readonly Uint8Array[]): Promise<void> {
-    const start = new Uint8Array(LENGTH_BYTES + head.length);
     const length = rest.reduce((sum, part) => sum + part.length, head.length);
-    new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
-    start.set(head, LENGTH_BYTES);
     this.#writing = length;
     this.#writeTicks = 0;
     try {
+      if (this.#sealer) return await this.#writeAll(this.#sealer.seal([head, ...rest]));
+      const start = new Uint8Array(LENGTH_BYTES + head.length);
+      new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
+      start.set(head, LENGTH_BYTES);
       await this.#writeAll(start);
       for (const part of rest) await this.#writeAll(part);
     } finally {
@@ -295,6 +309,14 @@ export class Wire {
     } catch {
       // The giver of the connection has closed it before us, to wake us.
     }
+  }
+
+  /** The error for a length that no message has here. Nobody but a stranger sends one in a seal. */
+  #tooLong(length: bigint | number, limit = ""): Error {
+    if (this.#opener) return new SealError();
+    return new ProtocolError(
+      guessLength(length) ?? `a message of ${length} bytes is too long${limit}`,
+    );
   }
 
   /**

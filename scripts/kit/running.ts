@@ -212,6 +212,7 @@ function environment(given: StartOptions["env"]): Record<string, string> {
     // deno task sets this variable, and the programs behave in another way under it. Our own
     // starter must not matter.
     INIT_CWD: undefined,
+    CHAMADA_CODE: undefined,
     ...given,
   };
   for (const [name, value] of Object.entries(wanted)) {
