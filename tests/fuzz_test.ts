@@ -12,7 +12,7 @@ import {
   assertLessOrEqual,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
+import { CodeError, PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
 import type { VideoFormat } from "../lib/frame/format.ts";
 import { CallLine, type Line } from "../lib/wire/line.ts";
 import { makeOffer, readOffer } from "../lib/wire/offer.ts";
@@ -146,6 +146,7 @@ async function said(words: Uint8Array, random: Random): Promise<FakePair> {
 function outcomeOf(error: unknown): string {
   if (error instanceof PeerLostError) return error.how;
   if (error instanceof RefusedError) return "refused";
+  if (error instanceof CodeError) return "code";
   assertInstanceOf(error, ProtocolError);
   return "nonsense";
 }
