@@ -37,7 +37,7 @@ import {
   TITLES,
 } from "./user/sentences.ts";
 import { Meter } from "./user/meter.ts";
-import type { Line, LineFigures, Peer } from "./wire/line.ts";
+import { type Line, type LineFigures, NO_SOUND, type Peer } from "./wire/line.ts";
 import { TellLimit } from "./wire/door.ts";
 import { LinkWatch } from "./wire/link_watch.ts";
 
@@ -478,7 +478,7 @@ export class Call implements Taker {
 
 /** The figures of a call that never had a line. */
 const NOTHING: LineFigures = {
-  ...{ sent: 0, dropped: 0, sentBytes: 0, delayMs: undefined },
+  ...{ sent: 0, dropped: 0, sentBytes: 0, delayMs: undefined, sound: NO_SOUND },
   ...{ received: 0, lost: 0, receivedBytes: 0, waitingMs: undefined },
 };
 

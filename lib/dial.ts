@@ -53,7 +53,8 @@ export async function dial(
 
 /** Sends to a server that has no words: it is asked nothing, and gives no answer. */
 export function dialBare(connection: Connection, mode: BareMode, ours: Introduction): Line {
-  return openSending(connection, mode, ours.streams[0]!);
+  const format = ours.streams.find((stream) => stream?.kind === "video")!;
+  return openSending(connection, mode, format);
 }
 
 /** Calls again, until the peer answers, nobody listens any more, or the patience is over. */

@@ -30,7 +30,7 @@ import { until } from "./harness.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 
-const RAW: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const RAW: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const OVER = "this call is over, or never was";
 
 /** A server that answers, with its words and its calls. */
@@ -141,9 +141,10 @@ class Rig implements AsyncDisposable {
 /** Sends a picture and waits until it is acknowledged. */
 async function say(wire: Wire, number: number): Promise<void> {
   const frame: Frame = {
+    stream: 0,
     ...{ data: new Uint8Array(768), captureUs: number * 50_000, sequence: number, keyframe: true },
   };
-  await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
+  await wire.writeMessage(encodeFrameHeader(frame), frame.data);
   while (true) {
     const message = await wire.readMessage(65536);
     assert(message !== null, "the server has closed");
@@ -322,8 +323,8 @@ test("a unit that needs another one and a rest hold no place either", async () =
   await using rig = new Rig();
   const { wire } = await rig.call({ streams: [{ ...RAW, codec: "h264" }] });
   const data = new Uint8Array([0, 0, 1, 0x41]);
-  const frame: Frame = { data, captureUs: 0, sequence: 0, keyframe: false };
-  await wire.writeMessage(encodeFrameHeader(frame, 0), data);
+  const frame: Frame = { stream: 0, data, captureUs: 0, sequence: 0, keyframe: false };
+  await wire.writeMessage(encodeFrameHeader(frame), data);
   await wire.writeMessage(encodeRest(0, true));
   while (await wire.readMessage(65536) !== null);
   wire.close();

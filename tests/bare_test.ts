@@ -30,7 +30,7 @@ import { FakeTime, quickened } from "./fake_time.ts";
 import { until } from "./harness.ts";
 import { test } from "./strict.ts";
 
-const SMALL: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const SMALL: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const MODES = ["plain", "pickle"] as const;
 
 /** The one size of `plain`, and a small one of `pickle`. */
@@ -42,7 +42,7 @@ function picture(number: number, { width, height }: VideoFormat = SMALL): Uint8A
 }
 
 function frame(number: number, data: Uint8Array = picture(number)): Frame {
-  return { data, captureUs: number, sequence: number, keyframe: true };
+  return { stream: 0, data, captureUs: number, sequence: number, keyframe: true };
 }
 
 /** A message as it stands on the wire. */
@@ -116,7 +116,13 @@ for (const mode of MODES) {
 
   test(`${mode}: each message is a frame, numbered from 0, stamped on arrival, at the rate handed in`, async () => {
     await using open = await receiving(mode);
-    assertEquals(open.line.peer, { name: "", format, stamps: "arrival" });
+    assertEquals(open.line.peer, {
+      name: "",
+      streams: [format],
+      format,
+      sound: undefined,
+      stamps: "arrival",
+    });
     for (let number = 1; number < 4; number++) open.far.put(message(mode, number));
     await open.far.closeWrite();
     assertEquals(await open.line.ended, { reason: "" });

@@ -57,7 +57,7 @@ test(
   "an eye finds a large picture in a smaller window, and reads its number",
   async () => {
     const screenSize = { width: 1500, height: 800 };
-    const format = { width: 1280, height: 720, codec: "raw", fps: 30 } as const;
+    const format = { kind: "video", width: 1280, height: 720, codec: "raw", fps: 30 } as const;
     await using screen = await Screen.open(screenSize);
     await using ffplay = new Running(["ffplay", ...displayArguments({ format, title: "large" })], {
       env: { DISPLAY: screen.display },

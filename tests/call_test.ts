@@ -281,7 +281,7 @@ test("a call session that ends without a goodbye is a loss", async () => {
   await wire.writeMessage(encodeHello({ name: "test", streams: [DEFAULT_FORMAT] }));
   await wire.readMessage(65536);
   const frame = numberedFrame(0, DEFAULT_FORMAT);
-  await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
+  await wire.writeMessage(encodeFrameHeader(frame), frame.data);
   await wire.readMessage(65536);
   wire.close();
   assertStringIncludes((await called.server.exits(3)).stdout, "without a goodbye");

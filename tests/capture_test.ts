@@ -92,8 +92,8 @@ const RED = [0, 0, 255];
 const BLUE = [255, 0, 0];
 const WHITE = [255, 255, 255];
 
-const VGA: VideoFormat = { codec: "raw", width: 640, height: 480, fps: 30 };
-const HD: VideoFormat = { codec: "raw", width: 1280, height: 720, fps: 25 };
+const VGA: VideoFormat = { kind: "video", codec: "raw", width: 640, height: 480, fps: 30 };
+const HD: VideoFormat = { kind: "video", codec: "raw", width: 1280, height: 720, fps: 25 };
 
 test("camera arguments: every system is asked first for the size and the rate that are wanted", () => {
   for (const system of SYSTEMS) {

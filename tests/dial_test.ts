@@ -21,7 +21,7 @@ import { Wire } from "../lib/wire/wire.ts";
 import { type FakeConnection, openPair } from "./fake_connection.ts";
 import { test } from "./strict.ts";
 
-const RAW: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const RAW: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const ID = newCallId();
 
 /** A server that is dialled; the test says its words. */
@@ -76,7 +76,7 @@ async function answer(wire: Wire, streams: Streams = [RAW], call = ID): Promise<
 
 async function say(wire: Wire, sequence: number): Promise<void> {
   const data = new Uint8Array(768);
-  const header = encodeFrameHeader({ data, captureUs: 0, sequence, keyframe: true }, 0);
+  const header = encodeFrameHeader({ stream: 0, data, captureUs: 0, sequence, keyframe: true });
   await wire.writeMessage(header, data);
 }
 

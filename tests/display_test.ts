@@ -25,7 +25,7 @@ function valueOf(args: readonly string[], option: string): string | undefined {
 
 test("displayArguments() declare bgr24 pictures of the format, always at 60 frames a second", () => {
   for (const fps of [1, 20, 29.97, 120]) {
-    const format = { codec: "raw", width: 321, height: 241, fps } as const;
+    const format = { kind: "video", codec: "raw", width: 321, height: 241, fps } as const;
     const args = displayArguments({ format, title: "TRANSMITINDO VIDEO" });
     assertEquals(valueOf(args, "-f"), "rawvideo");
     assertEquals(valueOf(args, "-pixel_format"), "bgr24");
@@ -36,7 +36,7 @@ test("displayArguments() declare bgr24 pictures of the format, always at 60 fram
 });
 
 test("displayArguments() show each frame when it comes, and end with the input", () => {
-  const format = { codec: "raw", width: 320, height: 240, fps: 20 } as const;
+  const format = { kind: "video", codec: "raw", width: 320, height: 240, fps: 20 } as const;
   const args = displayArguments({ format, title: "T" });
   assertEquals(valueOf(args, "-vf"), "setpts=0");
   assertEquals(args.includes("-autoexit"), true);
@@ -44,7 +44,7 @@ test("displayArguments() show each frame when it comes, and end with the input",
 });
 
 test("displayArguments() give the title as one word, whatever is in it", () => {
-  const format = { codec: "raw", width: 320, height: 240, fps: 20 } as const;
+  const format = { kind: "video", codec: "raw", width: 320, height: 240, fps: 20 } as const;
   for (const title of ["RECEBENDO VIDEO (CLIENTE)", "RECEBENDO VIDEO (CLIENTE) ::1:51324", "-y"]) {
     assertEquals(valueOf(displayArguments({ format, title }), "-window_title"), title);
   }
@@ -128,15 +128,18 @@ test("windowSize() is that of the picture, or as large as a common screen in the
 });
 
 test("displayArguments() bound a window, and leave one alone that fits", () => {
-  const format = { codec: "raw", width: 3840, height: 2160, fps: 20 } as const;
+  const format = { kind: "video", codec: "raw", width: 3840, height: 2160, fps: 20 } as const;
   const large = displayArguments({ format, title: "T" });
   assertEquals([valueOf(large, "-x"), valueOf(large, "-y")], ["1200", "675"]);
-  const fits = displayArguments({ format: { ...format, width: 320, height: 240 }, title: "T" });
+  const fits = displayArguments({
+    format: { ...format, width: 320, height: 240 },
+    title: "T",
+  });
   for (const option of ["-x", "-y", "-left", "-top"]) assertEquals(fits.includes(option), false);
 });
 
 test("displayArguments() place a window where it is told", () => {
-  const format = { codec: "raw", width: 320, height: 240, fps: 20 } as const;
+  const format = { kind: "video", codec: "raw", width: 320, height: 240, fps: 20 } as const;
   const beside = displayArguments({ format, title: "T", place: { slot: 1, inGrid: false } });
   assertEquals(valueOf(beside, "-left"), "320");
   assertEquals(beside.includes("-top"), false);
@@ -188,7 +191,7 @@ test(
     const memories = Array.from({ length: 6 }, () => pool.take());
     const push = (memory: Uint8Array<ArrayBuffer>, sequence: number): void => {
       const lease = pool.lease(memory);
-      display.push({ data: memory, captureUs: 0, sequence, keyframe: true, lease });
+      display.push({ stream: 0, data: memory, captureUs: 0, sequence, keyframe: true, lease });
       lease.letGo();
     };
     const [child] = await childrenWith(title);

@@ -13,7 +13,7 @@ import {
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { CodeError, PeerLostError, ProtocolError, RefusedError } from "../lib/errors.ts";
-import type { VideoFormat } from "../lib/frame/format.ts";
+import { OPUS, PCM, type VideoFormat } from "../lib/frame/format.ts";
 import { CallLine, type Line } from "../lib/wire/line.ts";
 import { makeOffer, readOffer } from "../lib/wire/offer.ts";
 import {
@@ -38,7 +38,7 @@ import { type FakePair, type Habits, openPair } from "./fake_connection.ts";
 import { Random } from "./random.ts";
 import { test } from "./strict.ts";
 
-const RAW: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const RAW: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const H264: VideoFormat = { ...RAW, codec: "h264" };
 const ID = newCallId();
 const UNKNOWN = { kind: "smell", notes: 7 };
@@ -47,16 +47,16 @@ const UNKNOWN = { kind: "smell", notes: 7 };
 const MAX_PICKLE_BYTES = 6_224_896;
 const PLAIN_BYTES = 230_400;
 
-const HELLO = framed(encodeHello({ name: "Ana", streams: [RAW, H264], clockUs: 5 }));
+const HELLO = framed(encodeHello({ name: "Ana", streams: [RAW, H264, PCM, OPUS], clockUs: 5 }));
 const ODD_HELLO = framed(
   helloWith(
-    JSON.stringify({ version: 2, name: "Ana", streams: [UNKNOWN, { kind: "video", ...RAW }] }),
+    JSON.stringify({ version: 2, name: "Ana", streams: [UNKNOWN, RAW] }),
   ),
 );
 const BACK = framed(encodeHello({ name: "Ana", streams: [RAW, H264], call: ID }));
 const YES = framed(
   encodeAnswer({
-    ...{ accept: true, name: "host", streams: [RAW, H264], call: ID },
+    ...{ accept: true, name: "host", streams: [RAW, H264, PCM, OPUS], call: ID },
     clock: { heardUs: 1, answeredUs: 2 },
   }),
 );
@@ -64,17 +64,25 @@ const NO = framed(encodeAnswer({ accept: false, reason: "busy" }));
 
 function raw(sequence: number, stream = 0): Uint8Array {
   const data = new Uint8Array(768).fill(sequence);
-  const frame = { data, captureUs: sequence * 50_000, sequence, keyframe: true };
-  return framed(encodeFrameHeader(frame, stream), data);
+  const frame = { stream, data, captureUs: sequence * 50_000, sequence, keyframe: true };
+  return framed(encodeFrameHeader(frame), data);
 }
 
 function unit(sequence: number, keyframe: boolean): Uint8Array {
   const data = new Uint8Array([0, 0, 1, keyframe ? 0x65 : 0x41, sequence]);
-  return framed(encodeFrameHeader({ data, captureUs: 0, sequence, keyframe }, 1), data);
+  return framed(encodeFrameHeader({ stream: 1, data, captureUs: 0, sequence, keyframe }), data);
+}
+
+function sound(sequence: number, stream: number): Uint8Array {
+  const data = new Uint8Array(stream === 2 ? 960 : 40).fill(sequence);
+  const frame = { stream, data, captureUs: sequence * 10_000, sequence, keyframe: true };
+  return framed(encodeFrameHeader(frame), data);
 }
 
 /** Whole messages that may be anywhere. */
 const MESSAGES: readonly Uint8Array[] = [
+  ...[sound(0, 2), sound(1, 2), sound(0, 3), sound(5, 3), sound(0, 1), sound(0, 9)],
+  ...[framed(encodeAck(2, 0)), framed(encodeRest(2, true)), framed(encodeRest(3, false))],
   ...[HELLO, ODD_HELLO, BACK, YES, NO, raw(0), raw(9), raw(0, 1), unit(0, true), unit(4, false)],
   ...[framed(encodeAck(0, 0)), framed(encodeAck(0, 7)), framed(encodeAck(1, 0))],
   ...[framed(encodeRest(0, true)), framed(encodeRest(1, false)), framed(encodeRest(9, true))],
@@ -157,14 +165,21 @@ async function endOf(line: Line, random: Random): Promise<string> {
   let sequence = 0;
   const give = (): void => {
     const data = new Uint8Array(768);
-    line.push({ data, captureUs: sequence * 50_000, sequence: sequence++, keyframe: true });
+    line.push({ stream: 1, data: new Uint8Array(960), captureUs: 0, sequence: 0, keyframe: true });
+    line.push({
+      stream: 0,
+      data,
+      captureUs: sequence * 50_000,
+      sequence: sequence++,
+      keyframe: true,
+    });
   };
   give();
-  for await (const { data, lease } of line.frames()) {
-    if (line.peer.format?.codec === "raw") {
-      const { width, height } = line.peer.format;
-      assertEquals(data.length, width * height * 3);
-    }
+  for await (const { stream, data, lease } of line.frames()) {
+    const format = line.peer.streams[stream]!;
+    if (format.kind === "video") assertEquals(format.width, line.peer.format?.width);
+    if (format.codec === "raw") assertEquals(data.length, format.width * format.height * 3);
+    if (format.codec === "pcm") assertEquals(data.length, 960);
     lease?.letGo();
     if (random.next() < 0.5) give();
   }
@@ -242,7 +257,7 @@ test("no bytes of a server make a client do anything but have, end or lose the c
 });
 
 test("no bytes on any of the connections of a call make its line do anything but go on or end", async () => {
-  const streams: Streams = [RAW, H264];
+  const streams: Streams = [RAW, H264, PCM, OPUS];
   await rounds(4000, 20261127, async (random) => {
     const pairs: FakePair[] = [];
     const open = async (): Promise<Wire> => {
@@ -254,7 +269,7 @@ test("no bytes on any of the connections of a call make its line do anything but
       return new Wire(pair.near);
     };
     const line: CallLine = new CallLine(await open(), {
-      ours: [RAW],
+      ours: [RAW, PCM],
       theirs: { name: "Ana", streams },
       again: async () => {
         if (pairs.length >= 5) return undefined;
@@ -283,7 +298,7 @@ test("no bytes of a message make its reader do anything but read or refuse it", 
     decodeAck,
     decodeRest,
     decodeBye,
-    (message: Uint8Array): unknown => decodeFrame(message, [RAW, undefined, H264]),
+    (message: Uint8Array): unknown => decodeFrame(message, [RAW, undefined, H264, PCM, OPUS]),
   ];
   for (let round = 0; round < 5000; round++) {
     const message = mutate(random.pick(payloads), random);

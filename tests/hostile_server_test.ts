@@ -70,12 +70,12 @@ class Host implements Disposable {
 
 function picture(sequence: number, format: VideoFormat = DEFAULT_FORMAT): Frame {
   const data = new Uint8Array(format.width * format.height * 3).fill(sequence);
-  return { data, captureUs: 1e15 + sequence * 50_000, sequence, keyframe: true };
+  return { stream: 0, data, captureUs: 1e15 + sequence * 50_000, sequence, keyframe: true };
 }
 
 /** A frame as it stands on the wire. */
 function sent(frame: Frame, stream = 0): Uint8Array<ArrayBuffer> {
-  return framed(encodeFrameHeader(frame, stream), frame.data) as Uint8Array<ArrayBuffer>;
+  return framed(encodeFrameHeader({ ...frame, stream }), frame.data) as Uint8Array<ArrayBuffer>;
 }
 
 /** Writes all bytes, as far as the client takes them. */
@@ -136,7 +136,7 @@ const NONSENSE: readonly (readonly [string, Uint8Array, RegExp])[] = [
   ["a byte more than any message has", length(230_417), /230417 bytes is too long/],
   [
     "a frame that is too short",
-    framed(encodeFrameHeader(picture(9), 0), "00"),
+    framed(encodeFrameHeader(picture(9)), "00"),
     /a frame of 1 bytes/,
   ],
   ["noise", new Random(4).bytes(4096), /is too long|has no place here/],
@@ -179,7 +179,7 @@ const ANSWERS: readonly (readonly [string, Uint8Array, RegExp])[] = [
     "17 streams",
     helloWith(JSON.stringify({
       ...{ version: 2, name: "x", accept: true, call: newCallId() },
-      streams: Array(17).fill({ kind: "video", ...DEFAULT_FORMAT }),
+      streams: Array(17).fill({ ...DEFAULT_FORMAT }),
     })),
     /17 streams are more than 16/,
   ],
@@ -187,7 +187,7 @@ const ANSWERS: readonly (readonly [string, Uint8Array, RegExp])[] = [
     "a picture of gigabytes",
     helloWith(JSON.stringify({
       ...{ version: 2, name: "x", accept: true, call: newCallId() },
-      streams: [{ kind: "video", ...DEFAULT_FORMAT, width: 65_000, height: 65_000 }],
+      streams: [{ ...DEFAULT_FORMAT, width: 65_000, height: 65_000 }],
     })),
     /65000x65000/,
   ],

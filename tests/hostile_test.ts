@@ -106,11 +106,12 @@ test(
     await wire.writeMessage(encodeHello({ name: "x", streams: [DEFAULT_FORMAT] }));
     await wire.readMessage(MAX_HELLO_BYTES);
     const header = encodeFrameHeader({
+      stream: 0,
       data: new Uint8Array(0),
       captureUs: 0,
       sequence: 0,
       keyframe: true,
-    }, 0);
+    });
     await wire.writeMessage(header, new Uint8Array(1000));
     const bye = await wire.readMessage(MAX_HELLO_BYTES);
     assertStringIncludes(new TextDecoder().decode(bye!), "a frame of 1000 bytes");
@@ -143,8 +144,8 @@ test("what is no picture is said, counted as lost and leaves no file, exit 1", a
     let sent = 0;
     const send = async (): Promise<void> => {
       const captureUs = sent * 50_000;
-      const frame = { data, captureUs, sequence: sent++, keyframe: codec === "mjpeg" };
-      await wire.writeMessage(encodeFrameHeader(frame, 0), data);
+      const frame = { stream: 0, data, captureUs, sequence: sent++, keyframe: codec === "mjpeg" };
+      await wire.writeMessage(encodeFrameHeader(frame), data);
     };
     const sending = setInterval(() => void send().catch(() => {}), 50);
     await called.server.says(/No picture can be made of what the CLIENT sends: it is not/);
@@ -165,13 +166,19 @@ test("what is no picture is said, counted as lost and leaves no file, exit 1", a
 async function flood(port: number, codec: "mjpeg" | "h264", count: number): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const said = readAll(connection);
-  const video = { codec, width: 16, height: 16, fps: 120 };
+  const video = { kind: "video", codec, width: 16, height: 16, fps: 120 } as const;
   const data = codec === "mjpeg" ? [0xff, 0xd8] : [0, 0, 1];
   const frames = (first: number): Uint8Array<ArrayBuffer> =>
     concat(Array.from({ length: 1000 }, (_, index) => {
       const sequence = first + index;
-      const frame = { data: new Uint8Array(data), captureUs: sequence, sequence, keyframe: true };
-      return message(concat([encodeFrameHeader(frame, 0), frame.data]));
+      const frame = {
+        stream: 0,
+        data: new Uint8Array(data),
+        captureUs: sequence,
+        sequence,
+        keyframe: true,
+      };
+      return message(concat([encodeFrameHeader(frame), frame.data]));
     }));
   try {
     await writeAll(connection, message(encodeHello({ name: "x", streams: [video] })));
@@ -361,8 +368,8 @@ test(
       const answer = decodeAnswer((await wire.readMessage(MAX_HELLO_BYTES))!);
       assert(answer.accept);
       call = answer.call;
-      const frame = { data, captureUs: sequence * 50_000, sequence, keyframe: true };
-      await wire.writeMessage(encodeFrameHeader(frame, 0), data);
+      const frame = { stream: 0, data, captureUs: sequence * 50_000, sequence, keyframe: true };
+      await wire.writeMessage(encodeFrameHeader(frame), data);
       while ((await wire.readMessage(MAX_HELLO_BYTES))?.[0] !== KIND.ack);
       if (sequence === 9) before = await openFiles(called.server.pid);
       if (sequence === 149) {

@@ -34,7 +34,7 @@ import { serveFiles, servePictures, serveProgram, serveRtsp } from "./streams.ts
 import { test } from "./strict.ts";
 
 const never = new AbortController().signal;
-const SMALL: VideoFormat = { codec: "raw", width: 64, height: 48, fps: 20 };
+const SMALL: VideoFormat = { kind: "video", codec: "raw", width: 64, height: 48, fps: 20 };
 
 async function runFfmpeg(
   args: readonly string[],
@@ -618,7 +618,7 @@ test(
     ];
     for (const path of sources) {
       for (const codec of ["raw", "mjpeg", "h264"] as const) {
-        const format: VideoFormat = { codec, width: 320, height: 240, fps: 20 };
+        const format: VideoFormat = { kind: "video", codec, width: 320, height: 240, fps: 20 };
         const sent = outputArguments(format, { mirror: false, live: false });
         const stream = await runFfmpeg(["-i", path, ...sent]);
         // The recorder does the same, out of the container that our ffmpeg writes.

@@ -25,7 +25,13 @@ test("ivfHeader() is 32 bytes: magic, version, its length, codec, size, a tick a
 });
 
 test("ivfHeader() says the largest size, and broken rates as fractions", () => {
-  const format: VideoFormat = { codec: "h264", width: 3840, height: 2160, fps: 29.97 };
+  const format: VideoFormat = {
+    kind: "video",
+    codec: "h264",
+    width: 3840,
+    height: 2160,
+    fps: 29.97,
+  };
   const header = ivfHeader(format, { frames: 2997, seconds: 100 });
   assertEquals(header.subarray(12, 24), bytes("000f", "7008", "b50b0000", "64000000"));
 });

@@ -34,12 +34,13 @@ import { FakeTime, quickened } from "./fake_time.ts";
 import { until } from "./harness.ts";
 import { test } from "./strict.ts";
 
-const RAW: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const RAW: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const H264: VideoFormat = { ...RAW, codec: "h264" };
 const MOST = 100_000;
 
 function picture(number: number): Frame {
   return {
+    stream: 0,
     data: new Uint8Array(768).fill(number),
     captureUs: 1e15 + number * 50_000,
     sequence: number,
@@ -109,7 +110,7 @@ class Rig implements AsyncDisposable {
   }
 
   async say(frame: Frame, stream = 0): Promise<void> {
-    await this.#peer.writeMessage(encodeFrameHeader(frame, stream), frame.data);
+    await this.#peer.writeMessage(encodeFrameHeader({ ...frame, stream }), frame.data);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -152,7 +153,7 @@ test("CallLine sends what is pushed under numbers of its own, and says goodbye",
     rig.line.push(picture(number));
     const message = await rig.hear();
     const decoded = decodeFrame(message, [RAW]);
-    assertEquals(decoded, { stream: 0, frame: { ...picture(number), sequence: number - 40 } });
+    assertEquals(decoded, { ...picture(number), sequence: number - 40 });
     await rig.peer.writeMessage(encodeAck(0, number - 40));
   }
   const hangingUp = rig.line.hangUp("hung up");
@@ -469,7 +470,7 @@ function openLine(
 
 /** A frame message as it stands on the wire. */
 function frameMessage(frame: Frame, stream = 0): Uint8Array {
-  return framed(encodeFrameHeader(frame, stream), frame.data);
+  return framed(encodeFrameHeader({ ...frame, stream }), frame.data);
 }
 
 function ack(sequence: number, stream = 0): Uint8Array {
@@ -1112,7 +1113,7 @@ test("where clocks were compared, capture times are told by the server's and bot
   const capturedUs = Math.round(nowUs());
   open.line.push({ ...picture(0), captureUs: capturedUs });
   const message = await open.far.readMessage();
-  assertEquals(decodeFrame(message, [RAW])?.frame.captureUs, capturedUs + aheadUs);
+  assertEquals(decodeFrame(message, [RAW])?.captureUs, capturedUs + aheadUs);
   time.forwardMs += 300;
   open.far.put(ack(0));
   await until("a delay", () => open.line.figures.delayMs);

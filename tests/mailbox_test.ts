@@ -117,6 +117,7 @@ test("NewestFrame gives who waits nothing that needs what was dropped", async ()
 
 test("newestOptions() are one frame, or some tenths of a second where frames need each other", () => {
   const frame = (keyframe: boolean): Frame => ({
+    stream: 0,
     data: new Uint8Array(1),
     captureUs: 0,
     sequence: 0,

@@ -67,6 +67,7 @@ export const READ_SIZE: Size = { width: 64, height: 48 };
  */
 export function numberedFrame(n: number, format: Size & { fps: number }, startUs = 0): Frame {
   return {
+    stream: 0,
     data: paintNumber(n, format),
     captureUs: startUs + Math.round(n * 1e6 / format.fps),
     sequence: n,

@@ -39,7 +39,7 @@ import { test } from "./strict.ts";
 
 const PLAIN_BYTES = 230_400;
 const MAX_PICKLE_BYTES = 6_224_896;
-const SMALL: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const SMALL: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const CALL = "00112233445566778899aabbccddeeff";
 const STREAM = '{"kind":"video","codec":"raw","width":16,"height":16,"fps":20}';
 const ANA = { name: "ana", streams: [SMALL] };
@@ -61,7 +61,7 @@ function picture(number: number, count = 768): Uint8Array {
 }
 
 function frame(number: number): Frame {
-  return { data: picture(number), captureUs: number, sequence: number, keyframe: true };
+  return { stream: 0, data: picture(number), captureUs: number, sequence: number, keyframe: true };
 }
 
 /** A frame message as it stands on the wire, with a sequence and a time of one byte each. */
@@ -120,11 +120,23 @@ async function end(pair: FakePair, line: Line): Promise<void> {
 
 test("a hello is offered with its name and streams, and answered when the call is taken", async () => {
   using pair = openPair();
-  const wanted: VideoFormat = { codec: "mjpeg", width: 640, height: 480, fps: 29.97 };
+  const wanted: VideoFormat = {
+    kind: "video",
+    codec: "mjpeg",
+    width: 640,
+    height: 480,
+    fps: 29.97,
+  };
   const hello = encodeHello({ name: "Ana\u001b[2J", streams: [wanted, SMALL] });
   const offer = await offerOf(pair, framed(hello));
   assertEquals([offer.mode, offer.call], ["call", undefined]);
-  assertEquals(offer.peer, { name: "Ana [2J", format: wanted, stamps: "capture" });
+  assertEquals(offer.peer, {
+    name: "Ana [2J",
+    streams: [wanted, undefined],
+    format: wanted,
+    sound: undefined,
+    stamps: "capture",
+  });
   assertEquals(offer.streams, [wanted, SMALL]);
   assertEquals(pair.near.writtenBytes, 0);
   const line = await offer.accept(SALA, CALL, never);
@@ -210,7 +222,13 @@ for (
     using pair = openPair();
     const offer = await offerOf(pair, message);
     assertEquals(offer.mode, mode);
-    assertEquals(offer.peer, { name: "", format, stamps: "arrival" });
+    assertEquals(offer.peer, {
+      name: "",
+      streams: [format],
+      format,
+      sound: undefined,
+      stamps: "arrival",
+    });
     assertEquals(offer.streams, [format]);
     const refused = offer.refuse("busy");
     // It has no words for a no: it is closed and told nothing.
@@ -283,9 +301,8 @@ test("a first message that is no hello is refused, of 1 byte and of 65536", asyn
 
 test("a hello is refused with the reason that names what is wrong with it", async () => {
   const hello = (parts: object): string =>
-    JSON.stringify({ version: 2, name: "", streams: [{ kind: "video", ...SMALL }], ...parts });
-  const stream = (parts: object): string =>
-    hello({ streams: [{ kind: "video", ...SMALL, ...parts }] });
+    JSON.stringify({ version: 2, name: "", streams: [{ ...SMALL }], ...parts });
+  const stream = (parts: object): string => hello({ streams: [{ ...SMALL, ...parts }] });
   for (
     const [json, reason] of [
       ["{", "the hello is not JSON"],
@@ -716,7 +733,9 @@ async function send(stream: Uint8Array, habits: Habits = {}): Promise<string> {
   try {
     const { wire, clocks, ...theirs } = await offer(pair);
     for (const stream of theirs.streams) {
-      if (stream) most = Math.max(most, 16 + stream.width * stream.height * 3 + 4096);
+      if (stream?.kind === "video") {
+        most = Math.max(most, 16 + stream.width * stream.height * 3 + 4096);
+      }
     }
     line = new CallLine(wire, { ours: [SMALL], theirs, again: never, clocks });
     for (const number of [0, 1, 2]) line.push(frame(number));

@@ -153,7 +153,7 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     patienceSeconds: 30,
     given: {
       from: { camera: undefined },
-      format: { codec: "raw", width: 320, height: 240, fps: 20 },
+      format: { kind: "video", codec: "raw", width: 320, height: 240, fps: 20 },
       mirror: true,
     },
     durationSeconds: undefined,
@@ -224,12 +224,14 @@ test("client: each option sets what it names", () => {
   assertEquals(client("--camera", "Câmera HD (USB)").given.from, { camera: "Câmera HD (USB)" });
   assertEquals(client("--input=rtsp://x/y?z=1").given.from, { input: "rtsp://x/y?z=1" });
   assertEquals(client("--size", "16x16", "--fps", "1").given.format, {
+    kind: "video",
     codec: "raw",
     width: 16,
     height: 16,
     fps: 1,
   });
   assertEquals(client("--size=3840X2160", "--fps=120").given.format, {
+    kind: "video",
     codec: "raw",
     width: 3840,
     height: 2160,
@@ -273,18 +275,21 @@ test("client: a code is taken as it is, goes with no bare wire, and is not repea
 });
 
 test("server: it sends nothing, unless --camera, --input or --talk is there", () => {
-  const format = { codec: "raw", width: 320, height: 240, fps: 20 } as const;
+  const format = { kind: "video", codec: "raw", width: 320, height: 240, fps: 20 } as const;
   const own = { from: { camera: undefined }, format, mirror: true };
   assertEquals(server("--fps", "30").given, undefined);
   assertEquals(server("--talk").given, own);
   assertEquals(server("--camera", "0").given, { ...own, from: { camera: "0" } });
-  assertEquals(server("--input", "film.avi").given, { ...own, from: { input: "film.avi" } });
+  assertEquals(server("--input", "film.avi").given, {
+    ...own,
+    from: { input: "film.avi" },
+  });
   assertEquals(
     server("--talk", "--camera", "2", "--no-mirror", "--codec=h264", "--size=640x480", "--fps=30")
       .given,
     {
       from: { camera: "2" },
-      format: { codec: "h264", width: 640, height: 480, fps: 30 },
+      format: { kind: "video", codec: "h264", width: 640, height: 480, fps: 30 },
       mirror: false,
     },
   );

@@ -10,10 +10,10 @@ import { Outgoing, type Taker } from "../lib/outgoing.ts";
 import { until } from "./harness.ts";
 import { test } from "./strict.ts";
 
-const FORMAT: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const FORMAT: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 
 function picture(sequence: number): Frame {
-  return { data: new Uint8Array(768), captureUs: 0, sequence, keyframe: true };
+  return { stream: 0, data: new Uint8Array(768), captureUs: 0, sequence, keyframe: true };
 }
 
 /** A camera made by hand. Only one user may have it open at a time. */

@@ -234,7 +234,7 @@ test(
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
     const ana = {
       name: "Ana",
-      streams: [{ codec: "raw", width: 16, height: 16, fps: 20 }],
+      streams: [{ kind: "video", codec: "raw", width: 16, height: 16, fps: 20 }],
     } as const;
     const { signal } = new AbortController();
     const { wire } = await makeOffer(connection, ana, signal, { code: readCode(called.code) });

@@ -29,8 +29,9 @@ import { type FakeConnection, openPair } from "./fake_connection.ts";
 import { SetClock } from "./fake_time.ts";
 import { test } from "./strict.ts";
 
-const FORMAT: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const FORMAT: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const FRAME: Frame = {
+  stream: 0,
   data: new Uint8Array(768).fill(0x80),
   captureUs: 1_692_278_400_123_456,
   sequence: 7,
@@ -156,8 +157,8 @@ test("the frames of docs/protocol.md are what is written and read", async () => 
   ) {
     const message = await payload(name);
     const frame = { ...FRAME, captureUs };
-    assertEquals(decodeFrame(message, [FORMAT, FORMAT]), { stream, frame });
-    assertEquals(bytes(encodeFrameHeader(frame, stream), FRAME.data), message);
+    assertEquals(decodeFrame(message, [FORMAT, FORMAT]), { ...frame, stream });
+    assertEquals(bytes(encodeFrameHeader({ ...frame, stream }), FRAME.data), message);
   }
 });
 
@@ -254,7 +255,7 @@ test("a client makes the call of docs/protocol.md, both ways, with the clocks th
   clock.us = 5_122_000;
   const fromServer = { ...FRAME, captureUs: 900_100_000 };
   pair.far.put(vector("ack"));
-  pair.far.put(framed(encodeFrameHeader(fromServer, 0), fromServer.data));
+  pair.far.put(framed(encodeFrameHeader(fromServer), fromServer.data));
   pair.far.put(vector("bye"));
   assertEquals(await line.ended, { reason: "hung up" });
   await over;

@@ -106,7 +106,7 @@ test("checkRecorder() is content where ffmpeg is installed", async () => {
 test("recorder arguments: XVID in AVI at the rate of the recording, every packet written at once", () => {
   const args = recorderArguments({
     path: "-y:%d.avi",
-    format: { codec: "raw", width: 321, height: 241, fps: 30 },
+    format: { kind: "video", codec: "raw", width: 321, height: 241, fps: 30 },
     fps: 20,
     stamps: "capture",
   });
@@ -150,12 +150,12 @@ test("recorder: 40 frames are in the file once each, in order, for two seconds, 
 test("recorder: odd and smallest sizes, and broken rates, are recorded as they are", async () => {
   await using folder = await temporaryFolder();
   const formats: readonly (readonly [VideoFormat, string])[] = [
-    [{ codec: "raw", width: 321, height: 241, fps: 20 }, "20/1"],
-    [{ codec: "raw", width: 64, height: 48, fps: 29.97 }, "2997/100"],
-    [{ codec: "raw", width: 64, height: 50, fps: 23.976 }, "2997/125"],
-    [{ codec: "raw", width: 64, height: 52, fps: 59.94 }, "2997/50"],
-    [{ codec: "raw", width: 64, height: 54, fps: 24000 / 1001 }, "24000/1001"],
-    [{ codec: "raw", width: 1280, height: 720, fps: 120 }, "120/1"],
+    [{ kind: "video", codec: "raw", width: 321, height: 241, fps: 20 }, "20/1"],
+    [{ kind: "video", codec: "raw", width: 64, height: 48, fps: 29.97 }, "2997/100"],
+    [{ kind: "video", codec: "raw", width: 64, height: 50, fps: 23.976 }, "2997/125"],
+    [{ kind: "video", codec: "raw", width: 64, height: 52, fps: 59.94 }, "2997/50"],
+    [{ kind: "video", codec: "raw", width: 64, height: 54, fps: 24000 / 1001 }, "24000/1001"],
+    [{ kind: "video", codec: "raw", width: 1280, height: 720, fps: 120 }, "120/1"],
   ];
   for (const [format, rate] of formats) {
     const path = `${folder.path}/${format.width}x${format.height}.avi`;
@@ -193,9 +193,9 @@ test("recorder: ten minutes last ten minutes, whatever the rate, raw and encoded
     const size = { codec, width: 64, height: 48 };
     const data = codec === "raw"
       ? [new Uint8Array(rawFrameBytes(size))]
-      : await encodedFrames({ ...size, fps: 25 }, 25);
+      : await encodedFrames({ kind: "video", ...size, fps: 25 }, 25);
     for (const fps of [1.00049, 7.77777, 14.985, 29.12345]) {
-      const format: VideoFormat = { ...size, fps };
+      const format: VideoFormat = { kind: "video", ...size, fps };
       const count = Math.round(600 * fps);
       using clock = stopClock();
       const startMs = clock.atMs;
@@ -204,7 +204,13 @@ test("recorder: ten minutes last ten minutes, whatever the rate, raw and encoded
         clock.atMs = startMs + sequence * 1000 / fps;
         const keyframe = codec !== "h264" || sequence % data.length === 0;
         const captureUs = Math.round(sequence * 1e6 / fps);
-        recorder.push({ data: data[sequence % data.length]!, captureUs, sequence, keyframe });
+        recorder.push({
+          stream: 0,
+          data: data[sequence % data.length]!,
+          captureUs,
+          sequence,
+          keyframe,
+        });
         if (sequence % 1000 === 999) { while (recorder.waitingBytes > 0) await pause(1); }
       }
       const what = `${codec} at ${fps}`;
@@ -346,7 +352,7 @@ test(
     // More frames than the pipe and the queue hold, but not more bytes.
     const data = new Uint8Array([0, 0, 1, ...Array(500).fill(0x55)]);
     for (let sequence = 0; sequence < 100_000; sequence++) {
-      recorder.push({ data, captureUs: sequence * 8333, sequence, keyframe: true });
+      recorder.push({ stream: 0, data, captureUs: sequence * 8333, sequence, keyframe: true });
     }
     assertGreater(recorder.waitingBytes, 0);
     assertLess(recorder.waitingBytes, 2e6);
@@ -450,7 +456,14 @@ test("recorder: frames whose memory is used again at once are in the file as the
       memory.set(paintNumber(number, DEFAULT_FORMAT));
       const { captureUs } = numberedFrame(number, DEFAULT_FORMAT);
       const lease = pool.lease(memory);
-      recorder.push({ data: memory, captureUs, sequence: number, keyframe: true, lease });
+      recorder.push({
+        stream: 0,
+        data: memory,
+        captureUs,
+        sequence: number,
+        keyframe: true,
+        lease,
+      });
       lease.letGo();
       // Once ffmpeg is under way, it takes a few at a time.
       while (recorder.waitingBytes > 10 * memory.length) await pause(5);
@@ -483,7 +496,7 @@ test("recorder: a small frame that unfolds to a picture beyond its format is lef
   const recorder = record(path, format);
   for (let sequence = 0; sequence < 20; sequence++) {
     const data = sequence % 5 === 3 ? bomb : good;
-    recorder.push({ data, captureUs: sequence * 50_000, sequence, keyframe: true });
+    recorder.push({ stream: 0, data, captureUs: sequence * 50_000, sequence, keyframe: true });
   }
   assertEquals((await recorder.close()).failure, undefined);
   const { width, height, nb_frames } = await probe(path);

@@ -239,6 +239,7 @@ test(
     const format: VideoFormat = { ...DEFAULT_FORMAT, codec: "h264" };
     const encoded = await encodedFrames(format, 60);
     const frames = encoded.map((data, sequence): Frame => ({
+      stream: 0,
       ...{ data, sequence, captureUs: sequence * 50_000, keyframe: hasIdr(data) },
     }));
     const second = frames.findIndex(({ keyframe }, at) => at > 0 && keyframe);
@@ -275,7 +276,7 @@ test("recording: memory of frames is given back, also where they waited for the 
       data.set(paintNumber(number, DEFAULT_FORMAT));
       const { captureUs } = numberedFrame(number, DEFAULT_FORMAT);
       const lease = pool.lease(data);
-      recording.push({ data, captureUs, sequence: number, keyframe: true, lease });
+      recording.push({ stream: 0, data, captureUs, sequence: number, keyframe: true, lease });
       lease.letGo();
     }
     await recording.close();

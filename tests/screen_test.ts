@@ -173,7 +173,7 @@ onScreen(
       if (n === 6 * real.fps) delays = [];
       const frame = numberedFrame(n, real);
       writtenMs.push(performance.now());
-      await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
+      await wire.writeMessage(encodeFrameHeader(frame), frame.data);
       const nextMs = startMs + (n + 1) * 1000 / real.fps;
       do {
         const number = screen.number();

@@ -19,11 +19,18 @@ import { ReceiveStream, SendStream } from "../lib/wire/stream.ts";
 import { FakeTime } from "./fake_time.ts";
 import { test } from "./strict.ts";
 
-const RAW: VideoFormat = { codec: "raw", width: 16, height: 16, fps: 20 };
+const RAW: VideoFormat = { kind: "video", codec: "raw", width: 16, height: 16, fps: 20 };
 const H264: VideoFormat = { ...RAW, codec: "h264" };
 
 function frame(sequence: number, parts: Partial<Frame> = {}): Frame {
-  return { data: new Uint8Array(768), captureUs: sequence, sequence, keyframe: true, ...parts };
+  return {
+    stream: 0,
+    data: new Uint8Array(768),
+    captureUs: sequence,
+    sequence,
+    keyframe: true,
+    ...parts,
+  };
 }
 
 /** The sequences of the frames that may go now. */
@@ -123,7 +130,7 @@ test("SendStream measures the delay from capture to ack, less half of the round 
   assertGreaterOrEqual(stream.delayMs!, 1000);
   assertLessOrEqual(stream.delayMs!, 1500);
 
-  const compared = new SendStream(RAW, 400_000);
+  const compared = new SendStream(RAW, { roundTripUs: 400_000 });
   compared.push(frame(0, { captureUs: nowUs() }));
   time.forwardMs += 1000; // It waits before it goes.
   assert(compared.take());

@@ -141,7 +141,7 @@ test(
       for (let sequence = 0; delays(terminal).length <= before + 2; sequence++) {
         // Each picture is a second old when it leaves.
         const frame = { ...numberedFrame(sequence, DEFAULT_FORMAT), captureUs: now() - 1_000_000 };
-        await wire.writeMessage(encodeFrameHeader(frame, 0, theirsUs), frame.data);
+        await wire.writeMessage(encodeFrameHeader(frame, theirsUs), frame.data);
         await pause(50);
       }
       const shown = delays(terminal).slice(before);
@@ -162,7 +162,7 @@ test("a caller that does not compare clocks is shown without a delay", async () 
   await wire.readMessage(65536);
   for (let n = 0; !/ fps .* fps /s.test(terminal.text); n++) {
     const frame = numberedFrame(n, DEFAULT_FORMAT);
-    await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
+    await wire.writeMessage(encodeFrameHeader(frame), frame.data);
     await pause(50);
   }
   assertEquals(delays(terminal), []);

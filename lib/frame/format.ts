@@ -1,6 +1,6 @@
 /**
- * The format of frames: codec, size and rate, the limits of each, and the byte counts that follow
- * from them. Pure.
+ * The formats of frames: those of pictures and of sound, the limits of each, and the byte counts
+ * that follow from them. Pure.
  */
 
 /** The encoding of a frame's bytes: bgr24 rows from the top, one JPEG, or one H.264 access unit. */
@@ -11,6 +11,8 @@ export const CODECS: readonly Codec[] = ["raw", "mjpeg", "h264"];
 
 /** The size of a picture in pixels, and frames per second (any positive number, 29.97 too). */
 export interface VideoFormat {
+  /** Tells pictures from sound. */
+  readonly kind: "video";
   /** The encoding of a frame's bytes. */
   readonly codec: Codec;
   /** Pixels in a row. */
@@ -25,7 +27,58 @@ export interface VideoFormat {
  * The format of the report, and of a caller that asks for nothing else: 320 x 240 at 20 frames a
  * second.
  */
-export const DEFAULT_FORMAT: VideoFormat = { codec: "raw", width: 320, height: 240, fps: 20 };
+export const DEFAULT_FORMAT: VideoFormat = {
+  kind: "video",
+  codec: "raw",
+  width: 320,
+  height: 240,
+  fps: 20,
+};
+
+/** The encoding of sound: signed 16-bit samples, little-endian, or packets of Opus. */
+export type SoundCodec = "pcm" | "opus";
+
+/** Every codec of sound, in the order in which they are listed. */
+export const SOUND_CODECS: readonly SoundCodec[] = ["pcm", "opus"];
+
+/** Sound of one channel, in frames of 10 ms. */
+export interface SoundFormat {
+  /** Tells sound from pictures. */
+  readonly kind: "sound";
+  /** The encoding of a frame's bytes. */
+  readonly codec: SoundCodec;
+  /** Samples a second. */
+  readonly rate: 48000;
+  /** One channel: a voice. */
+  readonly channels: 1;
+}
+
+/** The format of a stream. */
+export type Format = VideoFormat | SoundFormat;
+
+/** Sound as it is: what microphones give and loudspeakers take. */
+export const PCM: SoundFormat = { kind: "sound", codec: "pcm", rate: 48000, channels: 1 };
+
+/** Sound for a link that has no room for PCM. */
+export const OPUS: SoundFormat = { ...PCM, codec: "opus" };
+
+/**
+ * The milliseconds of a frame of sound. With 10 ms it takes 56 to 72 ms from mouth to ear over
+ * loopback, with 20 ms more than 100 (measured).
+ */
+export const SOUND_FRAME_MS = 10;
+
+/** Frames of sound a second. */
+export const SOUND_FPS: number = 1000 / SOUND_FRAME_MS;
+
+/** Samples of a frame of sound. */
+export const SOUND_FRAME_SAMPLES: number = PCM.rate / SOUND_FPS;
+
+/** Bytes of a frame of PCM. */
+export const PCM_FRAME_BYTES: number = SOUND_FRAME_SAMPLES * 2;
+
+/** The most bytes of a packet of Opus (RFC 6716, section 3.4). */
+export const MAX_OPUS_BYTES = 1275;
 
 /**
  * The least and the most that a call may ask for (width and height in pixels, frames per second).
@@ -78,7 +131,8 @@ export function rawFrameBytes(format: { readonly width: number; readonly height:
  * larger than the uncompressed one is no compression. The 4 KiB are for the headers of very small
  * pictures.
  */
-export function maxFrameBytes(format: VideoFormat): number {
+export function maxFrameBytes(format: Format): number {
+  if (format.kind === "sound") return format.codec === "pcm" ? PCM_FRAME_BYTES : MAX_OPUS_BYTES;
   return format.codec === "raw" ? rawFrameBytes(format) : rawFrameBytes(format) + 4096;
 }
 
@@ -97,7 +151,7 @@ export function maxDecodedPixels({ width, height }: VideoFormat): number {
  * True if frames of this codec need those before them. A dropped frame spoils the next ones, up to
  * a keyframe.
  */
-export function isInterCoded(codec: Codec): boolean {
+export function isInterCoded(codec: Format["codec"]): boolean {
   return codec === "h264";
 }
 

@@ -452,7 +452,8 @@ class ChildSource implements Source {
       const { data } = picture;
       const captureUs = await clock?.untilDue(askedUs) ?? nowUs();
       if (this.#stopped) return;
-      yield { ...picture, captureUs, sequence, keyframe: !isInterCoded(codec) || hasIdr(data) };
+      const keyframe = !isInterCoded(codec) || hasIdr(data);
+      yield { ...picture, stream: 0, captureUs, sequence, keyframe };
     }
   }
 

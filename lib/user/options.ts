@@ -431,6 +431,7 @@ function readGiven(words: Words): Given {
   return {
     from: input === undefined ? { camera: words.value("camera") } : { input },
     format: {
+      kind: "video",
       codec: words.oneOf("codec", CODECS) ?? DEFAULT_FORMAT.codec,
       width: size.width,
       height: size.height,

@@ -12,7 +12,7 @@ import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
 import { beginningOf, guessLength } from "../near_miss.ts";
 import { codeError } from "./handshake.ts";
-import type { Goodbye, Line, LineFigures, Peer } from "./line.ts";
+import { type Goodbye, type Line, type LineFigures, NO_SOUND, type Peer, peerOf } from "./line.ts";
 import { decodePickle, encodePickle, MAX_PICKLE_BYTES } from "./pickle.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
 import { decodeAnswer, isHello, MAX_HELLO_BYTES } from "./session.ts";
@@ -86,7 +86,8 @@ abstract class BareLine implements Line {
 
   get figures(): LineFigures {
     return {
-      ...{ sent: 0, dropped: 0, received: 0, lost: 0, delayMs: undefined, waitingMs: undefined },
+      ...{ sent: 0, dropped: 0, received: 0, lost: 0, sound: NO_SOUND },
+      ...{ delayMs: undefined, waitingMs: undefined },
       sentBytes: this.wire.sentBytes,
       receivedBytes: this.wire.receivedBytes,
     };
@@ -135,7 +136,7 @@ class BareReceivingLine extends BareLine {
     next: NextPicture,
     limitFps: number = UNANNOUNCED_FPS,
   ) {
-    super(wire, { name: "", format, stamps: "arrival" });
+    super(wire, { ...peerOf({ name: "", streams: [format] }), stamps: "arrival" });
     this.#first = first;
     this.#next = next;
     this.#limit = new RateLimit(limitFps, performance.now());
@@ -156,7 +157,7 @@ class BareReceivingLine extends BareLine {
         if (picture === null) return this.settle();
         if (this.hangingUp) return;
         this.#limit.count(performance.now());
-        yield { ...picture, sequence: this.#received++, keyframe: true };
+        yield { stream: 0, ...picture, sequence: this.#received++, keyframe: true };
       }
     } catch (error) {
       this.fail(error);
@@ -178,7 +179,7 @@ class BareSendingLine extends BareLine {
   /** A line to a server, for frames of this format. The connection is the line's from then on. */
   constructor(connection: Connection, mode: BareMode, format: VideoFormat) {
     const wire: Wire = new Wire(connection, { expecting: () => this.#writing !== undefined });
-    super(wire, { name: "", format: undefined, stamps: "arrival" });
+    super(wire, { ...peerOf({ name: "", streams: [] }), stamps: "arrival" });
     this.#mode = mode;
     this.#pickle = encodePickle(format);
     this.#waiting = new NewestFrame(newestOptions(format, 0));

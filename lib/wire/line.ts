@@ -3,11 +3,11 @@
  * gives the peer's frames. The caller and the called have the same kind of line.
  *
  * ```
- *  push ─► SendStream (newest wins, window) ─► writer ─────► wire ═══ peer
- *                                                ▲
- *                                                │ acks
- *  iterator ◄─ ReceiveStream ◄─ frames() ◄───────┴───────── wire ═══ peer
- *                                  └─► acks, byes, rests: ours to understand
+ *  push ─┬► SendSound (the last 200 ms) ──────────┬► writer ─► wire ═══ peer
+ *        └► SendStream (newest wins, window) ─────┘   ▲
+ *                                                     │ acks
+ *  iterator ◄─ ReceiveSound, ReceiveStream ◄─ frames() ◄──── wire ═══ peer
+ *                                               └─► acks, byes, rests: ours to understand
  * ```
  *
  * Terms. The *connection* is TCP's, and may be lost. The *line* stays, and gets another connection
@@ -28,7 +28,7 @@
 
 import { type Timer, within } from "../clock.ts";
 import { PeerLostError, ProtocolError } from "../errors.ts";
-import { maxFrameBytes, type VideoFormat } from "../frame/format.ts";
+import { maxFrameBytes, type SoundFormat, type VideoFormat } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
 import type { FramePool } from "../frame/pool.ts";
 import type { Sink } from "../frame/sink.ts";
@@ -50,6 +50,8 @@ import {
   type Streams,
 } from "./session.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
+import { LinkRate } from "./send_window.ts";
+import { ReceiveSound, SendSound } from "./sound_stream.ts";
 import { ReceiveStream, SendStream } from "./stream.ts";
 import { FAREWELL_MS, STILL_MS, type Wire } from "./wire.ts";
 
@@ -93,8 +95,12 @@ export interface Goodbye {
 export interface Peer {
   /** The name that it gives itself. It may be empty. */
   readonly name: string;
-  /** The format of its frames. Nothing if it sends no picture. */
+  /** The formats of its streams, by their numbers. A stream that is not given is `undefined`. */
+  readonly streams: Streams;
+  /** The format of its pictures: that of the first stream. Nothing if it sends no picture. */
   readonly format: VideoFormat | undefined;
+  /** The format of its sound: that of the first stream. Nothing if it sends no sound. */
+  readonly sound: SoundFormat | undefined;
   /** The kind of its frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
 }
@@ -115,9 +121,26 @@ export interface LineFigures {
   readonly lost: number;
   /** Bytes read. */
   readonly receivedBytes: number;
+  /** The figures of the sound, in frames of 10 ms. */
+  readonly sound: SoundFigures;
   /** Milliseconds since the network was lost. Nothing while it is there. */
   readonly waitingMs: number | undefined;
 }
+
+/** The figures of the sound of a line, in frames. */
+export interface SoundFigures {
+  /** Frames handed to the connection. */
+  readonly sent: number;
+  /** Frames that have waited too long for it. */
+  readonly dropped: number;
+  /** Frames that came. */
+  readonly received: number;
+  /** Frames that did not come. */
+  readonly lost: number;
+}
+
+/** The figures of a line without sound. */
+export const NO_SOUND: SoundFigures = { sent: 0, dropped: 0, received: 0, lost: 0 };
 
 /** A peer in a call. */
 export interface Line extends Sink {
@@ -144,11 +167,29 @@ export interface Line extends Sink {
   hangUp(reason: string): Promise<void>;
   /** Tells a watcher of the network from now on, if the network can be lost and come back. */
   watch?(watcher: LineWatcher): void;
+  /** Says that nothing comes on a stream of ours until a frame of it is pushed. */
+  rest?(stream: number): void;
+  /** The rate of the link in bytes a millisecond, as far as our pictures have measured it. */
+  readonly linkRate?: number | undefined;
 }
 
-/** A peer that has said hello. The first picture stream that it announces is the one to show. */
+/**
+ * A peer that has said hello. Of its picture streams, the first is the one to show, and those that
+ * are the same picture in another codec. Frames of another size would spoil its window and its
+ * recording.
+ */
 export function peerOf({ name, streams }: Introduction): Peer {
-  return { name, format: streams.find((stream) => stream !== undefined), stamps: "capture" };
+  const format = streams.find((stream) => stream?.kind === "video");
+  const isGiven = (stream: Streams[number]): boolean =>
+    stream?.kind !== "video" || stream.width === format!.width &&
+      stream.height === format!.height && stream.fps === format!.fps;
+  return {
+    name,
+    streams: streams.map((stream) => isGiven(stream) ? stream : undefined),
+    format,
+    sound: streams.find((stream) => stream?.kind === "sound"),
+    stamps: "capture",
+  };
 }
 
 /**
@@ -205,6 +246,8 @@ export interface LineWatcher {
   onGone(lost: PeerLostError): void;
   /** The call goes on after that many milliseconds. */
   onBack(goneMs: number): void;
+  /** The peer has said that all its sound rests: it is muted. Or that it is heard again. */
+  onMuted?(muted: boolean): void;
 }
 
 /**
@@ -222,10 +265,12 @@ export class CallLine implements Line {
   readonly #theirs: Streams;
   readonly #again: Again;
   readonly #aheadUs: number;
-  readonly #send: readonly SendStream[];
-  readonly #receive: readonly (ReceiveStream | undefined)[];
-  /** The peer's stream that `frames` gives. It is -1 if there is none. */
-  readonly #shown: number;
+  readonly #rate = new LinkRate();
+  readonly #send: readonly (SendStream | SendSound)[];
+  readonly #receive: readonly (ReceiveStream | ReceiveSound | undefined)[];
+  /** The same streams by their kinds. Of the peer's, those that `frames` gives. */
+  readonly #ours: Kinds<SendStream, SendSound>;
+  readonly #peers: Kinds<ReceiveStream, ReceiveSound>;
   readonly #beginsAtOnce: boolean;
   readonly #maxBytes: number;
   /**
@@ -243,6 +288,7 @@ export class CallLine implements Line {
   #wake = Promise.withResolvers<void>();
   #flushed: PromiseWithResolvers<void> | undefined;
   #lastAckMs = -Infinity;
+  #muted = false;
   #ackTimer: Timer | undefined;
   #waiting: Waiting | undefined;
   #sentBefore = 0;
@@ -255,17 +301,30 @@ export class CallLine implements Line {
     wire: Wire,
     { ours, theirs, again, clocks, limitFps, beginsAtOnce = false }: LineOptions,
   ) {
+    this.peer = peerOf(theirs);
     this.#theirs = theirs.streams;
     this.#again = again;
     this.#aheadUs = clocks?.aheadUs ?? 0;
-    this.#send = ours.flatMap((format) =>
-      format === undefined ? [] : [new SendStream(format, clocks?.roundTripUs)]
-    );
+    const link = { roundTripUs: clocks?.roundTripUs, rate: this.#rate };
+    this.#send = ours.flatMap((format): (SendStream | SendSound)[] => {
+      if (format === undefined) return [];
+      return format.kind === "video" ? [new SendStream(format, link)] : [new SendSound()];
+    });
+    this.#ours = {
+      pictures: this.#send.filter((stream) => stream instanceof SendStream),
+      sounds: this.#send.filter((stream) => stream instanceof SendSound),
+    };
     const from = { aheadUs: clocks?.aheadUs, limitFps };
-    this.#receive = theirs.streams.map((format) => format && new ReceiveStream(format, from));
-    this.#shown = theirs.streams.findIndex((format) => format !== undefined);
+    this.#receive = theirs.streams.map((format) => {
+      if (format === undefined) return undefined;
+      return format.kind === "video" ? new ReceiveStream(format, from) : new ReceiveSound(format);
+    });
+    this.#peers = {
+      pictures: this.#receive.filter((stream, number) => this.peer.streams[number] && stream)
+        .filter((stream) => stream instanceof ReceiveStream),
+      sounds: this.#receive.filter((stream) => stream instanceof ReceiveSound),
+    };
     this.#beginsAtOnce = beginsAtOnce;
-    this.peer = peerOf(theirs);
     this.#maxBytes = Math.max(
       MAX_HELLO_BYTES,
       ...theirs.streams.map((format) =>
@@ -285,15 +344,22 @@ export class CallLine implements Line {
   }
 
   get figures(): LineFigures {
-    const [send] = this.#send;
-    const receive = this.#receive[this.#shown];
+    const [ours, peers] = [this.#ours, this.#peers];
+    const delays = [...peers.pictures.filter(({ resting }) => !resting), ...ours.pictures]
+      .map(({ delayMs }) => delayMs);
     return {
-      sent: send?.sent ?? 0,
-      dropped: send?.dropped ?? 0,
+      sent: sum(ours.pictures, "sent"),
+      dropped: sum(ours.pictures, "dropped"),
       sentBytes: this.#sentBefore + (this.#wire?.sentBytes ?? 0),
-      delayMs: receive?.delayMs ?? send?.delayMs,
-      received: receive?.received ?? 0,
-      lost: receive?.lost ?? 0,
+      delayMs: delays.find((delayMs) => delayMs !== undefined),
+      received: sum(peers.pictures, "received"),
+      lost: sum(peers.pictures, "lost"),
+      sound: {
+        sent: sum(ours.sounds, "sent"),
+        dropped: sum(ours.sounds, "dropped"),
+        received: sum(peers.sounds, "received"),
+        lost: sum(peers.sounds, "lost"),
+      },
       receivedBytes: this.#receivedBefore + (this.#wire?.receivedBytes ?? 0),
       waitingMs: this.#waiting && performance.now() - this.#waiting.sinceMs,
     };
@@ -311,10 +377,19 @@ export class CallLine implements Line {
   }
 
   push(frame: Frame): void {
-    const [stream] = this.#send;
+    const stream = this.#send[frame.stream];
     if (this.#over || stream === undefined) return;
     stream.push(frame);
     this.#notify();
+  }
+
+  rest(stream: number): void {
+    this.#send[stream]?.rest();
+    this.#notify();
+  }
+
+  get linkRate(): number | undefined {
+    return this.#rate.isKnown ? this.#rate.best(performance.now()) : undefined;
   }
 
   async flush(): Promise<void> {
@@ -332,7 +407,7 @@ export class CallLine implements Line {
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
     try {
-      const memory = new Memory(this.#receive);
+      const memory = new Memory(this.#peers.pictures);
       while (true) {
         const wire = this.#wire ?? await this.#another();
         if (wire === undefined) return;
@@ -349,7 +424,11 @@ export class CallLine implements Line {
             this.#limit.count(performance.now());
             const { stream, sequence } = decodeAck(message);
             checkStream(stream, this.#send.length);
-            this.#send[stream]!.acknowledged(sequence);
+            const acknowledged = this.#send[stream]!;
+            if (acknowledged instanceof SendSound) {
+              throw new ProtocolError("an ack for sound, which is never acknowledged");
+            }
+            acknowledged.acknowledged(sequence);
             this.#notify();
             break;
           }
@@ -359,6 +438,9 @@ export class CallLine implements Line {
             checkStream(stream, this.#receive.length);
             const receive = this.#receive[stream];
             if (receive) receive.resting = resting;
+            if (this.#peers.sounds.length > 0 && this.#peers.sounds.every((one) => one.resting)) {
+              this.#tellMuted(true);
+            }
             break;
           }
           case KIND.bye:
@@ -392,7 +474,8 @@ export class CallLine implements Line {
    * or an ack.
    */
   get #isExpecting(): boolean {
-    const hasToBegin = this.#beginsAtOnce && this.#receive[this.#shown]?.received === 0;
+    const { pictures } = this.#peers;
+    const hasToBegin = this.#beginsAtOnce && pictures.length > 0 && sum(pictures, "received") === 0;
     return hasToBegin || this.#receive.some((stream) => stream && !stream.resting) ||
       this.#send.some((stream) => stream.isExpecting);
   }
@@ -403,9 +486,10 @@ export class CallLine implements Line {
 
   /** Milliseconds that nothing may come. Frames under way on a slow link need their time. */
   get #patienceMs(): number {
-    const busy = this.#send.filter((stream) => stream.isExpecting);
+    const busy = this.#ours.pictures.filter((stream) => stream.isExpecting);
     const drains = busy.map((stream) => stream.drainMs ?? UNKNOWN_LINK_MS);
-    const isNew = this.#receive.some((stream) => stream?.isNew);
+    const known = [...this.#peers.pictures, ...this.#peers.sounds];
+    const isNew = known.length > 0 && known.every((stream) => stream.isNew);
     const goneMs = GONE_MS + Math.min(Math.max(0, ...drains), UNKNOWN_LINK_MS);
     return isNew ? Math.max(FIRST_MS, goneMs) : goneMs;
   }
@@ -428,18 +512,28 @@ export class CallLine implements Line {
   }
 
   #takeFrame(message: Uint8Array, memory: Memory): Frame | undefined {
-    const decoded = decodeFrame(message, this.#theirs);
-    if (decoded === undefined) {
+    const frame = decodeFrame(message, this.#theirs);
+    if (frame === undefined) {
       this.#limit.count(performance.now());
       return undefined;
     }
-    const { stream, frame } = decoded;
-    this.#acks.set(stream, frame.sequence);
+    const stream = this.#receive[frame.stream]!;
+    if (stream instanceof ReceiveSound) {
+      stream.take(frame);
+      this.#tellMuted(false);
+      return memory.copy(frame);
+    }
+    this.#acks.set(frame.stream, frame.sequence);
     this.#notify();
-    // Of several picture streams the first is shown. Frames of another size would spoil its window
-    // and its recording.
-    const isWhole = this.#receive[stream]!.take(frame);
-    return isWhole && stream === this.#shown ? memory.lend(frame) : undefined;
+    const isWhole = stream.take(frame);
+    return isWhole && this.peer.streams[frame.stream] ? memory.lend(frame) : undefined;
+  }
+
+  /** Tells the watcher if the peer has muted its sound, or is heard again. */
+  #tellMuted(muted: boolean): void {
+    if (muted === this.#muted) return;
+    this.#muted = muted;
+    this.#watcher?.onMuted?.(muted);
   }
 
   /** Looks at silence and at resting streams, which announce themselves by no event. */
@@ -546,8 +640,17 @@ export class CallLine implements Line {
     }
   }
 
-  /** Writes one message: an ack, a rest or a frame. Resolves to false if there is none. */
+  /**
+   * Writes one message: sound first, then an ack, a rest or a picture. Resolves to false if there
+   * is none.
+   */
   async #writeOne(wire: Wire): Promise<boolean> {
+    for (const stream of this.#ours.sounds) {
+      const sound = stream.take();
+      if (sound === undefined) continue;
+      await wire.writeMessage(encodeFrameHeader(sound, this.#aheadUs), sound.data);
+      return true;
+    }
     const [ack] = this.#acks;
     if (ack && performance.now() - this.#lastAckMs >= ACKS_APART_MS) {
       // An ack stands for all before it. If the peer reads slowly, the newest is enough.
@@ -559,14 +662,15 @@ export class CallLine implements Line {
     }
     for (const [number, stream] of this.#send.entries()) {
       const rest = stream.takeRest();
-      if (rest !== undefined) {
-        await wire.writeMessage(encodeRest(number, rest));
-        return true;
-      }
+      if (rest === undefined) continue;
+      await wire.writeMessage(encodeRest(number, rest));
+      return true;
+    }
+    for (const stream of this.#ours.pictures) {
       const frame = stream.take();
       if (frame === undefined) continue;
       try {
-        await wire.writeMessage(encodeFrameHeader(frame, number, this.#aheadUs), frame.data);
+        await wire.writeMessage(encodeFrameHeader(frame, this.#aheadUs), frame.data);
       } finally {
         frame.lease?.letGo();
       }
@@ -632,18 +736,34 @@ export class CallLine implements Line {
   }
 }
 
+/** Streams by their kinds. */
+interface Kinds<Pictures, Sounds> {
+  readonly pictures: readonly Pictures[];
+  readonly sounds: readonly Sounds[];
+}
+
+/** The sum of a count over streams. */
+function sum<K extends string>(streams: readonly Readonly<Record<K, number>>[], count: K): number {
+  return streams.reduce((total, stream) => total + stream[count], 0);
+}
+
 /** Memory for messages. It is used again until a frame is lent out of it. */
 class Memory {
   readonly #pool: FramePool | undefined;
   #memory: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(streams: readonly (ReceiveStream | undefined)[]) {
-    this.#pool = streams.find((stream) => stream?.pool)?.pool;
+  constructor(streams: readonly ReceiveStream[]) {
+    this.#pool = streams.find(({ pool }) => pool)?.pool;
   }
 
   /** Room for the next message, if messages are of one size. */
   take(): Uint8Array | undefined {
     return this.#memory ??= this.#pool?.take();
+  }
+
+  /** The frame with memory of its own size. A short sound must not hold the room of a picture. */
+  copy(frame: Frame): Frame {
+    return { ...frame, data: frame.data.slice() };
   }
 
   /** The frame with a lease on its own memory. */

@@ -201,7 +201,7 @@ async function readFirst(wire: Wire, fps: number, limitFps?: number): Promise<Of
   await wire.read(kind);
   if (kind[0] === PICKLE_START) {
     const { width, height, data } = decodePickle(await readRest(wire, kind, length));
-    const format: VideoFormat = { codec: "raw", width, height, fps };
+    const format: VideoFormat = { kind: "video", codec: "raw", width, height, fps };
     return bareOffer(wire, "pickle", format, { data, captureUs: nowUs() }, limitFps);
   }
   if (kind[0] === KIND.key && length <= MAX_HELLO_BYTES) throw new CodeError("none");

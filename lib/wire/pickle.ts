@@ -490,7 +490,7 @@ function picture(shape: Value, buffer: Value, fortran: boolean): Picture {
   if (typeof width !== "number" || typeof height !== "number") {
     return refuse("its shape is not of numbers");
   }
-  const problem = formatProblem({ codec: "raw", width, height, fps: 1 });
+  const problem = formatProblem({ kind: "video", codec: "raw", width, height, fps: 1 });
   if (problem) refuse(problem);
   const expected = rawFrameBytes({ width, height });
   if (expected > MAX_PICTURE_BYTES) refuse(`${width}x${height} is more than 1920x1080`);

@@ -47,14 +47,47 @@ interface UnderWay {
   readonly deliveredBefore: number;
 }
 
+/** The rate of a link: the best that was measured of late. The streams of a line share it. */
+export class LinkRate {
+  /** The rates that are believed, in order, the best first. */
+  #rates: { readonly atMs: number; readonly bytesPerMs: number }[] = [];
+
+  /** True once a rate was measured. */
+  get isKnown(): boolean {
+    return this.#rates.length > 0;
+  }
+
+  /** Notes a rate, in bytes a millisecond. */
+  add(bytesPerMs: number, atMs: number): void {
+    // An older rate that is not better will never be the best again.
+    while ((this.#rates.at(-1)?.bytesPerMs ?? Infinity) <= bytesPerMs) this.#rates.pop();
+    this.#rates.push({ atMs, bytesPerMs });
+  }
+
+  /**
+   * The best rate of the last two seconds, in bytes a millisecond. If all are older, the newest
+   * one. Zero before the first.
+   */
+  best(nowMs: number): number {
+    const fresh = this.#rates.findIndex(({ atMs }) => nowMs - atMs <= RATE_MEMORY_MS);
+    this.#rates.splice(0, fresh >= 0 ? fresh : this.#rates.length - 1);
+    return this.#rates[0]?.bytesPerMs ?? 0;
+  }
+}
+
 /** The frames that are sent and not yet acknowledged. */
 export class SendWindow {
+  readonly #rate: LinkRate;
   #underWay: UnderWay[] = [];
   #bytes = 0;
   #delivered = 0;
   #lastSequence: number | undefined;
   #lastAckMs = 0;
-  #rates: { readonly atMs: number; readonly bytesPerMs: number }[] = [];
+
+  /** A window on a link, whose rate other windows may measure as well. */
+  constructor(rate: LinkRate = new LinkRate()) {
+    this.#rate = rate;
+  }
 
   /** The number of frames under way. */
   get count(): number {
@@ -66,8 +99,8 @@ export class SendWindow {
     const oldest = this.#underWay[0];
     if (oldest === undefined) return true;
     if (nowMs - oldest.sentMs > STALL_MS) return false;
-    if (this.#rates.length === 0) return this.#underWay.length < FIRST_FRAMES;
-    return this.#bytes + bytes <= this.#rate(nowMs) * WINDOW_MS;
+    if (!this.#rate.isKnown) return this.#underWay.length < FIRST_FRAMES;
+    return this.#bytes + bytes <= this.#rate.best(nowMs) * WINDOW_MS;
   }
 
   /** Notes a frame that is handed to the link. */
@@ -102,11 +135,7 @@ export class SendWindow {
     // A clock of whole milliseconds would make a fast link infinite. Below a tenth of one the
     // figure means nothing.
     const tookMs = Math.max(nowMs - last.fromMs, 0.1);
-    const bytesPerMs = (this.#delivered - last.deliveredBefore) / tookMs;
-    // An older rate that is not better will never be the best again. The kept rates are in order,
-    // the best first.
-    while ((this.#rates.at(-1)?.bytesPerMs ?? Infinity) <= bytesPerMs) this.#rates.pop();
-    this.#rates.push({ atMs: nowMs, bytesPerMs });
+    this.#rate.add((this.#delivered - last.deliveredBefore) / tookMs, nowMs);
   }
 
   /**
@@ -114,7 +143,7 @@ export class SendWindow {
    * known.
    */
   drainMs(nowMs: number): number | undefined {
-    return this.#rates.length === 0 ? undefined : this.#bytes / this.#rate(nowMs);
+    return this.#rate.isKnown ? this.#bytes / this.#rate.best(nowMs) : undefined;
   }
 
   /**
@@ -125,20 +154,5 @@ export class SendWindow {
     this.#lastSequence = this.#underWay.at(-1)?.sequence ?? this.#lastSequence;
     this.#underWay = [];
     this.#bytes = 0;
-  }
-
-  /** Forgets the rates that are too old, but for the newest one. */
-  #forget(nowMs: number): void {
-    const fresh = this.#rates.findIndex(({ atMs }) => nowMs - atMs <= RATE_MEMORY_MS);
-    this.#rates.splice(0, fresh >= 0 ? fresh : this.#rates.length - 1);
-  }
-
-  /**
-   * The best rate of the last two seconds, in bytes a millisecond. If all are older, the newest
-   * one.
-   */
-  #rate(nowMs: number): number {
-    this.#forget(nowMs);
-    return this.#rates[0]?.bytesPerMs ?? 0;
   }
 }

@@ -18,11 +18,14 @@
 import { equals } from "@std/bytes/equals";
 import { ProtocolError } from "../errors.ts";
 import {
-  type Codec,
   CODECS,
+  type Format,
   formatProblem,
   isInterCoded,
   maxFrameBytes,
+  PCM,
+  SOUND_CODECS,
+  type SoundFormat,
   type VideoFormat,
 } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
@@ -55,6 +58,9 @@ export const MAGIC: Uint8Array<ArrayBuffer> = new TextEncoder().encode("CHAMADA1
 const KEYFRAME = 1;
 const RESTING = 1;
 
+/** The only shape of sound in this version. */
+const SOUND_SHAPE = { rate: PCM.rate, channels: PCM.channels } as const;
+
 /** Random bytes that name a call, in hexadecimal. */
 const CALL_ID = /^[0-9a-f]{32}$/;
 
@@ -62,7 +68,7 @@ const CALL_ID = /^[0-9a-f]{32}$/;
  * The streams of a side, by their numbers. A stream of a kind that this version does not know is
  * `undefined`.
  */
-export type Streams = readonly (VideoFormat | undefined)[];
+export type Streams = readonly (Format | undefined)[];
 
 /** The first words of a side: its name and the streams that it will send. */
 export interface Introduction {
@@ -100,10 +106,7 @@ export interface Acceptance extends Introduction {
 
 /** True if both are the same streams, one by one. */
 export function isSameStreams(one: Streams, other: Streams): boolean {
-  const told = (streams: Streams): string =>
-    JSON.stringify(
-      streams.map((stream) => stream && [stream.codec, stream.width, stream.height, stream.fps]),
-    );
+  const told = (streams: Streams): string => JSON.stringify(streams.map(describeStream));
   return told(one) === told(other);
 }
 
@@ -174,11 +177,16 @@ function isCallId(value: unknown): value is string {
 }
 
 function encodeStreams(streams: Streams): unknown[] {
-  return streams.flatMap((stream) => {
-    if (stream === undefined) return [];
-    const { codec, width, height, fps } = stream;
-    return [{ kind: "video", codec, width, height, fps }];
-  });
+  return streams.flatMap((stream) => stream ? [describeStream(stream)] : []);
+}
+
+/** The words of a hello for a stream. */
+function describeStream(format: Format | undefined): unknown {
+  if (format?.kind !== "video") {
+    return format && { kind: "sound", codec: format.codec, ...SOUND_SHAPE };
+  }
+  const { kind, codec, width, height, fps } = format;
+  return { kind, codec, width, height, fps };
 }
 
 function decodeIntroduction({ name, streams }: Record<string, unknown>): Introduction {
@@ -190,12 +198,35 @@ function decodeIntroduction({ name, streams }: Record<string, unknown>): Introdu
   return { name: printable(name), streams: streams.map(decodeStream) };
 }
 
-function decodeStream(stream: unknown): VideoFormat | undefined {
+function decodeStream(stream: unknown): Format | undefined {
   if (!isRecord(stream) || typeof stream["kind"] !== "string") {
     throw new ProtocolError("a stream of the hello has no kind");
   }
-  if (stream["kind"] !== "video") return undefined;
-  const { codec, width, height, fps } = stream;
+  switch (stream["kind"]) {
+    case "video":
+      return decodeVideo(stream);
+    case "sound":
+      return decodeSound(stream);
+    default:
+      return undefined;
+  }
+}
+
+function decodeSound({ codec, rate, channels }: Record<string, unknown>): SoundFormat {
+  const known = SOUND_CODECS.find((one) => one === codec);
+  if (known === undefined) {
+    throw new ProtocolError(`sound in ${shown(codec)} is none of ${SOUND_CODECS.join(", ")}`);
+  }
+  if (rate !== SOUND_SHAPE.rate || channels !== SOUND_SHAPE.channels) {
+    throw new ProtocolError(
+      `sound of ${shown(rate)} samples a second and ${shown(channels)} channels is not of ` +
+        `${SOUND_SHAPE.rate} and ${SOUND_SHAPE.channels}`,
+    );
+  }
+  return { ...PCM, codec: known };
+}
+
+function decodeVideo({ codec, width, height, fps }: Record<string, unknown>): VideoFormat {
   const known = CODECS.find((one) => one === codec);
   if (known === undefined) {
     throw new ProtocolError(`the codec ${shown(codec)} is none of ${CODECS.join(", ")}`);
@@ -203,19 +234,19 @@ function decodeStream(stream: unknown): VideoFormat | undefined {
   if (typeof width !== "number" || typeof height !== "number" || typeof fps !== "number") {
     throw new ProtocolError("the hello has no width, height and fps as numbers");
   }
-  const format: VideoFormat = { codec: known, width, height, fps };
+  const format: VideoFormat = { kind: "video", codec: known, width, height, fps };
   const problem = formatProblem(format);
   if (problem) throw new ProtocolError(problem);
   return format;
 }
 
 /** The 16 bytes before the data of a frame message. `aheadUs` is added to the capture time. */
-export function encodeFrameHeader(frame: Frame, stream: number, aheadUs = 0): Uint8Array {
+export function encodeFrameHeader(frame: Frame, aheadUs = 0): Uint8Array {
   const header = new Uint8Array(FRAME_HEADER_BYTES);
   const view = new DataView(header.buffer);
   header[0] = KIND.frame;
   header[1] = frame.keyframe ? KEYFRAME : 0;
-  header[2] = stream;
+  header[2] = frame.stream;
   view.setUint32(4, frame.sequence, true);
   view.setBigUint64(8, BigInt(Math.max(Math.round(frame.captureUs + aheadUs), 0)), true);
   return header;
@@ -229,7 +260,7 @@ export function encodeFrameHeader(frame: Frame, stream: number, aheadUs = 0): Ui
 export function decodeFrame(
   message: Uint8Array,
   streams: Streams,
-): { readonly stream: number; readonly frame: Frame } | undefined {
+): Frame | undefined {
   if (message.length < FRAME_HEADER_BYTES) {
     throw new ProtocolError(`a frame message of ${message.length} bytes has no header`);
   }
@@ -239,24 +270,25 @@ export function decodeFrame(
   if (format === undefined) return undefined;
   const bytes = message.length - FRAME_HEADER_BYTES;
   const most = maxFrameBytes(format);
-  if (bytes <= 0 || bytes > most || (format.codec === "raw" && bytes !== most)) {
-    throw new ProtocolError(
-      `a frame of ${bytes} bytes is not a ${format.codec} picture of ` +
-        `${format.width}x${format.height}`,
-    );
+  const isOneSize = format.codec === "raw" || format.codec === "pcm";
+  if (bytes <= 0 || bytes > most || (isOneSize && bytes !== most)) {
+    const what = format.kind === "sound"
+      ? `10 ms of ${format.codec} sound`
+      : `a ${format.codec} picture of ${format.width}x${format.height}`;
+    throw new ProtocolError(`a frame of ${bytes} bytes is not ${what}`);
   }
   const view = new DataView(message.buffer, message.byteOffset, FRAME_HEADER_BYTES);
   const data = message.subarray(FRAME_HEADER_BYTES);
   if (!beginsAs(format.codec, data)) {
     throw new ProtocolError(`a frame does not begin as ${format.codec} does`);
   }
-  const frame = {
+  return {
+    stream,
     data,
     captureUs: Number(view.getBigUint64(8, true)),
     sequence: view.getUint32(4, true),
     keyframe: !isInterCoded(format.codec) || (view.getUint8(1) & KEYFRAME) !== 0,
   };
-  return { stream, frame };
 }
 
 /** Throws `ProtocolError` for a stream that is not among so many. */
@@ -265,12 +297,14 @@ export function checkStream(stream: number, count: number): void {
 }
 
 /**
- * True if data begins with a JPEG's marker, or a start code of H.264. Raw pictures have no
+ * True if data begins with a JPEG's marker, or a start code of H.264. Raw pictures and sound have no
  * beginning.
  */
-function beginsAs(codec: Codec, data: Uint8Array): boolean {
+function beginsAs(codec: Format["codec"], data: Uint8Array): boolean {
   switch (codec) {
     case "raw":
+    case "pcm":
+    case "opus":
       return true;
     case "mjpeg":
       return data[0] === 0xff && data[1] === 0xd8;

@@ -1,5 +1,5 @@
 /**
- * One stream of a call: its sender's part and its receiver's part. Both outlive the connection
+ * One picture stream of a call: its sender's part and its receiver's part. Both outlive the connection
  * under them. The sequence continues on the next connection. They write nothing and read nothing.
  */
 
@@ -11,7 +11,7 @@ import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
 import { FrameAges, RecentMean } from "./delay.ts";
 import { RateLimit } from "./rate_limit.ts";
-import { SendWindow } from "./send_window.ts";
+import { type LinkRate, SendWindow } from "./send_window.ts";
 import { FRAME_HEADER_BYTES } from "./session.ts";
 import { LENGTH_BYTES } from "./wire.ts";
 
@@ -29,11 +29,20 @@ const REST_AFTER_MS = 1000;
  */
 const KEYFRAME_MS = 30_000;
 
+/** The facts about the link that a stream is sent on. */
+export interface SendOptions {
+  /** The time of the link's round trip in microseconds, if it is known. */
+  readonly roundTripUs?: number | undefined;
+  /** The rate of the link, shared by all streams of a line. */
+  readonly rate?: LinkRate;
+}
+
 /**
- * A stream that this end sends: frames wait for the link, the newest wins, acks open the window.
+ * A picture stream that this end sends: frames wait for the link, the newest wins, acks open the
+ * window.
  */
 export class SendStream {
-  readonly #window = new SendWindow();
+  readonly #window: SendWindow;
   readonly #waiting: NewestFrame<Frame>;
   /** The times of capture and of sending of the frames under way, by their sequence. */
   readonly #times = new Map<number, { readonly captureUs: number; readonly sentUs: number }>();
@@ -41,14 +50,13 @@ export class SendStream {
   #roundTripUs: number | undefined;
   #sequence = 0;
   #sent = 0;
+  #begins = true;
   #lastPushMs = performance.now();
   #saidResting = false;
 
-  /**
-   * A stream of frames of this format. `roundTripUs` is the time of the link's round trip, if it is
-   * known.
-   */
-  constructor(format: VideoFormat, roundTripUs?: number) {
+  /** A stream of frames of this format. */
+  constructor(format: VideoFormat, { roundTripUs, rate }: SendOptions = {}) {
+    this.#window = new SendWindow(rate);
     this.#roundTripUs = roundTripUs;
     this.#waiting = new NewestFrame(newestOptions(format, WAITING_SECONDS));
   }
@@ -91,7 +99,8 @@ export class SendStream {
     this.#lastPushMs = performance.now();
     // A camera that serves several calls may be between two keyframes. The peer can begin with a
     // keyframe only.
-    if (this.#sequence === 0 && !frame.keyframe) return;
+    if (this.#begins && !frame.keyframe) return;
+    this.#begins = false;
     frame.lease?.hold();
     this.#waiting.push({ ...frame, sequence: this.#sequence++ });
   }
@@ -133,6 +142,15 @@ export class SendStream {
     this.#delay.add(Math.max(now - captureUs - (this.#roundTripUs ?? 0) / 2, 0), now);
   }
 
+  /** Rests until the next frame is pushed, which has to be a keyframe. Drops what waits. */
+  rest(): void {
+    for (let frame = this.#waiting.poll(); frame; frame = this.#waiting.poll()) {
+      frame.lease?.letGo();
+    }
+    this.#lastPushMs = -Infinity;
+    this.#begins = true;
+  }
+
   /**
    * The news of the stream's rest: true if it begins, false if it is over, `undefined` if there is
    * none.
@@ -169,7 +187,7 @@ export interface ReceiveOptions {
 }
 
 /**
- * A stream that the peer sends. It tells the frames that can be shown, and counts those that did
+ * A picture stream that the peer sends. It tells the frames that can be shown, and counts those that did
  * not come.
  */
 export class ReceiveStream {

@@ -50,7 +50,7 @@ async function send(line: Line, call: number): Promise<void> {
     // Its capture time is the time at which it was due. The delay of this process is no fault of
     // the server's.
     const captureUs = nowUs() + Math.round((dueMs - performance.now()) * 1000);
-    line.push({ data, captureUs, sequence, keyframe: true });
+    line.push({ stream: 0, data, captureUs, sequence, keyframe: true });
   }
   await line.flush();
   const { sent, dropped } = line.figures;

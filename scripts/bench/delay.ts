@@ -256,7 +256,7 @@ async function openCaller(port: number, format: VideoFormat): Promise<Writer> {
         captureUs: startUs + sequence * 1e6 / format.fps,
       };
       sequence++;
-      await wire.writeMessage(encodeFrameHeader(frame, 0), frame.data);
+      await wire.writeMessage(encodeFrameHeader(frame), frame.data);
     },
     async [Symbol.asyncDispose](): Promise<void> {
       wire.close();

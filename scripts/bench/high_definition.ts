@@ -54,7 +54,7 @@ export const highDefinition: Section = {
     const rows: Row[] = [];
     const skips: Skip[] = [];
     for (const [codec, pairs] of BESIDE) {
-      const format = { ...SIZE, codec, fps: FPS };
+      const format: VideoFormat = { kind: "video", ...SIZE, codec, fps: FPS };
       for (const recorded of [false, true]) {
         const what = `picture into the sender to pixel, ${codec}${recorded ? ", recorded" : ""}`;
         const [medians, late, cpu]: [Values, Values, Values] = [new Map(), new Map(), new Map()];

@@ -65,8 +65,8 @@ async function send(port: number, path: string, count: number, rate: number): Pr
   for (let sequence = 0; sequence < count; sequence++) {
     const data = pictures[sequence % pictures.length]!;
     const captureUs = Math.round(sequence * 1e6 / rate);
-    const frame = { data, captureUs, sequence, keyframe: true };
-    await wire.writeMessage(encodeFrameHeader(frame, 0), data);
+    const frame = { stream: 0, data, captureUs, sequence, keyframe: true };
+    await wire.writeMessage(encodeFrameHeader(frame), data);
   }
   await wire.writeMessage(encodeBye("that was all"));
   await acks;

@@ -43,7 +43,7 @@ const SAMPLE_MS = 200;
 /** The format of both directions. */
 const FORMATS: readonly VideoFormat[] = [
   DEFAULT_FORMAT,
-  { codec: "h264", width: 1280, height: 720, fps: 30 },
+  { kind: "video", codec: "h264", width: 1280, height: 720, fps: 30 },
 ];
 
 /** Room for four windows of either format. */

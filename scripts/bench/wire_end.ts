@@ -117,7 +117,7 @@ async function send(way: string, port: number): Promise<void> {
       over = true;
     })();
     for (let sequence = 0; !over; sequence++) {
-      line.push({ data, captureUs: nowUs(), sequence, keyframe: true });
+      line.push({ stream: 0, data, captureUs: nowUs(), sequence, keyframe: true });
       await line.flush();
     }
     await line.hangUp("");
