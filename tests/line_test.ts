@@ -12,7 +12,7 @@ import {
 import { concat } from "@std/bytes/concat";
 import { pause, within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
-import { type Codec, maxFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
+import { type Codec, maxFrameBytes, OPUS, PCM, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
 import { type Again, CallLine, type Goodbye, type LineOptions } from "../lib/wire/line.ts";
 import {
@@ -1126,4 +1126,147 @@ test("where clocks were compared, capture times are told by the server's and bot
   await given(open, 1);
   assertGreaterOrEqual(open.line.figures.delayMs!, 5000);
   assertLess(open.line.figures.delayMs!, 10_000);
+});
+
+const SOUND_AND_PICTURE: Streams = [RAW, PCM];
+
+/** 10 ms of sound, on the second stream. */
+function sound(number: number): Frame {
+  return { ...picture(number), stream: 1, data: new Uint8Array(960).fill(number) };
+}
+
+test("CallLine sends sound before a picture that was pushed first, and asks for no ack", async () => {
+  await using rig = new Rig({ ours: SOUND_AND_PICTURE });
+  const got = collect(rig.line);
+  // Three pictures fill the window. What follows them waits for an ack.
+  for (let number = 0; number < 4; number++) {
+    rig.line.push(picture(number));
+    if (number < 3) assertEquals((await rig.hear())[2], 0);
+  }
+  for (let number = 0; number < 3; number++) {
+    rig.line.push(sound(number));
+    const heard = decodeFrame(await rig.hear(), SOUND_AND_PICTURE);
+    assertEquals([heard?.stream, heard?.sequence, heard?.data[0]], [1, number, number]);
+  }
+  rig.line.push(sound(3));
+  await rig.peer.writeMessage(encodeAck(0, 2));
+  const order = [await rig.hear(), await rig.hear()].map((message) => message[2]);
+  assertEquals(order, [1, 0]);
+  const { sent, sound: figures } = rig.line.figures;
+  assertEquals([sent, figures.sent, figures.dropped], [4, 4, 0]);
+  assertEquals(got.numbers, []);
+});
+
+test("CallLine gives sound and pictures by their streams, and acknowledges pictures only", async () => {
+  await using rig = new Rig({ theirs: SOUND_AND_PICTURE });
+  const got: (readonly [number, number, number])[] = [];
+  const over = (async (): Promise<void> => {
+    for await (const { stream, sequence, data, lease } of rig.line.frames()) {
+      got.push([stream, sequence, data.length]);
+      lease?.letGo();
+    }
+  })();
+  for (let number = 0; number < 3; number++) await rig.say(sound(number), 1);
+  await rig.say(picture(0));
+  assertEquals(decodeAck(await rig.hear()), { stream: 0, sequence: 0 });
+  assertEquals(got, [[1, 0, 960], [1, 1, 960], [1, 2, 960], [0, 0, 768]]);
+  assertEquals(rig.line.figures.sound, { sent: 0, dropped: 0, received: 3, lost: 0 });
+  await rig.peer.writeMessage(encodeBye(""));
+  await over;
+});
+
+test("CallLine keeps sound that it has given as it was", async () => {
+  await using rig = new Rig({ theirs: SOUND_AND_PICTURE });
+  const sounds: Uint8Array[] = [];
+  void (async (): Promise<void> => {
+    for await (const { stream, data, lease } of rig.line.frames()) {
+      if (stream === 1) sounds.push(data);
+      lease?.letGo();
+    }
+  })();
+  for (let number = 1; number <= 20; number++) {
+    await rig.say(sound(number), 1);
+    await rig.say(picture(number));
+    await rig.hear();
+  }
+  assertEquals(
+    sounds.map((data) => data[959]),
+    Array.from({ length: 20 }, (_, index) => index + 1),
+  );
+  // A short sound does not hold the room of a picture.
+  for (const data of sounds) assertEquals(data.buffer.byteLength, 960);
+});
+
+test("CallLine ends a call whose peer acknowledges sound", async () => {
+  await using rig = new Rig({ ours: SOUND_AND_PICTURE });
+  const got = collect(rig.line);
+  rig.line.push(sound(0));
+  await rig.hear();
+  await rig.peer.writeMessage(encodeAck(1, 0));
+  await assertRejects(() => rig.line.ended, ProtocolError, "an ack for sound");
+  await got.over;
+});
+
+test("CallLine tells at once that it was muted, and that its peer was", async () => {
+  await using rig = new Rig({ ours: [RAW, PCM, OPUS], theirs: [RAW, PCM, OPUS] });
+  const told: boolean[] = [];
+  rig.line.watch({
+    onGone: () => {},
+    onBack: () => {},
+    onMuted: (muted) => told.push(muted),
+  });
+  const got = collect(rig.line);
+  rig.line.push(sound(0));
+  await rig.hear();
+  rig.line.rest(1);
+  assertEquals(decodeRest((await rig.peer.readMessage(MOST))!), { stream: 1, resting: true });
+  rig.line.push(sound(1));
+  assertEquals(decodeFrame(await rig.hear(), [RAW, PCM])?.sequence, 1);
+  assertEquals(decodeRest((await rig.peer.readMessage(MOST))!), { stream: 1, resting: false });
+  // The peer is muted when nothing comes on any of its sound streams.
+  const say = async (number: number, resting: boolean): Promise<void> => {
+    await rig.peer.writeMessage(encodeRest(number, resting));
+    await rig.say(picture(0));
+    await until("the ack", async () => (await rig.hear())[0] === KIND.ack || undefined);
+  };
+  await say(2, true);
+  assertEquals(told, []);
+  await say(1, true);
+  assertEquals(told, [true]);
+  await rig.say({ ...sound(1), data: new Uint8Array(40) }, 2);
+  await say(0, false);
+  assertEquals(told, [true, false]);
+  assertEquals(got.numbers.length, 4);
+});
+
+test("CallLine gives the same picture in another codec when the peer changes over", async () => {
+  await using rig = new Rig({ ours: [RAW, H264], theirs: [RAW, H264] });
+  const got: string[] = [];
+  void (async (): Promise<void> => {
+    for await (const { stream, sequence, lease } of rig.line.frames()) {
+      got.push(`${stream}:${sequence}`);
+      lease?.letGo();
+    }
+  })();
+  const steps = [picture(0), picture(1), { ...unit(0, true), stream: 1 }, picture(2)];
+  for (const frame of steps) {
+    await rig.say(frame, frame.stream);
+    await rig.hear();
+  }
+  assertEquals(got, ["0:0", "0:1", "1:0", "0:2"]);
+  assertEquals(rig.line.figures.received, 4);
+  // Our side begins each stream with a keyframe, also when it comes back to it.
+  for (const [number, keyframe] of [[0, false], [1, true], [2, false]] as const) {
+    rig.line.push({ ...unit(number, keyframe), stream: 1 });
+  }
+  const heard = [await rig.hear(), await rig.hear()].map((one) => decodeFrame(one, [RAW, H264])!);
+  assertEquals(heard.map(({ keyframe, sequence }) => [keyframe, sequence]), [[true, 0], [
+    false,
+    1,
+  ]]);
+  rig.line.rest(1);
+  rig.line.push({ ...unit(3, false), stream: 1 });
+  rig.line.push({ ...unit(4, true), stream: 1 });
+  const again = decodeFrame(await rig.hear(), [RAW, H264])!;
+  assertEquals([again.keyframe, again.sequence], [true, 2]);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
+import { DEFAULT_FORMAT, PCM, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
 import { openSending } from "../lib/wire/bare.ts";
 import { compareClocks } from "../lib/wire/delay.ts";
@@ -99,9 +99,11 @@ test("docs/protocol.md has a vector of every message, and none that is not teste
     "frame",
     "frame-1",
     "frame-clock",
+    "frame-sound",
     "hello",
     "hello-back",
     "hello-clock",
+    "hello-sound",
     "key-client",
     "key-server",
     "pickle",
@@ -122,6 +124,7 @@ test("the hellos of docs/protocol.md are what is written and read", async () => 
       ["hello", ANA],
       ["hello-back", { ...ANA, call: CALL }],
       ["hello-clock", { ...ANA, clockUs: 5_000_000 }],
+      ["hello-sound", { ...ANA, streams: [FORMAT, PCM] }],
     ] as const
   ) {
     const message = await payload(name);
@@ -160,6 +163,13 @@ test("the frames of docs/protocol.md are what is written and read", async () => 
     assertEquals(decodeFrame(message, [FORMAT, FORMAT]), { ...frame, stream });
     assertEquals(bytes(encodeFrameHeader({ ...frame, stream }), FRAME.data), message);
   }
+});
+
+test("the sound of docs/protocol.md is what is written and read", async () => {
+  const message = await payload("frame-sound");
+  const frame = { ...FRAME, stream: 1, data: new Uint8Array(960).fill(0x10) };
+  assertEquals(decodeFrame(message, [FORMAT, PCM]), frame);
+  assertEquals(bytes(encodeFrameHeader(frame), frame.data), message);
 });
 
 test("the ack, the rests and the bye of docs/protocol.md are what is written and read", async () => {

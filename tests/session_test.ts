@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { ProtocolError } from "../lib/errors.ts";
-import type { Codec, VideoFormat } from "../lib/frame/format.ts";
+import { type Codec, OPUS, PCM, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
 import {
   ACK_BYTES,
@@ -21,6 +21,7 @@ import {
   FRAME_HEADER_BYTES,
   type Hello,
   isHello,
+  isSameStreams,
   MAX_HELLO_BYTES,
   MAX_STREAMS,
   misplaced,
@@ -710,4 +711,49 @@ test("clock: whole moments from 0 on are taken, and anything else is as if nothi
     assertEquals(answer({ heard: 7, clock: wrong }), YES, `${wrong}`);
   }
   assertEquals(answer({ clock: 7 }), YES);
+});
+
+test("decodeHello() reads streams of sound, and refuses what no version has", () => {
+  const pcm = { kind: "sound", codec: "pcm", rate: 48_000, channels: 1 };
+  const { streams } = decodeHello(helloJson({ streams: [pcm, { ...pcm, codec: "opus" }] }));
+  assertEquals(streams, [PCM, OPUS]);
+  for (
+    const [parts, reason] of [
+      [{ codec: "mp3" }, 'sound in "mp3" is none of pcm, opus'],
+      [{ codec: undefined }, "sound in (none) is none of pcm, opus"],
+      [{ rate: 44_100 }, "sound of 44100 samples a second and 1 channels is not of 48000 and 1"],
+      [{ channels: 2 }, "sound of 48000 samples a second and 2 channels is not of 48000 and 1"],
+      [{ rate: "48000" }, 'sound of "48000" samples a second'],
+      [{ channels: null }, "and null channels"],
+    ] as const
+  ) {
+    const message = helloJson({ streams: [{ ...pcm, ...parts }] });
+    assertThrows(() => decodeHello(message), ProtocolError, reason);
+  }
+});
+
+test("decodeFrame() takes 10 ms of sound, and nothing of another size", () => {
+  const header = encodeFrameHeader(frame());
+  for (const [format, sizes] of [[PCM, [960]], [OPUS, [1, 40, 1275]]] as const) {
+    for (const size of sizes) {
+      const got = decodeFrame(bytes(header, new Uint8Array(size)), [format]);
+      assertEquals([got?.data.length, got?.keyframe], [size, true]);
+    }
+  }
+  for (const [format, sizes] of [[PCM, [0, 1, 958, 961, 1920]], [OPUS, [0, 1276]]] as const) {
+    for (const size of sizes) {
+      assertThrows(
+        () => decodeFrame(bytes(header, new Uint8Array(size)), [format]),
+        ProtocolError,
+        `a frame of ${size} bytes is not 10 ms of ${format.codec} sound`,
+      );
+    }
+  }
+});
+
+test("isSameStreams() tells sound from pictures, and one codec from another", () => {
+  assert(isSameStreams([SMALL, PCM], [{ ...SMALL }, { ...PCM }]));
+  assertFalse(isSameStreams([SMALL, PCM], [SMALL, OPUS]));
+  assertFalse(isSameStreams([SMALL, PCM], [SMALL]));
+  assertFalse(isSameStreams([PCM], [undefined]));
 });
