@@ -261,6 +261,27 @@ test("server: those may call who have the code with --private or --talk, unless 
   );
 });
 
+test("a code is in no error, however it was mistyped", () => {
+  const code = "482-1709-3554";
+  const wrong: readonly (readonly [Program, string])[] = [
+    ...[`--cod=${code}`, `--Code=${code}`, `--code${code}`, `-c${code}`, `--codec=${code}`]
+      .map((word) => ["client", word] as const),
+    ...[code, "48217093554", "482 1709 3554", `--code=${code} --code=${code} ${code}`]
+      .map((word) => ["client", word] as const),
+    ...[`--code=${code}`, `--private=${code}`, code].map((word) => ["server", word] as const),
+    ["client", "--coed=my very own"],
+    ["server", "--code=my very own"],
+  ];
+  for (const [program, words] of wrong) {
+    const said = refusal(program, words.split(/ (?=--|\d{3}-)/));
+    assertFalse(/1709|very/.test(said), said);
+  }
+  assertStringIncludes(
+    refusal("client", [code]),
+    '"…" belongs to no option: did you mean --code …?',
+  );
+});
+
 test("client: a code is taken as it is, goes with no bare wire, and is not repeated", () => {
   assertEquals(client("--code", "482-1709-3554").code, "482-1709-3554");
   for (const wire of ["plain", "pickle"]) {
@@ -351,7 +372,7 @@ test("options: a value that cannot be is refused with what is wanted", () => {
     [
       "server",
       "port",
-      ["65536", "abc", "80.5", "1e3", "0x50", "-1", " 80", "99999999999"],
+      ["65536", "abc", "80.5", "1e3", "0x50", "-1", " 80", "999999999999"],
       "a whole number from 0 to 65535 is wanted",
     ],
     ["client", "port", ["0", "65536", "http"], "a whole number from 1 to 65535 is wanted"],

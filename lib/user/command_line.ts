@@ -57,6 +57,9 @@ const SWITCHED = /^(true|false)$/i;
 /** Videos, by the endings of their names. */
 const VIDEO = /\.(avi|mp4|m4v|mkv|webm|mov|mpe?g|ts|flv|wmv|3gp|ogv|gif)$/i;
 
+/** The code of a private call as servers show it, or as people write it. Errors do not repeat it. */
+const CODE = /(?<!\d)\d{3}[-\s]?\d{4}[-\s]?\d{4}(?!\d)/g;
+
 /** The start of a URL. */
 const URL_START = /^[a-z][a-z\d+.-]+:\/\//i;
 
@@ -71,6 +74,7 @@ type Meaning = readonly [option: string, isLikely: (word: string) => boolean, on
  * records, a client rather sends.
  */
 const MEANT: readonly Meaning[] = [
+  ["code", (word) => word.search(CODE) === 0 && word.replace(CODE, "") === "", "client"],
   ["camera", (word) => /^\d\d?$/.test(word), "client"],
   ["port", (word) => /^\d{1,5}$/.test(word)],
   ["size", (word) => readSize(word) !== undefined],
@@ -135,10 +139,12 @@ function unknown(
   const other = table.filter((one) => !own.includes(one));
   const meant = other.find((one) => one.name === name)?.name ??
     nearest(name, own) ?? nearest(name, other);
+  // A code of the user's own looks like anything.
+  const shown = meant === "code" ? word.replace(/=.*/s, "") : word;
   return (usage) => {
-    if (meant === undefined) return usage.unknown(word);
-    if (own.some((one) => one.name === meant)) return usage.near(word, `--${meant}`);
-    return (program === "client" ? usage.ofServer : usage.ofClient)(word, `--${meant}`);
+    if (meant === undefined) return usage.unknown(shown);
+    if (own.some((one) => one.name === meant)) return usage.near(shown, `--${meant}`);
+    return (program === "client" ? usage.ofServer : usage.ofClient)(shown, `--${meant}`);
   };
 }
 
@@ -206,8 +212,9 @@ export function readWords(
   return words;
 }
 
-/** The error of a wrong command line, with a pointer to the help. */
-export function usageError(what: string, messages: Messages): UsageError {
+/** The error of a wrong command line, with a pointer to the help. It shows no code. */
+export function usageError(problem: string, messages: Messages): UsageError {
+  const what = problem.replaceAll(CODE, "…");
   return new UsageError(`${what}${what.endsWith("?") ? "" : "."} ${messages.usage.seeHelp}`);
 }
 
