@@ -3,13 +3,15 @@
  * memory.
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Answering, type AnswerOptions, type Caller, type IncomingCall } from "../lib/answer.ts";
+import { CodeError, RefusedError } from "../lib/errors.ts";
 import type { VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
 import type { Voice } from "../lib/user/log.ts";
 import { messagesIn } from "../lib/user/sentences.ts";
 import type { Goodbye, Line } from "../lib/wire/line.ts";
+import { makeOffer } from "../lib/wire/offer.ts";
 import {
   type Acceptance,
   type Answer,
@@ -203,6 +205,35 @@ test("a caller takes its call over before the server has missed it", async () =>
   await say(back.wire, 1);
   assertEquals(await wire.readMessage(65536), null);
   assertEquals(rig.numbers, [0, 1]);
+});
+
+test("into a private call comes back who was in it and has the code, and nobody else", async () => {
+  await using rig = new Rig({ code: "48217093554", maxCalls: 2 });
+  const call = async (
+    { id, code, host = "10.0.0.1" }: { id?: string; code?: string; host?: string },
+  ): Promise<{ readonly wire: Wire; readonly call: string }> => {
+    const { near, far } = openPair();
+    rig.enter(near, host);
+    const hello = { name: "Ana", streams: [RAW], ...(id === undefined ? {} : { call: id }) };
+    const { signal } = new AbortController();
+    return await makeOffer(far, hello, signal, code === undefined ? undefined : { code });
+  };
+  const code = "48217093554";
+  const first = await call({ code });
+  const id = first.call;
+  await say(first.wire, 0);
+  first.wire.close();
+  const error = await assertRejects(() => call({ id }), CodeError);
+  assertEquals(error.kind, "wanted");
+  const wrong = await assertRejects(() => call({ id, code: "48217093555" }), CodeError);
+  assertEquals(wrong.kind, "wrong");
+  await assertRejects(() => call({ id: newCallId(), code, host: "10.0.0.2" }), RefusedError, OVER);
+  const back = await call({ id, code, host: "10.0.0.2" });
+  assertEquals(back.call, id);
+  await say(back.wire, 7);
+  back.wire.close();
+  assertEquals(rig.numbers, [0, 7]);
+  assertEquals(rig.calls.length, 1);
 });
 
 test("of two that come back at the same time the call goes on with one, and lets the other go", async () => {
