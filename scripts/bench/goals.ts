@@ -24,6 +24,7 @@ export const FFMPEG = "ffmpeg alone";
 export const PAIR = "ffmpeg pair";
 export const OPPOSITE = "two calls one way";
 export const ONE_WAY = "one way";
+export const CLEAR = "in the clear";
 
 /** The contender with the least figure of all others. */
 const BEST = "the best of them";
@@ -76,6 +77,12 @@ export const GOALS: Readonly<Record<string, readonly Goal[]>> = {
   "two-way.720.memory": [{ atMost: 110 }],
   "two-way.delay.server.median": TWO_WAY_DELAY,
   "two-way.delay.client.median": TWO_WAY_DELAY,
+  "private.rate": [{ beside: CLEAR, atLeast: 0.2 }, { atLeast: 2000 }],
+  "private.delay": [{ beside: CLEAR, atMostAbove: 1 }],
+  // Within a machine a round trip takes no time.
+  "private.beginning": [{ beside: CLEAR, atMostAbove: 10 }],
+  "private.cpu.raw": [{ beside: CLEAR, atMostAbove: 1 }],
+  "private.cpu.h264": [{ beside: CLEAR, atMostAbove: 0.2 }],
   "calls": [{ atLeast: 16 }],
   "calls.burst": [{ atLeast: 16 }],
   "first.pixel": [{ atMost: 1000 }],

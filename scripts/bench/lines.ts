@@ -8,11 +8,23 @@ import type { Connection } from "../../lib/wire/wire.ts";
 
 const NAME = "bench";
 
-/** Calls over a connection, and sends frames of that format. */
-export async function callOver(connection: Connection, format: VideoFormat): Promise<CallLine> {
+/** The code of private calls of the bench. */
+export const CODE = "a code of the bench";
+
+/** Calls over a connection, and sends frames of that format. With a code the call is private. */
+export async function callOver(
+  connection: Connection,
+  format: VideoFormat,
+  code?: string,
+): Promise<CallLine> {
   const ours = { name: NAME, streams: [format] };
   const { signal } = new AbortController();
-  const { wire, clocks, ...theirs } = await makeOffer(connection, ours, signal);
+  const { wire, clocks, ...theirs } = await makeOffer(
+    connection,
+    ours,
+    signal,
+    code === undefined ? undefined : { code },
+  );
   return new CallLine(wire, { ours: ours.streams, theirs, again: never, clocks });
 }
 

@@ -5,6 +5,7 @@ import { delay } from "./delay.ts";
 import { firstPicture } from "./first_picture.ts";
 import { highDefinition } from "./high_definition.ts";
 import { memory } from "./memory.ts";
+import { privateCall } from "./private_call.ts";
 import { processorTime } from "./processor_time.ts";
 import { quality } from "./quality.ts";
 import { recordingRate } from "./recording_rate.ts";
@@ -19,6 +20,7 @@ export const SECTIONS: readonly Section[] = [
   highDefinition,
   senderDelay,
   wireRate,
+  privateCall,
   recordingRate,
   processorTime,
   memory,

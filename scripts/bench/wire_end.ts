@@ -1,9 +1,11 @@
 /**
  * One end of a connection that carries as many frames as it can, run as a process of its own:
  *
- *   wire_end.ts receive bytes|fresh|wire SECONDS   says `PORT n`; at the end `FRAMES n SECONDS s`,
- *                                                  the first tenth left out
- *   wire_end.ts send bytes|plain|call PORT         sends until the peer has gone
+ *   wire_end.ts receive bytes|fresh|wire|sealed SECONDS
+ *                                   says `PORT n`; at the end `FRAMES n SECONDS s`, the first tenth
+ *                                   left out
+ *   wire_end.ts send bytes|plain|call|sealed PORT
+ *                                   sends until the peer has gone
  *
  * `bytes` is the floor: bytes copied from one end to the other, into one buffer again and again,
  * without any messages. `fresh` is the same with a new buffer for each frame, which every program
@@ -13,8 +15,10 @@
 import { nowUs } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes } from "../../lib/frame/format.ts";
 import { openSending } from "../../lib/wire/bare.ts";
+import { Guesses } from "../../lib/wire/guesses.ts";
+import type { Lock } from "../../lib/wire/handshake.ts";
 import { print, writeAll } from "../kit/writing.ts";
-import { answerOver, callOver } from "./lines.ts";
+import { answerOver, callOver, CODE } from "./lines.ts";
 import { ANY_RATE } from "./pictures.ts";
 
 const FRAME_BYTES = rawFrameBytes(DEFAULT_FORMAT);
@@ -31,7 +35,8 @@ interface Taker {
 const TAKERS: Readonly<Record<string, (connection: Deno.TcpConn) => Promise<Taker>>> = {
   bytes: (connection) => Promise.resolve(bytesTaker(connection, new Uint8Array(FRAME_BYTES))),
   fresh: (connection) => Promise.resolve(bytesTaker(connection)),
-  wire: openTaker,
+  wire: (connection) => openTaker(connection),
+  sealed: (connection) => openTaker(connection, { code: CODE, guesses: new Guesses() }),
 };
 
 const [role, way, last] = Deno.args;
@@ -86,8 +91,8 @@ function bytesTaker(connection: Deno.TcpConn, same?: Uint8Array): Taker {
   };
 }
 
-async function openTaker(connection: Deno.TcpConn): Promise<Taker> {
-  const line = await answerOver(connection, DEFAULT_FORMAT.fps, { limitFps: ANY_RATE });
+async function openTaker(connection: Deno.TcpConn, lock?: Lock): Promise<Taker> {
+  const line = await answerOver(connection, DEFAULT_FORMAT.fps, { limitFps: ANY_RATE, lock });
   const frames = line.frames()[Symbol.asyncIterator]();
   return {
     async take(): Promise<number | null> {
@@ -110,7 +115,7 @@ async function send(way: string, port: number): Promise<void> {
     }
     const line = way === "plain"
       ? openSending(connection, "plain", DEFAULT_FORMAT)
-      : await callOver(connection, DEFAULT_FORMAT);
+      : await callOver(connection, DEFAULT_FORMAT, way === "sealed" ? CODE : undefined);
     let over = false;
     const listening = (async (): Promise<void> => {
       for await (const _ of line.frames());

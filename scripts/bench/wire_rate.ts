@@ -27,7 +27,7 @@ import {
 const FRESH = "bytes copied, a buffer a frame";
 
 /** The two ends of a way to send. */
-interface Ends {
+export interface Ends {
   readonly name: string;
   readonly needs: readonly string[];
   receiver(seconds: number): Command;
@@ -47,7 +47,7 @@ export const wireRate: Section = {
       contenders: ENDS.map((ends) => ({
         name: ends.name,
         needs: ends.needs,
-        measure: (): Promise<number> => measure(ends, seconds),
+        measure: (): Promise<number> => rateOf(ends, seconds),
       })),
       take: (name, rate) => note(values, name, rate),
     });
@@ -98,16 +98,18 @@ const REPORT_ENDS: Ends = {
   }),
 };
 
-function ourEnds(mode: "plain" | "call"): Ends {
+/** The two ends of a line of ours, or of a sealed one. */
+export function ourEnds(mode: "plain" | "call" | "sealed"): Ends {
+  const way = mode === "sealed" ? "sealed" : "wire";
   return {
     name: ourName(mode),
     needs: [],
-    receiver: (seconds) => worker("wire_end.ts", ["receive", "wire", `${seconds}`]),
+    receiver: (seconds) => worker("wire_end.ts", ["receive", way, `${seconds}`]),
     sender: (port) => worker("wire_end.ts", ["send", mode, port]),
   };
 }
 
-function ourName(mode: "plain" | "call"): string {
+function ourName(mode: "plain" | "call" | "sealed"): string {
   return `${OURS}, ${mode}`;
 }
 
@@ -120,7 +122,7 @@ const ENDS: readonly Ends[] = [
 ];
 
 /** One round: frames a second. */
-async function measure(ends: Ends, seconds: number): Promise<number> {
+export async function rateOf(ends: Ends, seconds: number): Promise<number> {
   await using receiver = start(ends.receiver(seconds));
   const [, port] = await receiver.says(/PORT (\d+)/);
   await using sender = start(ends.sender(port!));
