@@ -30,8 +30,8 @@ export interface ChildOptions {
   readonly command: string;
   /** Its arguments. */
   readonly args: readonly string[];
-  /** The direction of its bytes: we feed it, it feeds us, or neither. */
-  readonly flow: "fed" | "feeding" | "none";
+  /** The direction of its bytes: we feed it, it feeds us, both, or neither. */
+  readonly flow: "fed" | "feeding" | "through" | "none";
   /** Variables added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Milliseconds that a fed child has to finish by itself when it is stopped. */
@@ -81,11 +81,11 @@ export interface Child extends AsyncDisposable {
   readonly ended: Promise<ChildEnd>;
   /**
    * Feeds it, one write after the other. Resolves to `true` when the bytes are with the kernel, and
-   * to `false` when the child takes no more. For a `fed` child.
+   * to `false` when the child takes no more. For a `fed` child, or a `through` one.
    */
   write(data: Uint8Array): Promise<boolean>;
   /**
-   * Reads exactly `into.length` bytes of a `feeding` child into `into`'s buffer, which is given
+   * Reads exactly `into.length` bytes of a `feeding` or `through` child into `into`'s buffer, which is given
    * away. Resolves to the filled view, or `null` if the stream ends before.
    */
   read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
@@ -101,15 +101,17 @@ export interface Child extends AsyncDisposable {
 /** Starts a child. Throws `NotInstalledError` if the program does not exist. */
 export function openChild(options: ChildOptions): Child {
   const { command, args, flow, env, finishMs = RUNG_MS, onLine, watch } = options;
+  const isFed = flow === "fed" || flow === "through";
+  const isFeeding = flow === "feeding" || flow === "through";
   const process = spawn(command, args, {
-    stdin: flow === "fed" ? "piped" : "null",
-    stdout: flow === "feeding" ? "piped" : "null",
+    stdin: isFed ? "piped" : "null",
+    stdout: isFeeding ? "piped" : "null",
     ...(env && { env: { ...env } }),
   });
   const name = `${command} ${process.pid}`;
   watch?.started(name, wordsOf(command, args, env));
-  const writer = flow === "fed" ? process.stdin.getWriter() : undefined;
-  const reader = flow === "feeding" ? process.stdout.getReader({ mode: "byob" }) : undefined;
+  const writer = isFed ? process.stdin.getWriter() : undefined;
+  const reader = isFeeding ? process.stdout.getReader({ mode: "byob" }) : undefined;
   // A write to a child that is gone is rejected. `write` and `ended` say so; nobody else needs to
   // hear of it.
   writer?.closed.catch(() => {});
@@ -149,7 +151,9 @@ export function openChild(options: ChildOptions): Child {
   let stopping: Promise<ChildEnd> | undefined;
   const stop = (): Promise<ChildEnd> =>
     stopping ??= (async (): Promise<ChildEnd> => {
-      if (flow === "fed") {
+      if (isFed) {
+        // A child that writes to nobody would never come to the end of its input.
+        if (isFeeding) await reader?.cancel().catch(() => {});
         const end = await finish(finishMs);
         if (end) return end;
       }

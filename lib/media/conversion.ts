@@ -45,9 +45,7 @@ export interface OutputOptions {
 export function outputArguments(format: VideoFormat, options: OutputOptions): string[] {
   const { width, height } = format;
   const { mirror, live, passthrough = "-fps_mode" } = options;
-  const { scaling, pixels } = COLOURS[format.codec];
-  // 4:2:0 halves both sides. An odd side needs 4:4:4, which not every JPEG decoder can read.
-  const odd = format.codec === "h264" && (width % 2 !== 0 || height % 2 !== 0);
+  const { scaling } = COLOURS[format.codec];
   const filters = [
     ...(live ? liveFilters(format, options) : fileFilters(format, options)),
     // The picture fills the frame in the shape in which it is meant to be seen: pixels need not be
@@ -57,13 +55,43 @@ export function outputArguments(format: VideoFormat, options: OutputOptions): st
     // Without `exact`, pictures with halved colour are cropped to even sizes.
     `crop=${width}:${height}:exact=1`,
     ...(mirror ? ["hflip"] : []),
-    ...(odd ? pixels.map((filter) => filter.replace("yuv420p", "yuv444p")) : pixels),
+    ...pixelFilters(format),
   ];
   return [
     ...["-an", "-sn", "-dn", "-vf", filters.join(","), passthrough, "passthrough"],
     ...(live && format.codec !== "raw" ? ["-enc_time_base", slotOf(format)] : []),
     ...[...encoderArguments(format), "pipe:1"],
   ];
+}
+
+/**
+ * Arguments that turn pictures of this size, which come one by one, into frames of this format on
+ * stdout, each as soon as it came. With `told`, ffmpeg says the time of each on stderr, in ticks.
+ */
+export function codingArguments(format: VideoFormat): string[] {
+  const { width, height } = format;
+  const { scaling } = COLOURS[format.codec];
+  const filters = [
+    "select='1+0*print(pts,32)'",
+    `settb=${slotOf(format)}`,
+    "setpts=N",
+    `scale=${width}:${height}${scaling}`,
+    "setsar=1",
+    ...pixelFilters(format),
+  ];
+  return [
+    ...["-an", "-sn", "-dn", "-vf", filters.join(","), "-fps_mode", "passthrough"],
+    ...(format.codec === "raw" ? [] : ["-enc_time_base", slotOf(format)]),
+    ...[...encoderArguments(format), "pipe:1"],
+  ];
+}
+
+/** The filters for the colours of a format. */
+function pixelFilters({ codec, width, height }: VideoFormat): readonly string[] {
+  const { pixels } = COLOURS[codec];
+  // 4:2:0 halves both sides. An odd side needs 4:4:4, which not every JPEG decoder can read.
+  const odd = codec === "h264" && (width % 2 !== 0 || height % 2 !== 0);
+  return odd ? pixels.map((filter) => filter.replace("yuv420p", "yuv444p")) : pixels;
 }
 
 /**

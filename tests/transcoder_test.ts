@@ -1,0 +1,169 @@
+/** Frames through a real ffmpeg, from one codec into another. */
+
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { nowUs, pause } from "../lib/clock.ts";
+import { DEFAULT_FORMAT, OPUS, PCM, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
+import { openTranscoder, type Transcoder, transcoderArguments } from "../lib/media/transcoder.ts";
+import { until } from "./harness.ts";
+import { numberedFrame, readPicture } from "./numbered.ts";
+import { test } from "./strict.ts";
+
+const RAW: VideoFormat = DEFAULT_FORMAT;
+const MJPEG: VideoFormat = { ...RAW, codec: "mjpeg" };
+const H264: VideoFormat = { ...RAW, codec: "h264" };
+
+/** Collects what comes out of a transcoder, with the moment at which it came. */
+function collect(
+  transcoder: Transcoder,
+): { readonly got: Frame[]; readonly atUs: number[]; readonly over: Promise<void> } {
+  const [got, atUs]: [Frame[], number[]] = [[], []];
+  const over = (async (): Promise<void> => {
+    for await (const frame of transcoder.frames()) {
+      got.push(frame);
+      atUs.push(nowUs());
+    }
+  })();
+  return { got, atUs, over };
+}
+
+/** A frame that is captured now. */
+function captured(frame: Frame): Frame {
+  return { ...frame, captureUs: nowUs() };
+}
+
+function tone(number: number): Frame {
+  const samples = Int16Array.from(
+    { length: 480 },
+    (_, at) => 8000 * Math.sin(2 * Math.PI * 440 * (number * 480 + at) / 48_000),
+  );
+  const data = new Uint8Array(samples.buffer);
+  return { stream: 0, data, captureUs: nowUs(), sequence: number, keyframe: true };
+}
+
+for (const codec of ["mjpeg", "h264"] as const) {
+  test(`numbered pictures through raw, ${codec} and raw: each once, in order, at its own time`, async () => {
+    const coded: VideoFormat = { ...RAW, codec };
+    await using encoder = openTranscoder({ from: RAW, to: coded });
+    await using decoder = openTranscoder({ from: coded, to: RAW });
+    void (async (): Promise<void> => {
+      for await (const frame of encoder.frames()) {
+        decoder.push(frame);
+        frame.lease?.letGo();
+      }
+    })();
+    const { got } = collect(decoder);
+    const times: number[] = [];
+    for (let number = 0; number < 40; number++) {
+      const frame = captured(numberedFrame(number, RAW));
+      times.push(frame.captureUs);
+      encoder.push(frame);
+      await until("the picture", () => got.length > number || undefined);
+    }
+    assertEquals(got.map(({ data }) => readPicture(data, RAW)?.number), [...times.keys()]);
+    assertEquals(got.map(({ captureUs }) => captureUs), times);
+    assertEquals(got.map(({ sequence }) => sequence), [...times.keys()]);
+  });
+}
+
+test("a picture comes out before the next one goes in, and a keyframe of H.264 each second", async () => {
+  await using encoder = openTranscoder({ from: RAW, to: H264 });
+  const { got } = collect(encoder);
+  for (let number = 0; number < 45; number++) {
+    encoder.push(captured(numberedFrame(number, RAW)));
+    await until("the picture", () => got.length > number || undefined);
+  }
+  const keyframes = got.filter(({ keyframe }) => keyframe).map(({ sequence }) => sequence);
+  assertEquals(keyframes[0], 0);
+  for (const [at, sequence] of keyframes.entries()) {
+    assertLessOrEqual((keyframes[at + 1] ?? 45) - sequence, 20);
+  }
+});
+
+test("a picture that is broken is left out, and the next one has its own time", async () => {
+  await using encoder = openTranscoder({ from: RAW, to: MJPEG });
+  const jpegs = collect(encoder);
+  for (let number = 0; number < 6; number++) {
+    encoder.push(captured(numberedFrame(number, RAW)));
+    await until("the picture", () => jpegs.got.length > number || undefined);
+  }
+  await using decoder = openTranscoder({ from: MJPEG, to: RAW });
+  const { got } = collect(decoder);
+  for (const [number, frame] of jpegs.got.entries()) {
+    const broken = new Uint8Array([0xff, 0xd8, ...new Uint8Array(50)]);
+    decoder.push({ ...frame, captureUs: 1000 * number, data: number % 2 ? broken : frame.data });
+    if (number % 2 === 0) {
+      await until("the picture", () => got.length > number / 2 || undefined);
+    }
+  }
+  assertEquals(got.map(({ captureUs }) => captureUs), [0, 2000, 4000]);
+  assertEquals(got.map(({ data }) => readPicture(data, RAW)?.number), [0, 2, 4]);
+});
+
+test("pictures of another size than was announced come out in the announced one, or not at all", async () => {
+  const large: VideoFormat = { ...MJPEG, width: 1280, height: 960 };
+  await using encoder = openTranscoder({ from: { ...large, codec: "raw" }, to: large });
+  const jpegs = collect(encoder);
+  encoder.push(captured(numberedFrame(7, large)));
+  const jpeg = await until("the picture", () => jpegs.got[0]);
+  await using decoder = openTranscoder({ from: MJPEG, to: RAW });
+  const { got } = collect(decoder);
+  decoder.push(jpeg);
+  await pause(300);
+  for (const { data } of got) assertEquals(data.length, rawFrameBytes(RAW));
+});
+
+test("sound through Opus and back is as loud as it was, and each packet is of one size", async () => {
+  await using encoder = openTranscoder({ from: PCM, to: OPUS });
+  await using decoder = openTranscoder({ from: OPUS, to: PCM });
+  const sizes = new Set<number>();
+  void (async (): Promise<void> => {
+    for await (const frame of encoder.frames()) {
+      sizes.add(frame.data.length);
+      decoder.push(frame);
+    }
+  })();
+  const { got, atUs } = collect(decoder);
+  for (let number = 0; number < 100; number++) {
+    encoder.push(tone(number));
+    await pause(10);
+  }
+  await until("most of the sound", () => got.length >= 95 || undefined);
+  assertEquals([...sizes], [40]);
+  const { data } = got[90]!;
+  const samples = new Int16Array(data.buffer, data.byteOffset, 480);
+  const loudest = Math.max(...samples.map(Math.abs));
+  assertGreater(loudest, 6000);
+  assertLess(loudest, 10_000);
+  const ages = got.slice(20).map(({ captureUs }, at) => atUs[at + 20]! - captureUs)
+    .sort((one, other) => one - other);
+  // A frame in each codec is 20 ms. The rest is a busy machine's.
+  assertLess(ages[ages.length >> 1]!, 100_000);
+});
+
+test("an ffmpeg that dies is told of once, and takes no more", async () => {
+  const failures: string[] = [];
+  let pid = 0;
+  await using decoder = openTranscoder({
+    ...{ from: MJPEG, to: RAW },
+    onFailed: (detail) => failures.push(detail),
+    watch: {
+      started: (name) => void (pid = Number(name.split(" ").at(-1))),
+      said: () => {},
+      ended: () => {},
+    },
+  });
+  const { over } = collect(decoder);
+  await until("its process", () => pid > 0 || undefined);
+  Deno.kill(pid, "SIGKILL");
+  await over;
+  await until("the news", () => failures.length > 0 || undefined);
+  decoder.push(captured(numberedFrame(0, RAW)));
+  assertEquals(failures.length, 1);
+});
+
+test("transcoderArguments() bound what a picture may unfold to", () => {
+  const args = transcoderArguments({ from: H264, to: RAW });
+  assertEquals(args[args.indexOf("-max_pixels") + 1], `${(320 + 128) * (240 + 128)}`);
+  assert(!transcoderArguments({ from: RAW, to: H264 }).includes("-max_pixels"));
+});
