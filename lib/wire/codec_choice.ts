@@ -37,8 +37,12 @@ const NO_ACK_MS = 300;
 /** Milliseconds after which the first measure is trusted. */
 const FIRST_MEASURE_MS = 150;
 
-/** The largest share of the link. */
+/**
+ * The largest share of the link, and the largest on the way up from H.264: its small pictures
+ * measure a link as slower than it is.
+ */
 const MOST_SHARE = 0.7;
+const MOST_SHARE_UP = 0.85;
 
 /** Bytes a second of PCM on the wire, with all that is around it. */
 const PCM_BYTES_PER_SECOND = 105_000;
@@ -204,7 +208,9 @@ export class CodecChoice {
    * its part of the link, and the measured rate is without it.
    */
   #fits(bytes: number, linkRate: number): boolean {
-    const more = this.#codec === "h264" ? PCM_BYTES_PER_SECOND : 0;
-    return bytes * this.#format.fps + more <= linkRate * 1000 * MOST_SHARE;
+    const [more, share] = this.#codec === "h264"
+      ? [PCM_BYTES_PER_SECOND, MOST_SHARE_UP]
+      : [0, MOST_SHARE];
+    return bytes * this.#format.fps + more <= linkRate * 1000 * share;
   }
 }
