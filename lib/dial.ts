@@ -20,6 +20,12 @@ import type { Connection, Wire } from "./wire/wire.ts";
 const REDIAL_EVERY_MS = 250;
 const REDIAL_MS = 3000;
 
+/**
+ * Milliseconds that a server may take for its key before it is called anew, at each attempt but the
+ * last. A server that hears many wrong codes takes the newest caller first.
+ */
+const KEY_MS = [1500, 3000] as const;
+
 /** The server to call, and the way to reach it. */
 export interface Callee {
   /** Its address. */
@@ -45,10 +51,33 @@ export async function dial(
   code?: string,
 ): Promise<CallLine> {
   const caller = code === undefined ? undefined : { code };
-  const { wire, clocks, ...theirs } = await makeOffer(connection, ours, signal, caller);
+  const offering = caller
+    ? offerPrivately(connection, callee, ours, signal, caller)
+    : makeOffer(connection, ours, signal);
+  const { wire, clocks, ...theirs } = await offering;
   const hello = { ...ours, call: theirs.call };
   const again = redial(callee, hello, theirs.streams, patienceMs, caller);
   return new CallLine(wire, { ours: ours.streams, theirs, again, clocks });
+}
+
+/** Makes an offer to a server that may be busy with the wrong codes of others. */
+async function offerPrivately(
+  connection: Connection,
+  callee: Callee,
+  ours: Introduction,
+  signal: AbortSignal,
+  code: CallerCode,
+): ReturnType<typeof makeOffer> {
+  let next = connection;
+  for (const keyMs of KEY_MS) {
+    try {
+      return await makeOffer(next, ours, signal, { ...code, keyMs });
+    } catch (error) {
+      if (!(error instanceof CodeError) || error.kind !== "later") throw error;
+    }
+    next = await callee.connect(signal);
+  }
+  return await makeOffer(next, ours, signal, code);
 }
 
 /** Sends to a server that has no words: it is asked nothing, and gives no answer. */

@@ -5,9 +5,11 @@
 
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { type Callee, dial } from "../lib/dial.ts";
-import { PeerLostError, ProtocolError } from "../lib/errors.ts";
+import { CodeError, PeerLostError, ProtocolError } from "../lib/errors.ts";
 import type { VideoFormat } from "../lib/frame/format.ts";
+import { Guesses, type GuessPlace } from "../lib/wire/guesses.ts";
 import type { CallLine } from "../lib/wire/line.ts";
+import { readOffer } from "../lib/wire/offer.ts";
 import {
   decodeHello,
   encodeAnswer,
@@ -162,4 +164,35 @@ test("a server that answers and is lost at once, again and again, is called in n
   await assertRejects(() => line.ended, PeerLostError);
   await Promise.race([answering, numbers]);
   assertLess(times, 20);
+});
+
+test("a private call to a server that hears many wrong codes is tried anew, three times in all", async () => {
+  const guesses = new Guesses({ waitMs: 50 });
+  const places: GuessPlace[] = [];
+  for (let place = await guesses.take("a"); place; place = await guesses.take("a")) {
+    places.push(place);
+  }
+  const serving: Promise<unknown>[] = [];
+  const connect = (): Promise<FakeConnection> => {
+    const { near, far } = openPair();
+    if (serving.length === 2) places.pop()?.giveBack();
+    const lock = { code: "48217093554", guesses };
+    serving.push(
+      readOffer(far, 20, { lock }).then(
+        (offer) =>
+          offer!.accept({ name: "host", streams: [RAW] }, ID, () => Promise.resolve(undefined)),
+        (error) => error,
+      ),
+    );
+    return Promise.resolve(near);
+  };
+  const callee: Callee = { host: "10.0.0.1", port: 8080, connect };
+  const ours = { name: "Ana", streams: [] };
+  const { signal } = new AbortController();
+  const line = await dial(await connect(), callee, ours, 0, signal, "48217093554");
+  assertEquals(serving.length, 3);
+  const [first, second, taken] = await Promise.all(serving);
+  for (const error of [first, second]) assertEquals((error as CodeError).kind, "later");
+  await Promise.all([line.hangUp(""), (taken as CallLine).hangUp("")]);
+  guesses[Symbol.dispose]();
 });

@@ -77,26 +77,6 @@ test("Guesses: an address without a place comes first, and of one address the ne
   assertEquals(order, ["other, new", "crowd, new", "other, old", "crowd, old"]);
 });
 
-test("Guesses: whoever was refused and comes back at once is not the newest", async () => {
-  using open = openGuesses();
-  const places = await takeAll(open.guesses, "10.0.0.9");
-  const order: string[] = [];
-  for (const place of places.slice(0, 2)) place.use();
-  note(order, "new", open.guesses.take("10.0.0.9"));
-  note(order, "back", open.guesses.take("10.0.0.9"));
-  note(order, "new, later", open.guesses.take("10.0.0.9"));
-  for (const place of places.slice(2, 5)) place.giveBack();
-  await until("three places", () => order.length === 3 || undefined);
-  // Of the first two, either may be who was refused; both count as such.
-  assertEquals(order, ["new, later", "back", "new"]);
-  // Nobody is expected back for long.
-  places[5]!.use();
-  open.set(2001);
-  note(order, "long after", open.guesses.take("10.0.0.9"));
-  note(order, "older host", open.guesses.take("10.0.0.9"));
-  await until("five places", () => order.length === 5 || undefined);
-});
-
 test("Guesses: whoever waits when it is over is told so", async () => {
   using open = openGuesses();
   await takeAll(open.guesses);

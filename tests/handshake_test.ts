@@ -353,6 +353,16 @@ test("a client with a code says no clear word, whatever it is answered", async (
   }
 });
 
+test("a server that takes too long for its key is left for another attempt", async () => {
+  using pair = openPair();
+  const error = await assertRejects(
+    () => makeOffer(pair.near, ANA, never, { code: CODE, keyMs: 20 }),
+    CodeError,
+  );
+  assertEquals(error.kind, "later");
+  assert(pair.near.closed);
+});
+
 test("a hang-up during the handshake says no clear word either", async () => {
   using pair = openPair();
   const hangUp = new AbortController();

@@ -11,7 +11,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { pause } from "../lib/clock.ts";
-import { makeOffer } from "../lib/wire/offer.ts";
+import { dial } from "../lib/dial.ts";
 import { readCode } from "../lib/wire/code.ts";
 import { treeOf } from "../scripts/kit/processes.ts";
 import { framed, text } from "./bytes.ts";
@@ -243,20 +243,23 @@ test(
     const guessers = Array.from({ length: 50 }, () => guess().catch(() => {}));
     await until("20 guesses", () => answered >= 20 || undefined);
     const dialMs = performance.now();
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port: called.port });
+    const connect = (): Promise<Deno.TcpConn> =>
+      Deno.connect({ hostname: "127.0.0.1", port: called.port });
+    const callee = { host: "127.0.0.1", port: called.port, connect };
     const ana = {
       name: "Ana",
       streams: [{ kind: "video", codec: "raw", width: 16, height: 16, fps: 20 }],
     } as const;
     const { signal } = new AbortController();
-    const { wire } = await makeOffer(connection, ana, signal, { code: readCode(called.code) });
+    const code = readCode(called.code);
+    const line = await dial(await connect(), callee, ana, 0, signal, code);
     assertLess(performance.now() - dialMs, 3000);
     await pause(1500);
     const seconds = (performance.now() - startMs) / 1000;
     assertLessOrEqual(answered, 20 + seconds + 1);
     over.abort();
     await Promise.all(guessers);
-    wire.close();
+    await line.hangUp("");
     called.server.signal("SIGINT");
     const { stderr } = await called.server.exits(0);
     const told = stderr.match(/^Wrong codes so far: \d+, from 127\.0\.0\.1\./gm);

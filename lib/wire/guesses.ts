@@ -5,8 +5,7 @@
  * it back: so callers side by side cannot guess past the limit. Callers without a place wait for a
  * while. Of these, an address that has had no place for the longest time comes first, and of its
  * callers the newest: whoever comes into a crowd of guessers need not wait until all of them have
- * guessed. Guessers come back as soon as they are refused. So the next callers from an address, as
- * many as were refused there a moment ago, do not count as new.
+ * guessed.
  */
 
 import type { Timer } from "../clock.ts";
@@ -17,9 +16,6 @@ const ONE_MORE_MS = 1000;
 
 /** Milliseconds that a caller waits for a place: less than the silence that would end it. */
 const WAIT_MS = 4000;
-
-/** Milliseconds after which nobody who was refused is expected back. */
-const BACK_MS = 2000;
 
 /** A place for one guess. It must be given back unless the guess was wrong. */
 export interface GuessPlace {
@@ -32,8 +28,6 @@ export interface GuessPlace {
 /** A caller without a place. */
 interface Waiting {
   readonly host: string;
-  /** True if it probably was refused a moment ago. */
-  readonly isBack: boolean;
   readonly resolve: (place: GuessPlace | undefined) => void;
   readonly timer: Timer;
 }
@@ -58,8 +52,6 @@ export class Guesses implements Disposable {
   readonly #waiting = new Set<Waiting>();
   /** The addresses that have had places, the one with the oldest place first. */
   readonly #served = new Map<string, true>();
-  /** The addresses that were refused, and the times until which they are expected back. */
-  #refused: { readonly host: string; readonly untilMs: number }[] = [];
   #timer: Timer | undefined;
   #closed = false;
 
@@ -76,10 +68,9 @@ export class Guesses implements Disposable {
       if (this.#closed) return resolve(undefined);
       const timer = setTimeout(() => {
         this.#waiting.delete(waiting);
-        this.#refuse(host);
         resolve(undefined);
       }, this.#waitMs);
-      const waiting: Waiting = { host, isBack: this.#isBack(host), resolve, timer };
+      const waiting: Waiting = { host, resolve, timer };
       this.#waiting.add(waiting);
       this.#serve();
     });
@@ -107,7 +98,7 @@ export class Guesses implements Disposable {
       this.#waiting.delete(next);
       clearTimeout(next.timer);
       this.#note(next.host);
-      next.resolve(this.#place(next.host));
+      next.resolve(this.#place());
     }
     // Without anybody who waits, the places grow by themselves.
     if (this.#closed || this.#waiting.size === 0) return;
@@ -125,25 +116,11 @@ export class Guesses implements Disposable {
   #next(): Waiting | undefined {
     const all = [...this.#waiting].reverse();
     const order = [...this.#served.keys()];
-    const rank = ({ host, isBack }: Waiting): number => 2 * order.indexOf(host) + Number(isBack);
+    const rank = ({ host }: Waiting): number => order.indexOf(host);
     return all.reduce<Waiting | undefined>(
       (best, one) => best === undefined || rank(one) < rank(best) ? one : best,
       undefined,
     );
-  }
-
-  /** Notes that a caller from an address is refused. */
-  #refuse(host: string): void {
-    this.#refused.push({ host, untilMs: this.#nowMs() + BACK_MS });
-  }
-
-  /** True if a caller from an address is expected back. It then is no more. */
-  #isBack(host: string): boolean {
-    const nowMs = this.#nowMs();
-    this.#refused = this.#refused.filter(({ untilMs }) => untilMs > nowMs);
-    const at = this.#refused.findIndex((one) => one.host === host);
-    if (at >= 0) this.#refused.splice(at, 1);
-    return at >= 0;
   }
 
   /** Notes that an address has had a place. */
@@ -154,7 +131,7 @@ export class Guesses implements Disposable {
     if (this.#served.size > AT_ONCE && oldest !== undefined) this.#served.delete(oldest);
   }
 
-  #place(host: string): GuessPlace {
+  #place(): GuessPlace {
     this.#grow();
     this.#free--;
     this.#taken++;
@@ -167,10 +144,6 @@ export class Guesses implements Disposable {
       this.#free += back;
       this.#serve();
     };
-    const use = (): void => {
-      if (open) this.#refuse(host);
-      close(0);
-    };
-    return { giveBack: () => close(1), use };
+    return { giveBack: () => close(1), use: () => close(0) };
   }
 }

@@ -14,6 +14,7 @@
  */
 
 import { concat } from "@std/bytes/concat";
+import { within } from "../clock.ts";
 import { CodeError, PeerLostError, ProtocolError } from "../errors.ts";
 import {
   type Bytes,
@@ -76,22 +77,29 @@ export interface HandshakeSecrets {
 export interface CallerCode extends HandshakeSecrets {
   /** The code. */
   readonly code: string;
+  /** Milliseconds that the server may take until it is ready to hear the proof. */
+  readonly keyMs?: number | undefined;
 }
 
 /**
  * Begins a private call at the client. All that is written from then on is sealed. Resolves to a
  * function that awaits the server's proof; all that is read after it is opened. Both throw
- * `CodeError`, `ProtocolError` or `PeerLostError`.
+ * `CodeError`, `ProtocolError` or `PeerLostError`. The caller of both closes the wire then.
  */
 export async function proveAsCaller(
   wire: Wire,
-  { code, ...secrets }: CallerCode,
+  { code, keyMs, ...secrets }: CallerCode,
 ): Promise<() => Promise<void>> {
   const { scalar = random(POINT_BYTES), sid = random(SID_BYTES) } = secrets;
   const g = await generator(utf8(code), CI, sid);
   const a: Half = { point: await multiply(scalar, g), data: concat([START, sid]) };
   await wire.writeMessage(concat([a.data, a.point]));
-  const answer = await readKeyed(wire, KIND.key);
+  const reading = readKeyed(wire, KIND.key);
+  const answer = keyMs === undefined ? await reading : await within(reading, keyMs);
+  if (answer === undefined) {
+    reading.catch(() => {});
+    throw new CodeError("later");
+  }
   if (answer.length !== START.length + POINT_BYTES) throw misshapen(answer);
   const b: Half = { point: answer.subarray(START.length), data: START };
   const isk = await intermediateKey(sid, await multiply(scalar, b.point), a, b);
