@@ -9,11 +9,11 @@ import {
   everyStatus,
   EXIT,
   other,
-  outgoingOf,
   type Surroundings,
 } from "./lib/call.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { CodeError, NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
+import { encodersFor, outgoingOf, tellOfSound, watchMute } from "./lib/giving.ts";
 import { listCameras, systemOf } from "./lib/media/devices.ts";
 import type { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
@@ -70,7 +70,8 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   let isHere = false;
   let isShown = false;
   const talks: Call[] = [];
-  await using outgoing = outgoingOf(options.given, around, {
+  const encoders = await encodersFor(options, around);
+  await using outgoing = outgoingOf(options, encoders, around, {
     // With two windows at this end, each has its place. On one screen with the server's windows,
     // one window has as well.
     place: () => isHere || isShown ? { slot: 0, inGrid: false } : undefined,
@@ -83,7 +84,7 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
           : { kind: "error", error },
       ),
   });
-  const reached = await reach(callee, outgoing, options, around);
+  const reached = await reach(callee, outgoing!, options, around);
   if (typeof reached === "number") return reached;
   const { line } = reached;
   isHere = reached.isHere;
@@ -94,9 +95,12 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   if (around.keys && around.screen !== undefined && around.screen !== "none") {
     log.say(messages.windowKeys);
   }
-  const { record, patienceSeconds, durationSeconds } = options;
+  tellOfSound(options, outgoing, around);
+  using _mute = watchMute(outgoing, around);
+  const { record, patienceSeconds, durationSeconds, play, auto } = options;
   const talk = new Call({
     ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
+    ...{ play, auto },
     open: () => Promise.resolve(line),
     sourceOver: sourceOver.promise,
     window: { title: TITLES.receiving.HOST, place: { slot: isHere ? 2 : 1, inGrid: false } },
@@ -175,7 +179,7 @@ async function tryToReach(
     return EXIT.failed;
   }
   const isHere = isOneMachine(connection);
-  const line = await introduce(connection, callee, options, around, code);
+  const line = await introduce(connection, callee, outgoing, options, around, code);
   return typeof line === "number" || line instanceof CodeError ? line : { line, isHere };
 }
 
@@ -186,11 +190,12 @@ async function tryToReach(
 async function introduce(
   connection: Connection,
   callee: Callee,
-  { given, wire, patienceSeconds }: ClientOptions,
+  outgoing: Outgoing,
+  { wire, patienceSeconds }: ClientOptions,
   { log, messages, system, name, hangUp }: Surroundings,
   code: string | undefined,
 ): Promise<Line | CodeError | number> {
-  const ours = { name, streams: [given.format] };
+  const ours = { name, streams: outgoing.formats };
   if (wire !== "call") return dialBare(connection, wire, ours);
   try {
     return await dial(connection, callee, ours, patienceSeconds * 1000, hangUp, code);
@@ -210,9 +215,10 @@ async function introduce(
 }
 
 /** The way to send less: the next codec if there is one, otherwise fewer or smaller pictures. */
-function narrowCure({ given, wire }: ClientOptions): NarrowCure {
+function narrowCure({ auto, given, wire }: ClientOptions): NarrowCure {
   if (wire === "plain") return "slower";
   if (wire === "pickle") return "smaller";
+  if (auto || given === undefined) return "smaller";
   const { codec } = given.format;
   return codec === "raw" ? "mjpeg" : codec === "mjpeg" ? "h264" : "smaller";
 }

@@ -7,6 +7,7 @@ import { checkRecording, EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { NoCameraError } from "./lib/errors.ts";
 import { LEAST_OWN, makeCode, readCode, shownCode } from "./lib/wire/code.ts";
+import { encodersFor, tellOfSound } from "./lib/giving.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
@@ -37,7 +38,8 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   const isPrivate = options.access === "private";
   const ownCode = isPrivate ? readOwnCode(around) : undefined;
   const code = isPrivate ? ownCode ?? makeCode() : undefined;
-  const reception = new Reception(options, around, code);
+  const encoders = await encodersFor(options, around);
+  const reception = new Reception(options, around, { code, encoders });
   try {
     await reception.checkSource();
   } catch (error) {
@@ -86,6 +88,7 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
     log.say(options.stay ? messages.stayHint(options.maxCalls > 1) : messages.hangUpHint);
     if (around.screen !== undefined && around.screen !== "none") log.say(messages.windowKeys);
   }
+  tellOfSound(options, reception.outgoing, around);
   return await reception.run(merge(listeners.map(accept)));
 }
 

@@ -296,10 +296,10 @@ export class Answering {
       visitor.cameToNothing(this.#voice.messages.leftSilently(host));
     } else if (offer.call !== undefined) {
       await this.#leadBack(offer, offer.call, host, visitor);
-    } else if (!offer.peer.format && !this.#gives) {
-      // Without a picture either way, a call would hold a place for nothing. No silence could end
-      // it.
-      await this.#turnAway(offer, "neither side has a picture to send", visitor);
+    } else if (!offer.streams.some((stream) => stream !== undefined) && !this.#gives) {
+      // With nothing to send either way, a call would hold a place for nothing. No silence could
+      // end it.
+      await this.#turnAway(offer, "neither side has anything to send", visitor);
     } else if (this.#closed || !this.#hasPlaceFor(host, offer.peer.name)) {
       this.#tellBusy(host);
       await offer.refuse(BUSY);

@@ -1,10 +1,11 @@
 /**
- * One call: our source's frames go to the line, the line's frames are shown and recorded. It is the
+ * One call: our frames go to the line; the line's frames are shown, played and recorded. It is the
  * only wiring, the same for both programs, and decides the meaning of each end of a call.
  *
  * ```
- *  outgoing ─┬─► line ════ peer ════► line ─┬─► display
- *            └─► self view                  └─► recording
+ *  outgoing ─┬─► line ════ peer ════► line ─► incoming ─┬─ pictures ─► display
+ *            ├─► self view                              ├─ sound ────► loudspeaker
+ *            └─► recording (our voice)                  └─ both ─────► recording
  * ```
  *
  * All that a call opens is on one stack. The call is over when the stack is unwound. Only then are
@@ -13,19 +14,18 @@
 
 import { nowUs } from "./clock.ts";
 import { endsInOrder, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
-import type { VideoFormat } from "./frame/format.ts";
+import { type Format, SOUND_FPS, type VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
-import { openSource } from "./media/capture.ts";
-import { systemOf } from "./media/devices.ts";
-import { Display, type DisplayOptions, type WindowPlace } from "./media/display.ts";
-import { withoutSecrets } from "./media/input.ts";
+import { Display, type DisplayOptions } from "./media/display.ts";
 import { checkRecorder, NO_PICTURES } from "./media/recorder.ts";
+import { openTranscoder } from "./media/transcoder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
 import { checkFolder } from "./media/recording_file.ts";
-import { Outgoing, type Taker } from "./outgoing.ts";
+import { Incoming } from "./incoming.ts";
+import type { Outgoing, Taker } from "./outgoing.ts";
 import type { Voice } from "./user/log.ts";
-import { checkRecordName, type Given } from "./user/options.ts";
+import { checkRecordName } from "./user/options.ts";
 import { describe } from "./user/problems.ts";
 import {
   installCommand,
@@ -34,11 +34,11 @@ import {
   type NarrowCure,
   type Party,
   type Status,
-  TITLES,
 } from "./user/sentences.ts";
 import { Meter } from "./user/meter.ts";
 import { type Line, type LineFigures, NO_SOUND, type Peer } from "./wire/line.ts";
 import { TellLimit } from "./wire/door.ts";
+import { CodecChoice } from "./wire/codec_choice.ts";
 import { LinkWatch } from "./wire/link_watch.ts";
 
 /** The surroundings of a program's calls. */
@@ -55,13 +55,13 @@ export interface Surroundings {
   readonly system: typeof Deno.build.os;
   /** The driver for windows: `none` if there shall be none, nothing if there can be none. */
   readonly screen: string | undefined;
-  /** True if the `q` key is watched. */
+  /** True if the keys are watched. */
   readonly keys: boolean;
   /** Aborted when the user hangs up in the terminal or the system wants us to end. */
   readonly hangUp: AbortSignal;
   /**
    * Gets a `quit` event when `q` is pressed. A listener that ends less than the whole program calls
-   * `preventDefault`. Otherwise `hangUp` is aborted.
+   * `preventDefault`. Otherwise `hangUp` is aborted. Gets a `mute` event when `m` is pressed.
    */
   readonly keyboard: EventTarget;
   /** The code of private calls, out of the environment. */
@@ -92,8 +92,12 @@ export interface CallParts {
   readonly sourceOver?: Promise<End> | undefined;
   /** Seconds of our source after which we hang up by ourselves. */
   readonly durationSeconds?: number | undefined;
+  /** True if the codec of our pictures follows the link. */
+  readonly auto: boolean;
   /** The file for the peer's frames. Nothing for no recording. */
   readonly record: string | undefined;
+  /** True if the peer's sound is to be heard. */
+  readonly play: boolean;
   /** The window for the peer's frames. */
   readonly window: Pick<DisplayOptions, "title" | "place">;
   /** The name of the call among several. */
@@ -134,8 +138,9 @@ const STATUS_MS = 500;
 const PICTURES_MS = 5000;
 const LEAST_FRAMES = 10;
 
-/** Milliseconds between two looks at the link. */
+/** Milliseconds between two looks at the link, for a narrow one and for the codec it carries. */
 const LINK_MS = 250;
+const CODEC_MS = 100;
 
 /** A call, from the moment at which it can be taken. */
 export class Call implements Taker {
@@ -149,6 +154,8 @@ export class Call implements Taker {
   #recordingProblem: string | undefined;
   #recorderSlow = false;
   #display: Display | undefined;
+  /** True while the peer has muted its microphone. */
+  #isPeerMuted = false;
   readonly #given = new Span();
   readonly #came = new Span();
   /** Warnings that wait until the call has begun: strangers must not cause any. */
@@ -158,6 +165,7 @@ export class Call implements Taker {
   #isGone = false;
   #tellsGone = false;
   readonly #losses = new TellLimit();
+  readonly #mutes = new TellLimit();
   /** Lets the last frames leave when the duration is over. */
   #finishing: Promise<void> | undefined;
 
@@ -180,8 +188,16 @@ export class Call implements Taker {
       this.#finishing ??= this.#line?.flush().then(() => this.hangUp(REASON.durationReached));
       return;
     }
-    this.#given.add(frame.captureUs, 1e6 / outgoing!.format.fps);
+    const format = outgoing!.formats[frame.stream]!;
+    // Where there are pictures, they make the duration.
+    if (format.kind === "video") this.#given.add(frame.captureUs, 1e6 / format.fps);
+    else if (!outgoing!.gives("video")) this.#given.add(frame.captureUs, 1e6 / SOUND_FPS);
     this.#line?.push(frame);
+  }
+
+  /** Tells the peer that nothing comes on a stream of ours for now. */
+  onRest(stream: number): void {
+    this.#line?.rest?.(stream);
   }
 
   /** The figures of the live line. */
@@ -190,13 +206,15 @@ export class Call implements Taker {
     const { outgoing, peer } = this.#parts;
     const up = this.#up.read(figures.sent, figures.sentBytes);
     const down = this.#down.read(figures.received, figures.receivedBytes);
-    const gives = outgoing !== undefined;
+    const gives = outgoing?.gives("video") ?? false;
     this.#measureFile();
     return {
       label: this.#parts.label?.(),
       seconds: up.seconds,
       fps: { up: gives ? up.fps : undefined, down: peer.format && down.fps },
-      bytesPerSecond: (gives ? up.bytesPerSecond : 0) + (peer.format ? down.bytesPerSecond : 0),
+      bytesPerSecond: (outgoing ? up.bytesPerSecond : 0) +
+        (peer.format || peer.sound ? down.bytesPerSecond : 0),
+      muted: { ours: outgoing?.muted ?? false, theirs: this.#isPeerMuted },
       dropped: figures.dropped + this.#lost(figures),
       delayMs: figures.delayMs,
       waitingMs: figures.waitingMs,
@@ -239,7 +257,8 @@ export class Call implements Taker {
     if (hangUp.aborted) onHangUp();
 
     // A caller sends once it hears yes. Whatever starts slowly has to be started by then.
-    if (peer.format) this.#openDisplay(peer.format, stack);
+    const incoming = stack.use(this.#openIncoming());
+    if (incoming.picture) this.#openDisplay(incoming.picture, stack);
     let line: Line;
     try {
       line = this.#line = await this.#parts.open();
@@ -247,7 +266,7 @@ export class Call implements Taker {
       return { end: { kind: "error", error }, files: [] };
     }
     line.watch?.(this);
-    const recording = this.#recording = this.#openRecording();
+    const recording = this.#recording = this.#openRecording(incoming);
     if (peer.format) {
       const looking = setTimeout(() => void this.#lookForPictures(), PICTURES_MS);
       stack.defer(() => clearTimeout(looking));
@@ -256,7 +275,8 @@ export class Call implements Taker {
     if (!peer.format || !this.#parts.isStranger) this.#begin();
     if (narrowCure) stack.use(this.#watchLink(line, narrowCure));
     outgoing?.join(this);
-    const taking = this.#take(line);
+    if (outgoing?.gives("video") && this.#parts.auto) stack.use(this.#followLink(line, outgoing));
+    const taking = this.#take(line, incoming);
     const end = await Promise.race([
       this.#local.promise,
       line.ended.then(
@@ -279,28 +299,40 @@ export class Call implements Taker {
     return { end, files };
   }
 
-  /** Shows and records the peer's frames, until the line ends. */
-  async #take(line: Line): Promise<void> {
+  /** Shows, plays and records the peer's frames, until the line ends. */
+  async #take(line: Line, incoming: Incoming): Promise<void> {
     for await (const frame of line.frames()) {
       if (this.#came.firstUs === undefined) this.#begin();
       const arrivedUs = nowUs();
       this.#came.add(arrivedUs, 0);
-      this.#tellAge(frame, arrivedUs);
-      this.#display?.push(frame);
-      this.#recording?.push(frame);
+      if (this.#parts.peer.streams[frame.stream]?.kind === "video") {
+        this.#tellAge(frame, arrivedUs);
+      }
+      incoming.push(frame);
       frame.lease?.letGo();
       this.#watchRecorder();
     }
   }
 
-  #openRecording(): Recording | undefined {
+  #openIncoming(): Incoming {
+    return new Incoming(this.#parts.peer, {
+      openTranscoder: (from, to) => openTranscoder({ from, to, watch: this.#around.watch }),
+      onPicture: (frame) => {
+        this.#display?.push(frame);
+        this.#recording?.push(frame);
+      },
+      onSound: () => {},
+    });
+  }
+
+  #openRecording({ picture }: Incoming): Recording | undefined {
     const { log, messages, system, watch } = this.#around;
     const { record: wanted, peer, we } = this.#parts;
-    if (wanted === undefined || peer.format === undefined) return undefined;
+    if (wanted === undefined || picture === undefined) return undefined;
     let files = 0;
     return new Recording({
       wanted,
-      format: peer.format,
+      format: picture,
       stamps: peer.stamps,
       watch,
       onBegun: (path) => {
@@ -348,6 +380,30 @@ export class Call implements Taker {
     return { [Symbol.dispose]: (): void => clearInterval(timer) };
   }
 
+  /** Sends in the codecs that the link carries. */
+  #followLink(line: Line, outgoing: Outgoing): Disposable {
+    const { log, messages } = this.#around;
+    const { formats } = outgoing;
+    const pictures = formats.filter((format) => format.kind === "video");
+    const choice = new CodecChoice(pictures[0]!, pictures.map(({ codec }) => codec));
+    const choose = (wanted: Format["codec"]): boolean => {
+      const stream = formats.findIndex(({ codec }) => codec === wanted);
+      if (stream >= 0) outgoing.choose(this, stream);
+      return stream >= 0;
+    };
+    const look = (): void => {
+      const facts = { ...line.figures, linkRate: line.linkRate };
+      const news = choice.look(facts, performance.now());
+      if (news === undefined) return;
+      choose(news.codec);
+      const hasSound = choose(news.sound);
+      log.debug("call", `${news.codec}${news.isTry ? ", for a try" : ""}`);
+      if (!news.isTry) log.say(messages.codecChosen(news.codec, hasSound ? news.sound : undefined));
+    };
+    const timer = setInterval(look, CODEC_MS);
+    return { [Symbol.dispose]: (): void => clearInterval(timer) };
+  }
+
   /**
    * Logs the age of a frame by the clocks of both ends, without the correction of the live line.
    */
@@ -358,6 +414,14 @@ export class Call implements Taker {
         .map((us) => Math.round(us / 1000));
       return `${frame.sequence} at ${atMs} ms, ${ageMs} ms old`;
     });
+  }
+
+  /** The peer has muted its microphone, or is heard again. */
+  onMuted(muted: boolean): void {
+    const { log, messages } = this.#around;
+    this.#isPeerMuted = muted;
+    // A peer may do that as often as it likes.
+    if (this.#mutes.take()) log.say(messages.peerMuted(other(this.#parts.we), muted));
   }
 
   /** The network is gone. */
@@ -478,7 +542,7 @@ export class Call implements Taker {
 
 /** The figures of a call that never had a line. */
 const NOTHING: LineFigures = {
-  ...{ sent: 0, dropped: 0, sentBytes: 0, delayMs: undefined, sound: NO_SOUND },
+  ...{ sent: 0, dropped: 0, sentBytes: 0, pictureBytes: 0, delayMs: undefined, sound: NO_SOUND },
   ...{ received: 0, lost: 0, receivedBytes: 0, waitingMs: undefined },
 };
 
@@ -532,42 +596,6 @@ export function openDisplay(
     );
     return undefined;
   }
-}
-
-/** The state that decides about an end's view of itself, and the listeners for its source's end. */
-export interface GivenHost {
-  /** The place of the window; the middle of the screen if none is given. */
-  readonly place: () => WindowPlace | undefined;
-  /** True if a window of a call has failed: another would fail as well. The user was told. */
-  readonly isVain: () => boolean;
-  /** The window was closed. */
-  readonly onClosed: () => void;
-  /** The source is over: it has given its last frame, or fails with an error. */
-  readonly onOver: (error?: unknown) => void;
-}
-
-/**
- * Makes the source of all calls of this end, as the user wants it. Nothing is opened yet.
- */
-export function outgoingOf(given: Given, around: Surroundings, host: GivenHost): Outgoing {
-  const { log, messages, system, watch } = around;
-  const { format } = given;
-  return new Outgoing({
-    format,
-    openSource: (signal) =>
-      openSource({
-        ...{ ...given, system: systemOf(system), watch },
-        onWaiting: (name) => log.say(messages.waitingFor(name)),
-        onWay: (text) => log.debug("source", () => withoutSecrets(text)),
-      }, signal),
-    openView: () =>
-      host.isVain() ? undefined : openDisplay(
-        { format, title: TITLES.sending, place: host.place() },
-        { ...around, warn: (sentence) => log.warn(sentence) },
-        host.onClosed,
-      ),
-    onOver: host.onOver,
-  });
 }
 
 /** Renews the live line, if there is one, until disposed of. */

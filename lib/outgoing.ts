@@ -1,140 +1,294 @@
 /**
- * Our source, for all calls: the camera, or an input in its place. It serves any number of calls,
- * and is open while one takes from it. A server that talks with three callers opens its camera
- * once. The frames can be seen in a window of their own.
+ * All that this end gives, to any number of calls: pictures and sound. A camera and a microphone
+ * are open while a call takes from them. A server that talks with three callers opens each once.
+ *
+ * ```
+ *  camera, or an input ─┬─ as it is ───────────────► stream 0 ─┐
+ *                       └─► transcoder, if wanted ─► stream 1 ─┼─► the calls that take this stream
+ *  microphone ──────────┬─ as it is ───────────────► stream 2 ─┤
+ *                       └─► transcoder, if wanted ─► stream 3 ─┘
+ * ```
+ *
+ * The streams of a kind are the same picture, or the same sound, in several codecs. A call takes
+ * one of each kind. When it chooses another, it gets the one before until the other begins. The
+ * camera knows nothing of it.
  */
 
-import type { VideoFormat } from "./frame/format.ts";
+import type { Timer } from "./clock.ts";
+import { Feed } from "./feed.ts";
+import type { Format } from "./frame/format.ts";
+import type { Frame } from "./frame/frame.ts";
 import type { Sink } from "./frame/sink.ts";
 import type { Source } from "./frame/source.ts";
 
 /** A taker of frames, for a while. */
-export type Taker = Pick<Sink, "push">;
+export interface Taker {
+  /** Takes a frame of a stream that it takes from. */
+  push(frame: Frame): void;
+  /** Hears that nothing comes on a stream any more, for now. */
+  onRest?(stream: number): void;
+  /** Takes each frame as the source gives it, whatever the taker sends of it. */
+  pushOwn?(frame: Frame, format: Format): void;
+}
 
-/** The way to open our source, and the listeners. */
+/** A source and a sink: what is pushed comes out in another codec. */
+export interface Transcoding extends Sink, Source {}
+
+/** The streams, the ways to open our sources, and the listeners. */
 export interface OutgoingOptions {
-  /** The format of the frames. */
-  readonly format: VideoFormat;
-  /** Opens the source. Resolves when its first frame is there. */
-  readonly openSource: (signal: AbortSignal) => Promise<Source>;
+  /** The streams to announce, by their numbers. */
+  readonly formats: readonly Format[];
+  /**
+   * The formats of the sources: of each kind one at most. A stream of another format is made by a
+   * transcoder.
+   */
+  readonly given: readonly Format[];
+  /** Opens the source of pictures, and of sound if it has that. Absent if there are none. */
+  readonly openSource?: ((signal: AbortSignal) => Promise<Source>) | undefined;
+  /** Opens the microphone. Absent if there is none. */
+  readonly openMicrophone?: ((signal: AbortSignal) => Promise<Source>) | undefined;
+  /** Opens a transcoder. */
+  readonly openTranscoder?: (from: Format, to: Format) => Transcoding;
   /** Opens the window in which this end sees itself, if there is to be one. */
   readonly openView: () => Sink | undefined;
   /**
-   * Hears that the source has ended by itself: it has given its last frame, or it failed with this
-   * error.
+   * Hears that the source of pictures has ended by itself: it has given its last frame, or it
+   * failed with this error.
    */
   readonly onOver: (error?: unknown) => void;
+  /**
+   * Hears that the microphone cannot be opened, or has ended by itself with this error. It is tried
+   * again now and then while a call takes from it.
+   */
+  readonly onSilent?: (error: unknown) => void;
+  /** Hears that the microphone is back. */
+  readonly onHeard?: () => void;
 }
 
-/** A source that is open, or about to be. */
-interface Opening {
-  readonly source: Promise<Source>;
-  readonly abort: AbortController;
-  /** The handing on of its frames. It begins when somebody takes them. */
-  pumping?: Promise<void>;
+/** Milliseconds between two attempts to open a microphone that is gone. */
+const REOPEN_MS = 2000;
+
+/** The streams of one taker, by their kinds. */
+interface Taking {
+  /** The stream that it wants. */
+  readonly wanted: Map<Format["kind"], number>;
+  /** The stream that it gets. */
+  readonly got: Map<Format["kind"], number>;
 }
 
-/** One source for all calls of this end. */
+/** The sources of this end, for all its calls. */
 export class Outgoing implements AsyncDisposable {
-  /** The format of its frames. */
-  readonly format: VideoFormat;
   readonly #options: OutgoingOptions;
-  readonly #takers = new Set<Taker>();
-  #opening: Opening | undefined;
-  /** Resolves when the source before is closed. */
-  #closed: Promise<void> = Promise.resolve();
+  readonly #source: Feed | undefined;
+  readonly #microphone: Feed | undefined;
+  readonly #takers = new Map<Taker, Taking>();
+  readonly #transcoders = new Map<number, Transcoding>();
+  readonly #closing = new Set<Promise<void>>();
+  #formats: readonly Format[];
+  #muted = false;
+  /** True if the source of pictures has sound, which is then taken in place of the microphone's. */
+  #hasOwnSound = false;
+  /** True while the microphone is gone, and the timer for the next attempt to open it. */
+  #isSilent = false;
+  #reopening: Timer | undefined;
 
-  /** Prepares a source. Nothing is opened yet. */
+  /** Prepares the sources. Nothing is opened yet. */
   constructor(options: OutgoingOptions) {
     this.#options = options;
-    this.format = options.format;
+    this.#formats = options.formats;
+    const { openSource, openMicrophone, openView, onOver } = options;
+    let view: Sink | undefined;
+    const onFrame = (frame: Frame, source: Source): void => {
+      if (!this.#hasOwnSound) this.#noteOwnSound(source);
+      const format = this.#formatOf(frame, source);
+      if (format === undefined) return;
+      this.#hand(frame, format);
+      if (format.kind === "video") view?.push(frame);
+    };
+    this.#source = openSource && new Feed({
+      ...{ open: openSource, onFrame, onOver },
+      openBeside: () => view = openView(),
+    });
+    this.#microphone = openMicrophone && new Feed({
+      open: openMicrophone,
+      onFrame: (frame): void => {
+        if (this.#isSilent) options.onHeard?.();
+        this.#isSilent = false;
+        this.#hand(frame, this.#given("sound")!);
+      },
+      onOver: (error): void => {
+        this.#tellSilent(error);
+        this.#reopening = setTimeout(() => this.#startMicrophone(), REOPEN_MS);
+      },
+    });
+  }
+
+  /** The streams, by their numbers. */
+  get formats(): readonly Format[] {
+    return this.#formats;
+  }
+
+  /** True if there are streams of this kind. */
+  gives(kind: Format["kind"]): boolean {
+    return this.formats.some((format) => format.kind === kind);
   }
 
   /**
-   * Opens the source before anybody takes from it, to find out if that works. It stays open until
-   * somebody has taken from it, or it is disposed of. Throws the source's error, or the signal's
-   * reason.
+   * Opens the sources before anybody takes from them, to find out if that works. They stay open
+   * until somebody has taken from them, or they are disposed of. Without sound the streams of sound
+   * are not announced. Throws the error of the source of pictures, or the signal's reason.
    */
   async open(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const opening = this.#opening = this.#open();
-    const onAbort = (): void => opening.abort.abort(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const source = await this.#source?.open(signal);
+    if (source) this.#noteOwnSound(source);
+    if (this.#hasOwnSound || this.#microphone === undefined) return;
     try {
-      await opening.source;
+      await this.#microphone.open(signal);
     } catch (error) {
-      if (this.#opening === opening) this.#opening = undefined;
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
+      signal.throwIfAborted();
+      this.#tellSilent(error);
+      this.#formats = this.#formats.filter(({ kind }) => kind !== "sound");
     }
   }
 
   /**
-   * Gives frames to a taker from now on, and opens the source if it is closed. Never throws:
-   * `onOver` tells of errors.
+   * Gives frames to a taker from now on, of the first stream of each kind, and opens the sources if
+   * they are closed. Never throws: the listeners hear of errors.
    */
   join(taker: Taker): void {
-    this.#takers.add(taker);
-    const opening = this.#opening ??= this.#open();
-    opening.pumping ??= this.#pump(opening);
+    const wanted = new Map<Format["kind"], number>();
+    for (const [number, { kind }] of this.formats.entries()) {
+      if (!wanted.has(kind)) wanted.set(kind, number);
+    }
+    this.#takers.set(taker, { wanted, got: new Map() });
+    this.#source?.start();
+    this.#startMicrophone();
   }
 
-  /** Gives no more frames to a taker. The last one to leave closes the source. */
+  /** Gives another stream to a taker, in place of the one of the same kind, once it has begun. */
+  choose(taker: Taker, stream: number): void {
+    this.#takers.get(taker)?.wanted.set(this.formats[stream]!.kind, stream);
+  }
+
+  /** Gives no more frames to a taker. The last one to leave closes the sources. */
   async leave(taker: Taker): Promise<void> {
     if (this.#takers.delete(taker) && this.#takers.size === 0) await this.#close();
+    else this.#closeTranscoders();
   }
 
-  /** Closes the source, even if somebody takes from it. Safe twice. */
+  /** True while no sound is given. */
+  get muted(): boolean {
+    return this.#muted;
+  }
+
+  /** Gives no sound, or gives sound again. */
+  set muted(muted: boolean) {
+    this.#muted = muted;
+    if (!muted) return;
+    for (const [taker, { got }] of this.#takers) {
+      const stream = got.get("sound");
+      if (stream !== undefined) taker.onRest?.(stream);
+    }
+  }
+
+  /** Closes the sources, even if somebody takes from them. Safe twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#takers.clear();
     await this.#close();
   }
 
-  /** Opens the source when the one before is closed: a camera has one user at a time. */
-  #open(): Opening {
-    const abort = new AbortController();
-    const source = this.#closed.then(() => {
-      abort.signal.throwIfAborted();
-      return this.#options.openSource(abort.signal);
-    });
-    // Everybody who waits for the source is told as well.
-    source.catch(() => {});
-    return { source, abort };
-  }
-
-  async #pump(opening: Opening): Promise<void> {
-    let failure: unknown;
-    try {
-      await using source = await opening.source;
-      if (this.#opening !== opening) return;
-      await using view = this.#options.openView();
-      for await (const frame of source.frames()) {
-        if (this.#opening !== opening) return;
-        for (const taker of this.#takers) taker.push(frame);
-        view?.push(frame);
-        frame.lease?.letGo();
-      }
-    } catch (error) {
-      failure = error;
-    }
-    // The source was closed by us. Nobody needs to be told.
-    if (this.#opening !== opening) return;
-    // The next taker has it opened anew: the camera may be back.
-    this.#opening = undefined;
-    this.#options.onOver(failure);
-  }
-
   async #close(): Promise<void> {
-    const opening = this.#opening;
-    this.#opening = undefined;
-    if (opening) this.#closed = this.#release(opening);
-    await this.#closed;
+    clearTimeout(this.#reopening);
+    await Promise.all([this.#source?.stop(), this.#microphone?.stop()]);
+    this.#closeTranscoders();
+    await Promise.all(this.#closing);
   }
 
-  async #release({ source, abort, pumping }: Opening): Promise<void> {
-    abort.abort();
-    await source.then((open) => open[Symbol.asyncDispose](), () => {});
-    await pumping;
+  #given(kind: Format["kind"]): Format | undefined {
+    return this.#options.given.find((format) => format.kind === kind);
+  }
+
+  #startMicrophone(): void {
+    clearTimeout(this.#reopening);
+    if (this.#takers.size > 0 && !this.#hasOwnSound && this.gives("sound")) {
+      this.#microphone?.start();
+    }
+  }
+
+  #tellSilent(error: unknown): void {
+    if (!this.#isSilent) this.#options.onSilent?.(error);
+    this.#isSilent = true;
+  }
+
+  #noteOwnSound({ formats }: Source): void {
+    this.#hasOwnSound = formats?.some(({ kind }) => kind === "sound") ?? false;
+    if (this.#hasOwnSound) void this.#microphone?.stop();
+  }
+
+  /** The format of a frame of the source of pictures, which may have sound as well. */
+  #formatOf(frame: Frame, { formats }: Source): Format | undefined {
+    return this.#given(formats?.[frame.stream]?.kind ?? "video");
+  }
+
+  /** Hands a frame of a source on, into every stream of its kind that somebody wants. */
+  #hand(frame: Frame, given: Format): void {
+    if (given.kind === "sound" && this.#muted) return;
+    for (const taker of this.#takers.keys()) taker.pushOwn?.(frame, given);
+    for (const [number, format] of this.formats.entries()) {
+      if (format.kind !== given.kind || !this.#isTaken(number)) continue;
+      if (format.codec === given.codec) this.#give({ ...frame, stream: number });
+      else this.#transcoder(number, given)?.push(frame);
+    }
+  }
+
+  /** Gives a frame of a stream to those that take from it, and to those that have waited for it. */
+  #give(frame: Frame): void {
+    const { stream, keyframe } = frame;
+    const { kind } = this.formats[stream]!;
+    for (const [taker, { wanted, got }] of this.#takers) {
+      const before = got.get(kind);
+      const begins = before !== stream && wanted.get(kind) === stream && keyframe;
+      if (begins) got.set(kind, stream);
+      if (got.get(kind) === stream) taker.push(frame);
+      if (!begins || before === undefined) continue;
+      taker.onRest?.(before);
+      this.#closeTranscoders();
+    }
+  }
+
+  #isTaken(stream: number): boolean {
+    const { kind } = this.formats[stream]!;
+    return [...this.#takers.values()].some(({ wanted, got }) =>
+      wanted.get(kind) === stream || got.get(kind) === stream
+    );
+  }
+
+  /** The transcoder into a stream, open or opened now. */
+  #transcoder(stream: number, given: Format): Transcoding | undefined {
+    let transcoder = this.#transcoders.get(stream);
+    if (transcoder) return transcoder;
+    transcoder = this.#options.openTranscoder?.(given, this.formats[stream]!);
+    if (transcoder === undefined) return undefined;
+    this.#transcoders.set(stream, transcoder);
+    void this.#pump(transcoder, stream);
+    return transcoder;
+  }
+
+  async #pump(transcoder: Transcoding, stream: number): Promise<void> {
+    for await (const frame of transcoder.frames()) {
+      this.#give({ ...frame, stream });
+      frame.lease?.letGo();
+    }
+  }
+
+  /** Closes the transcoders that nobody takes from. */
+  #closeTranscoders(): void {
+    for (const [stream, transcoder] of this.#transcoders) {
+      if (this.#isTaken(stream)) continue;
+      this.#transcoders.delete(stream);
+      const closing: Promise<void> = Promise.resolve(transcoder[Symbol.asyncDispose]())
+        .finally(() => this.#closing.delete(closing));
+      this.#closing.add(closing);
+    }
   }
 }

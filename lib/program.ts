@@ -130,6 +130,7 @@ async function work<Options extends CommonOptions>(
     onQuit: (): void => {
       if (keyboard.dispatchEvent(new Event("quit", { cancelable: true }))) end();
     },
+    onMute: (): void => void keyboard.dispatchEvent(new Event("mute")),
     onInterrupt: end,
   });
   watchStops(keys, log, variable("INIT_CWD") !== undefined);

@@ -10,16 +10,9 @@ import {
   type IncomingCall,
   strangerSentence,
 } from "./answer.ts";
-import {
-  Call,
-  type CallOutcome,
-  everyStatus,
-  EXIT,
-  isUsual,
-  outgoingOf,
-  type Surroundings,
-} from "./call.ts";
+import { Call, type CallOutcome, everyStatus, EXIT, isUsual, type Surroundings } from "./call.ts";
 import { REASON } from "./errors.ts";
+import { outgoingOf, watchMute } from "./giving.ts";
 import { opensOnce } from "./media/capture.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
 import type { Outgoing } from "./outgoing.ts";
@@ -36,7 +29,8 @@ export class Reception {
   readonly #around: Surroundings;
   readonly #calls = new Map<IncomingCall, Call>();
   readonly #hungUp = new Set<Call>();
-  readonly #outgoing: Outgoing | undefined;
+  /** What this end gives, if it gives anything. */
+  readonly outgoing: Outgoing | undefined;
   readonly #code: string | undefined;
   #exit: number = EXIT.ok;
 
@@ -44,14 +38,19 @@ export class Reception {
    * Prepares the calls. Nothing is opened, and nobody is answered yet. With a code, only those who
    * know it can call.
    */
-  constructor(options: ServerOptions, around: Surroundings, code: string | undefined) {
+  constructor(
+    options: ServerOptions,
+    around: Surroundings,
+    { code, encoders }: {
+      readonly code: string | undefined;
+      readonly encoders: ReadonlySet<string>;
+    },
+  ) {
     this.#options = options;
     this.#code = code;
     this.#around = around;
-    const { given } = options;
-    if (given === undefined) return;
     const { log, messages, system } = around;
-    this.#outgoing = outgoingOf(given, around, {
+    this.outgoing = outgoingOf(options, encoders, around, {
       // On one screen with the caller's windows, the first places are taken.
       place: () => ({
         slot: this.#isCallerHere ? options.maxCalls + 2 : 0,
@@ -74,16 +73,16 @@ export class Reception {
    */
   async checkSource(): Promise<void> {
     const { given } = this.#options;
-    if (given === undefined || await opensOnce(given.from)) return;
-    await this.#outgoing?.open(this.#around.hangUp);
-    await this.#outgoing?.[Symbol.asyncDispose]();
+    if (given && await opensOnce(given.from)) return;
+    await this.outgoing?.open(this.#around.hangUp);
+    await this.outgoing?.[Symbol.asyncDispose]();
   }
 
   /** Answers callers until it is over. Resolves to the exit status. */
   async run(callers: AsyncIterable<Caller>): Promise<number> {
     const { log, messages, hangUp, keyboard, system } = this.#around;
-    const { maxCalls, stay, patienceSeconds, fps, given, record } = this.#options;
-    const ours = { name: this.#around.name, streams: given ? [given.format] : [] };
+    const { maxCalls, stay, patienceSeconds, fps, record } = this.#options;
+    const ours = { name: this.#around.name, streams: this.outgoing?.formats ?? [] };
     const answering = new Answering(
       { maxCalls, stay, patienceSeconds, fps, ours, code: this.#code },
       this.#around,
@@ -106,6 +105,7 @@ export class Reception {
     const mending = record === undefined
       ? undefined
       : mendEarlier(record, this.#around, AbortSignal.any([done.signal, hangUp]));
+    using _mute = watchMute(this.outgoing, this.#around);
     using _live = everyStatus(log, () => {
       const statuses = [...this.#calls.values()].map((call) => call.status());
       return messages.statusLine(statuses, log.columns);
@@ -120,7 +120,7 @@ export class Reception {
       keyboard.removeEventListener("quit", onQuit);
       done.abort();
       await mending;
-      await this.#outgoing?.[Symbol.asyncDispose]();
+      await this.outgoing?.[Symbol.asyncDispose]();
     }
     if (hungUpIdle) log.say(messages.endedBy("HOST"));
     return this.#exit;
@@ -142,12 +142,12 @@ export class Reception {
 
   async #have(incoming: IncomingCall): Promise<HadCall> {
     const { peer } = incoming;
-    const { record, maxCalls, patienceSeconds, given } = this.#options;
+    const { record, maxCalls, patienceSeconds, given, play, auto } = this.#options;
     const several = maxCalls > 1;
     // With one call at a time, everybody knows whose sentences these are.
     const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
     const call = new Call({
-      ...{ we: "HOST", peer, record, patienceSeconds, outgoing: this.#outgoing },
+      ...{ we: "HOST", peer, record, patienceSeconds, play, auto, outgoing: this.outgoing },
       open: () => incoming.accept(),
       window: {
         title: several ? `${TITLES.receiving.CLIENT} ${incoming.label}` : TITLES.receiving.CLIENT,

@@ -327,8 +327,8 @@ test("a caller that sends nothing is turned away where the server has no picture
     const wire = rig.connect();
     await wire.writeMessage(helloWith(`{"version":2,"name":"Ana","streams":[${kinds}]}`));
     const answer = decodeAnswer((await wire.readMessage(65536))!);
-    assertEquals(answer, { accept: false, reason: "neither side has a picture to send" });
-    assertStringIncludes(rig.lines.join("\n"), "turned away: neither side has a picture");
+    assertEquals(answer, { accept: false, reason: "neither side has anything to send" });
+    assertStringIncludes(rig.lines.join("\n"), "turned away: neither side has anything");
   }
   await using rig = new Rig({ ours: { name: "host", streams: [RAW] } });
   const { answer } = await rig.call({ streams: [] });

@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertFalse,
   assertMatch,
+  assertNotEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -40,6 +41,9 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     camera: "1",
     input: "test",
     talk: undefined,
+    microphone: "test",
+    "no-camera": undefined,
+    "no-sound": undefined,
     size: "640x480",
     "no-mirror": undefined,
     codec: "mjpeg",
@@ -63,6 +67,9 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     camera: "1",
     input: "test",
     talk: undefined,
+    microphone: "test",
+    "no-camera": undefined,
+    "no-sound": undefined,
     size: "640x480",
     "no-mirror": undefined,
     duration: "10",
@@ -83,17 +90,11 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
 
 /** The options that mean nothing without another one, and such another one. */
 const BESIDE: Readonly<Record<Program, Readonly<Record<string, readonly string[]>>>> = {
-  server: { size: ["--talk"], "no-mirror": ["--talk"], codec: ["--talk"] },
-  client: {},
-};
-
-/**
- * The options that a client has without being told: it shows the peer's pictures and sends its
- * camera unchanged.
- */
-const SAYS_NOTHING_NEW: Readonly<Record<Program, readonly string[]>> = {
-  server: [],
-  client: ["talk"],
+  server: {
+    ...{ size: ["--talk"], "no-mirror": ["--talk"], codec: ["--talk"] },
+    "no-camera": ["--talk"],
+  },
+  client: { "no-camera": ["--talk"] },
 };
 
 function server(...args: string[]): ServerOptions {
@@ -129,6 +130,9 @@ test("server: without options, it listens on 8080, shows, and records one call t
     language: "en",
     record: "video.avi",
     patienceSeconds: 30,
+    sound: undefined,
+    auto: false,
+    play: true,
     given: undefined,
     access: undefined,
     stay: false,
@@ -151,6 +155,9 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     language: "en",
     record: undefined,
     patienceSeconds: 30,
+    sound: undefined,
+    auto: false,
+    play: true,
     given: {
       from: { camera: undefined },
       format: { kind: "video", codec: "raw", width: 320, height: 240, fps: 20 },
@@ -169,11 +176,7 @@ test("options: every option of the design is taken by its program, as --x v and 
       const plain = parse(program, beside);
       const words = value === undefined ? [`--${name}`] : [`--${name}`, value];
       const given = parse(program, [...beside, ...words]);
-      assertEquals(
-        JSON.stringify(given) === JSON.stringify(plain),
-        SAYS_NOTHING_NEW[program].includes(name),
-        `${program} --${name}`,
-      );
+      assertNotEquals(JSON.stringify(given), JSON.stringify(plain), `${program} --${name}`);
       if (value !== undefined) {
         assertEquals(parse(program, [...beside, `--${name}=${value}`]), given);
       }
@@ -220,31 +223,31 @@ test("server: each option sets what it names", () => {
 test("client: each option sets what it names", () => {
   assertEquals(client("--host", "notebook.local").host, "notebook.local");
   assertEquals(client("--port", "1").port, 1);
-  assertEquals(client("--camera", "2").given.from, { camera: "2" });
-  assertEquals(client("--camera", "Câmera HD (USB)").given.from, { camera: "Câmera HD (USB)" });
-  assertEquals(client("--input=rtsp://x/y?z=1").given.from, { input: "rtsp://x/y?z=1" });
-  assertEquals(client("--size", "16x16", "--fps", "1").given.format, {
+  assertEquals(client("--camera", "2").given!.from, { camera: "2" });
+  assertEquals(client("--camera", "Câmera HD (USB)").given!.from, { camera: "Câmera HD (USB)" });
+  assertEquals(client("--input=rtsp://x/y?z=1").given!.from, { input: "rtsp://x/y?z=1" });
+  assertEquals(client("--size", "16x16", "--fps", "1").given!.format, {
     kind: "video",
     codec: "raw",
     width: 16,
     height: 16,
     fps: 1,
   });
-  assertEquals(client("--size=3840X2160", "--fps=120").given.format, {
+  assertEquals(client("--size=3840X2160", "--fps=120").given!.format, {
     kind: "video",
     codec: "raw",
     width: 3840,
     height: 2160,
     fps: 120,
   });
-  assertEquals(client("--no-mirror").given.mirror, false);
+  assertEquals(client("--no-mirror").given!.mirror, false);
   assertEquals(client("--no-display").display, false);
   assertEquals(client("--duration", "0.5").durationSeconds, 0.5);
   for (const wire of ["call", "plain", "pickle"] as const) {
     assertEquals(client("--wire", wire).wire, wire);
   }
   for (const codec of ["raw", "mjpeg", "h264"] as const) {
-    assertEquals(client("--codec", codec).given.format.codec, codec);
+    assertEquals(client("--codec", codec).given!.format.codec, codec);
   }
   assertEquals(client("--list-cameras").instead, "cameras");
 });
@@ -330,9 +333,44 @@ test("server: how to send, and nothing to send, is refused, in both languages", 
   }
 });
 
-test("client: nothing is recorded, unless --record is there; --talk is what it does anyway", () => {
+test("client: nothing is recorded, unless --record is there", () => {
   assertEquals(client("--record", "aula.avi").record, "aula.avi");
-  assertEquals(client("--talk"), client());
+});
+
+test("options: sound is sent with --talk or --microphone, and the codec then follows the link", () => {
+  for (const read of [server, client]) {
+    assertEquals([read().sound, read().auto], [undefined, false]);
+    assertEquals(read("--talk").sound, { microphone: undefined });
+    assertEquals(read("--microphone", "test").sound, { microphone: "test" });
+    assertEquals(read("--talk", "--microphone", "2").sound, { microphone: "2" });
+    assert(read("--talk").auto);
+    assert(read("--input", "a.avi", "--codec", "auto").auto);
+    assertFalse(read("--talk", "--codec", "raw").auto);
+    assertEquals(read("--talk", "--codec", "h264").given?.format.codec, "h264");
+    assertEquals(read("--talk").given?.format.codec, "raw");
+    assertEquals([read().play, read("--no-sound").play], [true, false]);
+  }
+});
+
+test("options: --no-camera talks without a picture, and nothing is said of one", () => {
+  for (const [program, read] of [["server", server], ["client", client]] as const) {
+    const voice = read("--talk", "--no-camera");
+    assertEquals([voice.given, voice.sound], [undefined, { microphone: undefined }]);
+    assertStringIncludes(
+      refusal(program, ["--no-camera"]),
+      "--no-camera means nothing without one of --talk, --microphone. ",
+    );
+    for (
+      const words of [["--camera", "1"], ["--input", "test"], ["--size", "640x480"], [
+        "--no-mirror",
+      ]]
+    ) {
+      assertStringIncludes(
+        refusal(program, ["--talk", "--no-camera", ...words]),
+        `--no-camera and ${words[0]} contradict each other. `,
+      );
+    }
+  }
 });
 
 test("options: --patience is a time, at either end", () => {
@@ -363,7 +401,7 @@ test("client: a server that has no words sends nothing back and is not waited fo
 });
 
 test("options: a word that is no option's value stays a word even if it looks like a number", () => {
-  assertEquals(client("--camera", "0x10").given.from, { camera: "0x10" });
+  assertEquals(client("--camera", "0x10").given!.from, { camera: "0x10" });
   assertEquals(client("--host", "1e3").host, "1e3");
 });
 
@@ -428,7 +466,7 @@ test("options: a value that cannot be is refused with what is wanted", () => {
       "a time above 0 is wanted, like 90 (seconds), 90s, 1m30s or 1:30",
     ],
     ["client", "wire", ["cal", "udp", "call,plain"], "one of call, plain, pickle is wanted"],
-    ["client", "codec", ["h265", "vp8", "-"], "one of raw, mjpeg, h264 is wanted"],
+    ["client", "codec", ["h265", "vp8", "-"], "one of raw, mjpeg, h264, auto is wanted"],
     ["server", "lang", ["fr", "ptx", "-"], "one of pt, en is wanted"],
     ["client", "lang", ["portugues"], "one of pt, en is wanted"],
   ];
@@ -496,8 +534,8 @@ test("options: options that contradict each other are both named", () => {
     );
   }
   assertEquals(client("--wire", "plain", "--size", "320x240").wire, "plain");
-  assertEquals(client("--wire", "plain", "--fps", "30").given.format.fps, 30);
-  assertEquals(client("--wire", "call", "--size", "640x480").given.format.width, 640);
+  assertEquals(client("--wire", "plain", "--fps", "30").given!.format.fps, 30);
+  assertEquals(client("--wire", "call", "--size", "640x480").given!.format.width, 640);
 });
 
 test("options: standard input is no input, by whatever name, and what to type instead is said", () => {
@@ -510,7 +548,7 @@ test("options: standard input is no input, by whatever name, and what to type in
     }
   }
   for (const input of ["./-", "-x.mp4", "pipe:1.avi", "/dev/video2"]) {
-    assertEquals(parseClientOptions([`--input=${input}`], "en").given.from, { input });
+    assertEquals(parseClientOptions([`--input=${input}`], "en").given!.from, { input });
   }
 });
 
@@ -591,7 +629,7 @@ test("options: a switch that is given a value is refused", () => {
       );
     }
   }
-  assertEquals(client("--camera", "true").given.from, { camera: "true" });
+  assertEquals(client("--camera", "true").given!.from, { camera: "true" });
 });
 
 test("options: stray words are refused, before and behind --, with the option they were meant for", () => {
@@ -701,16 +739,16 @@ test("options: two addresses or two ports that differ are both named", () => {
 
 test("options: a value is taken however it is written, where its sense is plain", () => {
   for (const codec of ["H264", "h.264", "H-264"]) {
-    assertEquals(client("--codec", codec).given.format.codec, "h264");
+    assertEquals(client("--codec", codec).given!.format.codec, "h264");
   }
-  assertEquals(client("--codec", "MJPEG").given.format.codec, "mjpeg");
+  assertEquals(client("--codec", "MJPEG").given!.format.codec, "mjpeg");
   assertEquals(client("--wire", "Pickle").wire, "pickle");
   for (const size of ["640X480", "640×480", "640*480", "640 x 480"]) {
-    const { width, height } = client("--size", size).given.format;
+    const { width, height } = client("--size", size).given!.format;
     assertEquals([width, height], [640, 480], size);
   }
   for (const fps of ["29,97", "29.97", "29.97fps", "29,97 FPS"]) {
-    assertEquals(client("--fps", fps).given.format.fps, 29.97);
+    assertEquals(client("--fps", fps).given!.format.fps, 29.97);
     assertEquals(server("--fps", fps).fps, 29.97);
   }
   for (const lang of ["pt", "PT", "pt_BR", "pt-br", "pt_BR.UTF-8"]) {

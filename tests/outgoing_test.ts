@@ -1,12 +1,12 @@
 /** Our source, shared by any number of calls, out of sources made by hand. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { VideoFormat } from "../lib/frame/format.ts";
+import { type Format, OPUS, PCM, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
 import { FramePool } from "../lib/frame/pool.ts";
 import type { Sink } from "../lib/frame/sink.ts";
 import type { Source } from "../lib/frame/source.ts";
-import { Outgoing, type Taker } from "../lib/outgoing.ts";
+import { Outgoing, type OutgoingOptions, type Taker, type Transcoding } from "../lib/outgoing.ts";
 import { until } from "./harness.ts";
 import { test } from "./strict.ts";
 
@@ -83,7 +83,8 @@ function outgoing(
   openView: () => Sink | undefined = (): undefined => undefined,
 ): Outgoing {
   return new Outgoing({
-    format: FORMAT,
+    formats: [FORMAT],
+    given: [FORMAT],
     openSource: (signal) => camera.open(signal),
     openView,
     onOver,
@@ -165,7 +166,8 @@ test("Outgoing is not opened for who has hung up, and gives up what is being ope
 
   const hangUp = new AbortController();
   const slow = new Outgoing({
-    format: FORMAT,
+    formats: [FORMAT],
+    given: [FORMAT],
     openSource: (signal) =>
       new Promise((_, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason), { once: true })
@@ -288,3 +290,216 @@ for (const [how, end] of [["ends", null], ["fails", new Error("unplugged")]] as 
     assertEquals(camera.opened, 2);
   });
 }
+
+/** A transcoder made by hand: what comes out is said by the test. */
+class Codec implements Transcoding {
+  readonly from: Format;
+  readonly to: Format;
+  readonly pushed: number[] = [];
+  isOpen = true;
+  #give: ((frame: Frame | undefined) => void) | undefined;
+
+  constructor(from: Format, to: Format) {
+    this.from = from;
+    this.to = to;
+  }
+
+  push({ sequence }: Frame): void {
+    this.pushed.push(sequence);
+  }
+
+  async *frames(): AsyncGenerator<Frame, void, undefined> {
+    while (this.isOpen) {
+      const frame = await new Promise<Frame | undefined>((give) => this.#give = give);
+      if (frame === undefined) return;
+      yield frame;
+    }
+  }
+
+  async give(sequence: number, keyframe = true): Promise<void> {
+    const give = await until("somebody who takes from the transcoder", () => this.#give, 1);
+    this.#give = undefined;
+    give({ ...picture(sequence), keyframe });
+    await until("the next wait", () => this.#give ?? (this.isOpen ? undefined : true), 1);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.isOpen = false;
+    this.#give?.(undefined);
+    return Promise.resolve();
+  }
+}
+
+const MJPEG: VideoFormat = { ...FORMAT, codec: "mjpeg" };
+const H264: VideoFormat = { ...FORMAT, codec: "h264" };
+
+/** Sources in several codecs, with what was heard of them. */
+class Rig {
+  readonly camera = new Camera();
+  readonly microphone = new Camera();
+  readonly codecs: Codec[] = [];
+  readonly told: string[] = [];
+  readonly outgoing: Outgoing;
+
+  constructor(options: Partial<OutgoingOptions> = {}) {
+    this.outgoing = new Outgoing({
+      formats: [MJPEG, FORMAT, H264, PCM, OPUS],
+      given: [FORMAT, PCM],
+      openSource: (signal) => this.camera.open(signal),
+      openMicrophone: (signal) => this.microphone.open(signal),
+      openTranscoder: (from, to): Codec => {
+        const codec = new Codec(from, to);
+        this.codecs.push(codec);
+        return codec;
+      },
+      openView: () => undefined,
+      onOver: (error) => this.told.push(`over: ${error}`),
+      onSilent: (error) => this.told.push(`silent: ${(error as Error)?.message}`),
+      onHeard: () => this.told.push("heard"),
+      ...options,
+    });
+  }
+
+  /** Gives a frame of the camera, and waits until it was handed on. */
+  async see(sequence: number): Promise<void> {
+    await this.camera.give(picture(sequence));
+    await until("the camera's next wait", () => this.camera.isAwaited || undefined, 1);
+  }
+
+  async hear(sequence: number): Promise<void> {
+    await this.microphone.give({ ...picture(sequence), data: new Uint8Array(960) });
+    await until("the microphone's next wait", () => this.microphone.isAwaited || undefined, 1);
+  }
+}
+
+/** A taker that notes what it gets, as stream and sequence. */
+function noting(): Taker & { readonly got: string[]; readonly own: string[] } {
+  const [got, own]: [string[], string[]] = [[], []];
+  return {
+    ...{ got, own },
+    push: ({ stream, sequence }): void => void got.push(`${stream}:${sequence}`),
+    onRest: (stream): void => void got.push(`${stream} rests`),
+    pushOwn: ({ sequence }, { codec }): void => void own.push(`${codec} ${sequence}`),
+  };
+}
+
+test("Outgoing makes a stream of another codec when a call takes it, and only then", async () => {
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  const one = noting();
+  outgoing.join(one);
+  await rig.see(0);
+  assertEquals(rig.codecs.map(({ from, to }) => [from.codec, to.codec]), [["raw", "mjpeg"]]);
+  assertEquals(rig.codecs[0]!.pushed, [0]);
+  await rig.codecs[0]!.give(0);
+  await rig.hear(0);
+  await until("the frame", () => one.got.length === 2 || undefined, 1);
+  assertEquals(one.got.sort(), ["0:0", "3:0"]);
+  assertEquals(one.own, ["raw 0", "pcm 0"]);
+});
+
+test("a call keeps its stream until the one that it chose begins with a keyframe", async () => {
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  const [one, other] = [noting(), noting()];
+  outgoing.join(one);
+  outgoing.join(other);
+  await rig.see(0);
+  const [mjpeg] = rig.codecs;
+  await mjpeg!.give(0);
+  outgoing.choose(one, 2);
+  await rig.see(1);
+  const [, h264] = rig.codecs;
+  assertEquals([mjpeg!.pushed, h264!.pushed], [[0, 1], [1]]);
+  await mjpeg!.give(1);
+  await h264!.give(7, false);
+  await mjpeg!.give(2);
+  await h264!.give(8, true);
+  await mjpeg!.give(3);
+  await until("the last picture", () => other.got.length === 4 || undefined, 1);
+  assertEquals(one.got, ["0:0", "0:1", "0:2", "2:8", "0 rests"]);
+  assertEquals(other.got, ["0:0", "0:1", "0:2", "0:3"]);
+  assert(mjpeg!.isOpen, "the other call takes from it");
+  // The raw pictures need no transcoder.
+  outgoing.choose(other, 1);
+  await rig.see(4);
+  assertEquals(other.got.slice(4), ["1:4", "0 rests"]);
+  await until("the end of a transcoder", () => mjpeg!.isOpen ? undefined : true, 1);
+  assert(h264!.isOpen);
+  assertEquals([rig.codecs.length, rig.camera.opened], [2, 1]);
+});
+
+test("the last call to leave closes the transcoders with the sources", async () => {
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  const one = noting();
+  outgoing.join(one);
+  await rig.see(0);
+  await outgoing.leave(one);
+  assertEquals(rig.codecs.map(({ isOpen }) => isOpen), [false]);
+  assertEquals([rig.camera.isOpen, rig.microphone.isOpen], [false, false]);
+});
+
+test("a muted microphone gives nothing, and says so on the stream that was taken", async () => {
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  const one = noting();
+  outgoing.join(one);
+  await rig.hear(0);
+  outgoing.muted = true;
+  await rig.hear(1);
+  outgoing.muted = false;
+  await rig.hear(2);
+  assertEquals(one.got, ["3:0", "3 rests", "3:2"]);
+  // A recording of our own voice has silence there, too.
+  assertEquals(one.own, ["pcm 0", "pcm 2"]);
+});
+
+test("without a microphone the call goes on, and no sound is announced", async () => {
+  const rig = new Rig({ openMicrophone: () => Promise.reject(new Error("no microphone")) });
+  await using outgoing = rig.outgoing;
+  await outgoing.open(new AbortController().signal);
+  assertEquals(rig.told, ["silent: no microphone"]);
+  assertEquals(outgoing.formats, [MJPEG, FORMAT, H264]);
+  const one = noting();
+  outgoing.join(one);
+  outgoing.choose(one, 1);
+  await rig.see(0);
+  assertEquals(one.got, ["1:0"]);
+});
+
+test("a microphone that goes is told of once, tried again, and told of when it is back", async () => {
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  const one = noting();
+  outgoing.join(one);
+  await rig.hear(0);
+  const { microphone } = rig;
+  await microphone.give(new Error("unplugged"));
+  await until("the news", () => rig.told.length > 0 || undefined, 1);
+  await until("the next attempt", () => microphone.opened === 2 || undefined, 1);
+  await microphone.give(new Error("unplugged"));
+  await until("the attempt after it", () => microphone.opened === 3 || undefined, 1);
+  assertEquals(rig.told, ["silent: unplugged"]);
+  await rig.hear(1);
+  assertEquals(rig.told, ["silent: unplugged", "heard"]);
+  assertEquals(one.got, ["3:0", "3:1"]);
+});
+
+test("an input's own sound is taken in place of the microphone's", async () => {
+  const camera = new Camera();
+  const rig = new Rig({
+    openSource: async (signal) =>
+      Object.assign(await camera.open(signal), { formats: [FORMAT, PCM] }),
+  });
+  await using outgoing = rig.outgoing;
+  await outgoing.open(new AbortController().signal);
+  const one = noting();
+  outgoing.join(one);
+  outgoing.choose(one, 1);
+  await camera.give({ ...picture(4), stream: 1 });
+  await camera.give(picture(0));
+  await until("the picture", () => one.got.length === 2 || undefined, 1);
+  assertEquals(one.got, ["3:4", "1:0"]);
+  assertEquals(rig.microphone.opened, 0);
+});

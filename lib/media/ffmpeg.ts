@@ -39,6 +39,15 @@ export async function findFfmpeg(encoder: string, watch?: ChildWatch): Promise<F
   return ffmpeg;
 }
 
+/**
+ * The encoders of this system's ffmpeg. Empty if it does not answer in time. Throws
+ * `NotInstalledError`.
+ */
+export async function readEncoders(watch?: ChildWatch): Promise<ReadonlySet<string>> {
+  const { text } = await readCommand("ffmpeg", ["-nostdin", "-encoders"], ANSWER_MS, { watch });
+  return parseFfmpeg(text).encoders;
+}
+
 /** The version of this system's ffmpeg, in its own words. Throws `NotInstalledError`. */
 export async function readVersion(): Promise<string> {
   const { text } = await readCommand("ffmpeg", ["-version"], ANSWER_MS);

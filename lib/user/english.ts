@@ -59,6 +59,21 @@ export const english: Messages = {
       : "Press q to hang up; once more, or while no call is on, q ends the server.",
   windowKeys:
     "In a window: q or Esc hangs up, f is full screen and back, space pauses the picture.",
+  muteHint: "m mutes the microphone, and once more it is on again.",
+  headphones: "With headphones the other side does not hear itself.",
+  muted: (muted) => muted ? "The microphone is muted: m turns it on." : "The microphone is on.",
+  peerMuted: (party, muted) =>
+    muted ? `The ${party} has muted the microphone.` : `The ${party} can be heard again.`,
+  microphoneBack: "The microphone is back.",
+  noLoudspeaker: (detail) =>
+    `Nothing can be played here (${detail}): the call goes on in silence. Check that a sound server runs and has a loudspeaker; --no-sound says so.`,
+  loudspeakerGone:
+    "The loudspeaker is gone: the call goes on in silence. Plug it in again, or start the sound server.",
+  loudspeakerBack: "The loudspeaker is back.",
+  codecChosen: (codec, sound) =>
+    `The pictures go out as ${codec}${
+      sound ? `, the sound as ${sound}` : ""
+    }: it is what the link carries.`,
   endedBy: (party) => party === "CLIENT" ? "Call ended by the CLIENT" : "Call ended by the HOST.",
   complaint: (party, reason) => `The ${party} said why: ${reason}.`,
   lost: (party, how) => `The ${party} was lost: ${english.lostHow[how]}.`,
@@ -107,6 +122,7 @@ export const english: Messages = {
     const words = {
       ...{ delay: "delay", dropped: "dropped", file: "recorded" },
       waiting: "waiting for the network…",
+      muted: { ours: "muted", theirs: "the other side is muted" },
     };
     return fitLine(statuses.map((one) => liveCall(one, "en", words)), columns);
   },
@@ -122,13 +138,16 @@ export const english: Messages = {
   summary: (s) =>
     `Recorded ${duration(s.seconds)}, ${frames(s.frames, "en")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "en")} received)` : ""}, ` +
-    `${count(s.lost, "en")} lost: ${s.file} (${bytes(s.bytes, "en")})`,
+    `${count(s.lost, "en")} lost${s.sound ? ", with sound" : ""}: ${s.file} (${
+      bytes(s.bytes, "en")
+    })`,
   notRecorded: (s) =>
-    `Received ${duration(s.seconds)}, ${frames(s.received, "en")}, ${
-      count(s.lost, "en")
-    } lost: not recorded`,
+    `Received ${duration(s.seconds)}, ${frames(s.received, "en")}, ${count(s.lost, "en")} lost${
+      s.sound ? ", with sound" : ""
+    }: not recorded`,
   sent: (s) =>
-    `Sent ${duration(s.seconds)}, ${frames(s.frames, "en")}, ${count(s.dropped, "en")} dropped`,
+    `Sent ${duration(s.seconds)}, ${frames(s.frames, "en")}, ${count(s.dropped, "en")} dropped` +
+    (s.sound ? ", with sound" : ""),
 
   recordingFailed: (file, detail) =>
     `The recording stopped (${detail}). The call goes on; what was recorded is in ${file}.`,

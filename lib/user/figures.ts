@@ -43,7 +43,13 @@ export function bytes(amount: number, language: Language): string {
 export function liveCall(
   s: Status,
   language: Language,
-  words: { delay: string; dropped: string; file: string; waiting: string },
+  words: {
+    readonly delay: string;
+    readonly dropped: string;
+    readonly file: string;
+    readonly waiting: string;
+    readonly muted: { readonly ours: string; readonly theirs: string };
+  },
 ): LiveCall {
   const rate = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en", {
     minimumFractionDigits: 1,
@@ -57,6 +63,8 @@ export function liveCall(
   const figures: readonly (readonly [FigureKind, string | undefined])[] = [
     ["time", duration(Math.floor(s.seconds))],
     ["waiting", seconds === undefined ? undefined : `${words.waiting} ${seconds} s`],
+    ["muted", s.muted?.ours ? words.muted.ours : undefined],
+    ["muted", s.muted?.theirs ? words.muted.theirs : undefined],
     ["rate", fps],
     ["delay", s.delayMs === undefined ? undefined : `${words.delay} ${Math.round(s.delayMs)} ms`],
     ["dropped", `${count(s.dropped, language)} ${words.dropped}`],

@@ -1,6 +1,6 @@
 /**
- * The `q` key, where standard input is a terminal. The key has its own watch: waiting for a caller
- * or for a frame does not delay it. Deno restores the terminal when the program ends, and does not
+ * The keys `q` and `m`, where standard input is a terminal. They have a watch of their own: waiting
+ * for a caller or for a frame does not delay it. Deno restores the terminal when the program ends, and does not
  * wait for it. A restoration of our own would wait for a write to a terminal that has stopped.
  */
 
@@ -31,6 +31,8 @@ const CTRL_C = "\x03";
 export interface KeyListeners {
   /** `q` was pressed. */
   readonly onQuit: () => void;
+  /** `m` was pressed. */
+  readonly onMute: () => void;
   /** Ctrl-C was pressed, where the terminal makes no signal of it. */
   readonly onInterrupt: () => void;
 }
@@ -39,7 +41,7 @@ export interface KeyListeners {
  * Watches the keys of the terminal. A terminal that cannot be watched counts as none: no key is
  * worth a call.
  */
-export function watchKeys({ onQuit, onInterrupt }: KeyListeners): Keys {
+export function watchKeys({ onQuit, onMute, onInterrupt }: KeyListeners): Keys {
   const none: Keys = {
     watching: false,
     ask(): void {},
@@ -66,6 +68,7 @@ export function watchKeys({ onQuit, onInterrupt }: KeyListeners): Keys {
       if (key === CTRL_C) onInterrupt();
       else if (hidden) hidden.type(key);
       else if (key.toLowerCase() === "q") onQuit();
+      else if (key.toLowerCase() === "m") onMute();
     }
   };
   const onEnd = (): void => hidden?.end();

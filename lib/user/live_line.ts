@@ -22,15 +22,23 @@ export interface Figure {
 }
 
 /** The kinds of figures. */
-export type FigureKind = "time" | "waiting" | "rate" | "delay" | "dropped" | "bytes" | "file";
+export type FigureKind =
+  | "time"
+  | "waiting"
+  | "muted"
+  | "rate"
+  | "delay"
+  | "dropped"
+  | "bytes"
+  | "file";
 
 /**
  * The figures in the order in which they go, the least important first. Among several calls, the
  * time of one says little.
  */
 const LEAVE_FIRST: Readonly<Record<"one" | "several", readonly FigureKind[]>> = {
-  one: ["bytes", "file", "rate", "dropped", "delay"],
-  several: ["bytes", "file", "time", "rate", "dropped", "delay"],
+  one: ["bytes", "file", "rate", "dropped", "delay", "muted"],
+  several: ["bytes", "file", "time", "rate", "dropped", "delay", "muted"],
 };
 
 const BETWEEN_FIGURES = "  ";

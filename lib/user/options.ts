@@ -11,7 +11,7 @@ import {
   usageError,
   type Words,
 } from "./command_line.ts";
-import { CODECS, DEFAULT_FORMAT, type VideoFormat } from "../frame/format.ts";
+import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../frame/format.ts";
 import type { Language, Messages } from "./sentences.ts";
 
 export type { Program };
@@ -26,6 +26,9 @@ const CLIENT: readonly Program[] = ["client"];
 
 /** The protocols that a client can speak. */
 export type WireMode = "call" | "plain" | "pickle";
+
+/** The words for a codec: its name, or `auto` for the best that the link carries. */
+const CODEC_WORDS: readonly (Codec | "auto")[] = [...CODECS, "auto"];
 
 const WIRES: readonly WireMode[] = ["call", "plain", "pickle"];
 
@@ -137,9 +140,28 @@ const TABLE: readonly Option[] = [
     name: "talk",
     programs: BOTH,
     help: {
-      en: "be seen as well as see: send the camera, show what comes",
-      pt: "ser visto além de ver: enviar a câmera, mostrar o que chega",
+      en: "be seen and heard as well as see and hear: camera and microphone on",
+      pt: "ser visto e ouvido além de ver e ouvir: câmera e microfone ligados",
     },
+  },
+  {
+    name: "microphone",
+    programs: BOTH,
+    value: { en: "name", pt: "nome" },
+    help: {
+      en: "send its sound, or ticks: test (default: none; with --talk the system's)",
+      pt: "enviar seu som, ou tiques: test (padrão: nenhum; com --talk o do sistema)",
+    },
+  },
+  {
+    name: "no-camera",
+    programs: BOTH,
+    help: { en: "talk without a picture", pt: "conversar sem imagem" },
+  },
+  {
+    name: "no-sound",
+    programs: BOTH,
+    help: { en: "play no sound, whatever comes", pt: "não tocar som nenhum, venha o que vier" },
   },
   {
     name: "private",
@@ -229,8 +251,8 @@ const TABLE: readonly Option[] = [
     programs: BOTH,
     value: { en: "codec", pt: "codec" },
     help: {
-      en: "raw, mjpeg for a fair network, h264 for a slow one (default: raw)",
-      pt: "raw, mjpeg para uma rede média, h264 para uma lenta (padrão: raw)",
+      en: "raw, mjpeg, h264 for a slow network, or auto, as with sound (default: raw)",
+      pt: "raw, mjpeg, h264 para uma rede lenta, ou auto, como com som (padrão: raw)",
     },
   },
   {
@@ -307,6 +329,12 @@ export interface CommonOptions {
   readonly record: string | undefined;
   /** Seconds that a lost network is waited for. */
   readonly patienceSeconds: number;
+  /** The sound that this end sends, if it sends any. */
+  readonly sound: GivenSound | undefined;
+  /** True if the codec follows the link. The one of the picture's format is then `raw`. */
+  readonly auto: boolean;
+  /** True if the peer's sound is to be heard. */
+  readonly play: boolean;
   /** True if there is to be a window. */
   readonly display: boolean;
   /** The sentences of the language. */
@@ -323,7 +351,16 @@ export interface CommonOptions {
   readonly language: Language;
 }
 
-/** The source of an end, and the frames that it sends. */
+/** The sound of an end. */
+export interface GivenSound {
+  /**
+   * The microphone by its number or name, or `test`. If none is given, an input's own sound, or the
+   * system's microphone.
+   */
+  readonly microphone: string | undefined;
+}
+
+/** The source of an end's pictures, and the frames that it sends. */
 export interface Given {
   /** A camera, or an input in its place. */
   readonly from: { readonly camera: string | undefined } | { readonly input: string };
@@ -335,7 +372,7 @@ export interface Given {
 
 /** The options of the server. */
 export interface ServerOptions extends CommonOptions {
-  /** The source that the server sends, if it sends anything. */
+  /** The pictures that the server sends, if it sends any. */
   readonly given: Given | undefined;
   /** Those who may call: who has the code, or anybody. Nothing if the user has not said. */
   readonly access: "private" | "open" | undefined;
@@ -349,8 +386,8 @@ export interface ServerOptions extends CommonOptions {
 
 /** The options of the client. */
 export interface ClientOptions extends CommonOptions {
-  /** The source that the client sends. */
-  readonly given: Given;
+  /** The pictures that the client sends. Nothing with `--no-camera`. */
+  readonly given: Given | undefined;
   /** Seconds after which the client hangs up by itself. */
   readonly durationSeconds: number | undefined;
   /** The protocol that the client speaks. */
@@ -383,17 +420,18 @@ export function parseServerOptions(args: readonly string[], system: Language): S
 export function parseClientOptions(args: readonly string[], system: Language): ClientOptions {
   const words = readWords("client", args, TABLE, system);
   const wire = words.oneOf("wire", WIRES) ?? "call";
-  const given = readGiven(words);
-  const { codec, width, height } = given.format;
+  const given = words.on("no-camera") ? withoutPicture(words) : readGiven(words);
+  const { width, height } = given?.format ?? DEFAULT_FORMAT;
+  const codec = isAuto(words) ? "auto" : given?.format.codec;
   const isOther = width !== DEFAULT_FORMAT.width || height !== DEFAULT_FORMAT.height;
   const isTooLarge = width * height > MAX_PICKLED_PIXELS;
   if (wire === "plain" && isOther || wire === "pickle" && isTooLarge) {
     throw words.conflict(`--wire ${wire}`, `--size ${width}x${height}`);
   }
-  if (wire !== "call" && codec !== "raw") {
+  if (wire !== "call" && codec !== "raw" && words.value("codec") !== undefined) {
     throw words.conflict(`--wire ${wire}`, `--codec ${codec}`);
   }
-  const [needless] = words.given(["record", "talk", "patience", "code"]);
+  const [needless] = words.given(["record", "talk", "microphone", "patience", "code"]);
   if (wire !== "call" && needless !== undefined) {
     throw words.conflict(`--wire ${wire}`, `--${needless}`);
   }
@@ -414,6 +452,7 @@ export function withoutCode(args: readonly string[]): string[] {
 
 /** The source that the server sends; nothing unless the words ask for one. */
 function serverGives(words: Words): Given | undefined {
+  if (words.on("no-camera")) return withoutPicture(words);
   const given = readGiven(words);
   const asked = words.on("talk") || "input" in given.from || given.from.camera !== undefined;
   const [needless] = words.given(["size", "codec", "no-mirror"]);
@@ -424,15 +463,37 @@ function serverGives(words: Words): Given | undefined {
   return asked ? given : undefined;
 }
 
+/** Refuses what says something of a picture that is not to be. Throws `UsageError`. */
+function withoutPicture(words: Words): undefined {
+  for (const option of ["camera", "input", "size", "codec", "no-mirror"]) {
+    words.refuseBoth("no-camera", option);
+  }
+  if (readSound(words)) return undefined;
+  throw words.wrong(words.messages.usage.needs("--no-camera", "--talk, --microphone"));
+}
+
+/** The sound that an end sends, if the words ask for any. */
+function readSound(words: Words): GivenSound | undefined {
+  const microphone = words.value("microphone");
+  return words.on("talk") || microphone !== undefined ? { microphone } : undefined;
+}
+
+/** True if the codec follows the link: wherever there is sound, unless a codec was named. */
+function isAuto(words: Words): boolean {
+  const codec = words.oneOf("codec", CODEC_WORDS);
+  return codec === "auto" || codec === undefined && readSound(words) !== undefined;
+}
+
 function readGiven(words: Words): Given {
   words.refuseBoth("camera", "input");
   const size = words.size() ?? DEFAULT_FORMAT;
   const input = words.input("input");
+  const codec = words.oneOf("codec", CODEC_WORDS);
   return {
     from: input === undefined ? { camera: words.value("camera") } : { input },
     format: {
       kind: "video",
-      codec: words.oneOf("codec", CODECS) ?? DEFAULT_FORMAT.codec,
+      codec: codec === undefined || codec === "auto" ? DEFAULT_FORMAT.codec : codec,
       width: size.width,
       height: size.height,
       fps: words.rate() ?? DEFAULT_FORMAT.fps,
@@ -467,6 +528,9 @@ function common(
     port: port ?? 8080,
     name: words.name("name"),
     patienceSeconds: words.seconds("patience") ?? PATIENCE_SECONDS,
+    sound: readSound(words),
+    auto: isAuto(words),
+    play: !words.on("no-sound"),
     display: !words.on("no-display"),
     messages: words.messages,
     quiet: words.on("quiet"),

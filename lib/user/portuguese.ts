@@ -58,6 +58,21 @@ export const portuguese: Messages = {
       ? "Tecle q para desligar todas as chamadas; de novo, ou sem nenhuma, q encerra o servidor."
       : "Tecle q para desligar; de novo, ou sem chamada, q encerra o servidor.",
   windowKeys: "Na janela: q ou Esc desliga, f é tela cheia e volta, espaço pausa a imagem.",
+  muteHint: "m silencia o microfone, e de novo o liga.",
+  headphones: "Com fones de ouvido, o outro lado não ouve a si mesmo.",
+  muted: (muted) => muted ? "O microfone está silenciado: m o liga." : "O microfone está ligado.",
+  peerMuted: (party, muted) =>
+    muted
+      ? `O ${partyPt(party)} silenciou o microfone.`
+      : `O ${partyPt(party)} voltou a ser ouvido.`,
+  microphoneBack: "O microfone voltou.",
+  noLoudspeaker: (detail) =>
+    `Nada pode ser tocado aqui (${detail}): a chamada continua em silêncio. Confira se um servidor de som roda e tem um alto-falante; --no-sound diz isso.`,
+  loudspeakerGone:
+    "O alto-falante sumiu: a chamada continua em silêncio. Conecte-o de novo, ou inicie o servidor de som.",
+  loudspeakerBack: "O alto-falante voltou.",
+  codecChosen: (codec, sound) =>
+    `As imagens saem como ${codec}${sound ? `, o som como ${sound}` : ""}: é o que a rede leva.`,
   endedBy: (party) =>
     party === "CLIENT"
       ? "Video Chamada encerrada pelo CLIENTE"
@@ -113,6 +128,7 @@ export const portuguese: Messages = {
     const words = {
       ...{ delay: "atraso", dropped: "descartados", file: "gravados" },
       waiting: "esperando a rede…",
+      muted: { ours: "silenciado", theirs: "o outro lado silenciou" },
     };
     return fitLine(statuses.map((one) => liveCall(one, "pt", words)), columns);
   },
@@ -128,15 +144,17 @@ export const portuguese: Messages = {
   summary: (s) =>
     `Gravados ${duration(s.seconds)}, ${frames(s.frames, "pt")}` +
     `${s.received !== s.frames ? ` (${count(s.received, "pt")} recebidos)` : ""}, ` +
-    `${count(s.lost, "pt")} perdidos: ${s.file} (${bytes(s.bytes, "pt")})`,
+    `${count(s.lost, "pt")} perdidos${s.sound ? ", com som" : ""}: ${s.file} (${
+      bytes(s.bytes, "pt")
+    })`,
   notRecorded: (s) =>
     `Recebidos ${duration(s.seconds)}, ${frames(s.received, "pt")}, ${
       count(s.lost, "pt")
-    } perdidos: sem gravação`,
+    } perdidos${s.sound ? ", com som" : ""}: sem gravação`,
   sent: (s) =>
     `Enviados ${duration(s.seconds)}, ${frames(s.frames, "pt")}, ${
       count(s.dropped, "pt")
-    } descartados`,
+    } descartados${s.sound ? ", com som" : ""}`,
 
   recordingFailed: (file, detail) =>
     `A gravação parou (${detail}). A chamada continua; o que foi gravado está em ${file}.`,

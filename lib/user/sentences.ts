@@ -29,6 +29,8 @@ export interface Summary {
   readonly file: string;
   /** The size of the file. */
   readonly bytes: number;
+  /** True if there was sound. */
+  readonly sound?: boolean;
 }
 
 /** The cure for a link that is too narrow: another codec, or less to send. */
@@ -50,6 +52,8 @@ export interface Status {
   readonly dropped: number;
   /** Bytes a second that cross the network, lately. */
   readonly bytesPerSecond: number;
+  /** The microphones that are muted. */
+  readonly muted?: { readonly ours: boolean; readonly theirs: boolean } | undefined;
   /** The size of the recording so far. */
   readonly fileBytes?: number | undefined;
 }
@@ -134,6 +138,24 @@ export interface Messages {
   stayHint(several: boolean): string;
   /** Behind `hangUpHint`, where there is a screen: the keys of a window. */
   readonly windowKeys: string;
+  /** Behind `hangUpHint`, where this end sends sound: the key for the microphone. */
+  readonly muteHint: string;
+  /** Behind `muteHint`, where this end plays sound as well: headphones avoid an echo. */
+  readonly headphones: string;
+  /** The user has pressed `m`: the microphone is muted, or on again. */
+  muted(muted: boolean): string;
+  /** During a call: the peer has muted its microphone, or is heard again. */
+  peerMuted(party: Party, muted: boolean): string;
+  /** During a call: a microphone that was gone gives sound again. */
+  readonly microphoneBack: string;
+  /** A call with sound begins on a machine without a loudspeaker: what comes is not heard. */
+  noLoudspeaker(detail: string): string;
+  /** During a call: the loudspeaker is gone. */
+  readonly loudspeakerGone: string;
+  /** Behind `loudspeakerGone` and `noLoudspeaker`: it is back. */
+  readonly loudspeakerBack: string;
+  /** During a call, where the codec follows the link: the codec of the pictures from now on. */
+  codecChosen(codec: string, sound: string | undefined): string;
   /** A call, or the wait for one, ends because somebody wanted it: the last sentence. */
   endedBy(party: Party): string;
   /**
@@ -177,10 +199,15 @@ export interface Messages {
   /** A call was recorded. */
   summary(summary: Summary): string;
   /** A call was taken and not recorded. */
-  notRecorded(summary: Pick<Summary, "seconds" | "received" | "lost">): string;
+  notRecorded(summary: Pick<Summary, "seconds" | "received" | "lost" | "sound">): string;
   /** The client's call is over. */
   sent(
-    total: { readonly seconds: number; readonly frames: number; readonly dropped: number },
+    total: {
+      readonly seconds: number;
+      readonly frames: number;
+      readonly dropped: number;
+      readonly sound?: boolean;
+    },
   ): string;
 
   /** During a call: the disk is full, or ffmpeg died. */

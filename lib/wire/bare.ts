@@ -86,7 +86,7 @@ abstract class BareLine implements Line {
 
   get figures(): LineFigures {
     return {
-      ...{ sent: 0, dropped: 0, received: 0, lost: 0, sound: NO_SOUND },
+      ...{ sent: 0, dropped: 0, pictureBytes: 0, received: 0, lost: 0, sound: NO_SOUND },
       ...{ delayMs: undefined, waitingMs: undefined },
       sentBytes: this.wire.sentBytes,
       receivedBytes: this.wire.receivedBytes,

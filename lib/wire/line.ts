@@ -113,6 +113,8 @@ export interface LineFigures {
   readonly dropped: number;
   /** Bytes written, with all that is around the frames. */
   readonly sentBytes: number;
+  /** The bytes of pictures among them. */
+  readonly pictureBytes: number;
   /** Milliseconds of age of a picture when it arrives: of the peer's pictures, or else of ours. */
   readonly delayMs: number | undefined;
   /** Frames that came and can be shown. */
@@ -350,6 +352,7 @@ export class CallLine implements Line {
     return {
       sent: sum(ours.pictures, "sent"),
       dropped: sum(ours.pictures, "dropped"),
+      pictureBytes: sum(ours.pictures, "sentBytes"),
       sentBytes: this.#sentBefore + (this.#wire?.sentBytes ?? 0),
       delayMs: delays.find((delayMs) => delayMs !== undefined),
       received: sum(peers.pictures, "received"),

@@ -50,6 +50,7 @@ export class SendStream {
   #roundTripUs: number | undefined;
   #sequence = 0;
   #sent = 0;
+  #sentBytes = 0;
   #begins = true;
   #lastPushMs = performance.now();
   #saidResting = false;
@@ -64,6 +65,11 @@ export class SendStream {
   /** Frames handed to the connection. */
   get sent(): number {
     return this.#sent;
+  }
+
+  /** Their bytes. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   /** Frames that were replaced before that. */
@@ -118,6 +124,7 @@ export class SendStream {
     this.#window.sent(next.sequence, bytes, nowMs);
     this.#times.set(next.sequence, { captureUs: next.captureUs, sentUs: nowUs() });
     this.#sent++;
+    this.#sentBytes += bytes;
     return next;
   }
 

@@ -1,0 +1,93 @@
+/**
+ * All that a peer gives: its streams become one picture and one sound, fit for a window, a
+ * loudspeaker and a recording. These do not change during a call, and the peer's codec may.
+ *
+ * ```
+ *  line ─┬─ a peer with one picture stream ─────────────────────► picture, in its codec
+ *        ├─ several: raw ───────────────────────────────────────► picture, raw
+ *        ├─ several: encoded ─► transcoder ─────────────────────► picture, raw
+ *        ├─ pcm ────────────────────────────────────────────────► sound, PCM
+ *        └─ opus ─► transcoder ─────────────────────────────────► sound, PCM
+ * ```
+ */
+
+import { type Format, PCM, type SoundFormat, type VideoFormat } from "./frame/format.ts";
+import type { Frame } from "./frame/frame.ts";
+import type { Transcoding } from "./outgoing.ts";
+import type { Peer } from "./wire/line.ts";
+
+/** The listeners, and the way to open transcoders. */
+export interface IncomingOptions {
+  /** Opens a transcoder. */
+  readonly openTranscoder: (from: Format, to: Format) => Transcoding;
+  /** Hears of each picture. A frame that is to be kept has to be held. */
+  readonly onPicture: (frame: Frame) => void;
+  /** Hears of each frame of sound. */
+  readonly onSound: (frame: Frame) => void;
+}
+
+/** The picture and the sound of a peer. */
+export class Incoming implements AsyncDisposable {
+  /** The format of its picture. Nothing if it sends none. */
+  readonly picture: VideoFormat | undefined;
+  /** The format of its sound. Nothing if it sends none. */
+  readonly sound: SoundFormat | undefined;
+  readonly #streams: Peer["streams"];
+  readonly #options: IncomingOptions;
+  readonly #transcoders = new Map<number, Transcoding>();
+  /** The newest stream of each kind, and the one whose frames are given. */
+  readonly #newest = new Map<Format["kind"], number>();
+  readonly #given = new Map<Format["kind"], number>();
+  readonly #pumps: Promise<void>[] = [];
+
+  /** Prepares for the streams of a peer. */
+  constructor({ streams, format, sound }: Peer, options: IncomingOptions) {
+    const several = streams.filter((stream) => stream?.kind === "video").length > 1;
+    this.picture = format && several ? { ...format, codec: "raw" } : format;
+    this.sound = sound && PCM;
+    this.#streams = streams;
+    this.#options = options;
+  }
+
+  /** Takes a frame of one of the peer's streams. Never waits, never throws. */
+  push(frame: Frame): void {
+    const from = this.#streams[frame.stream];
+    if (from === undefined) return;
+    this.#newest.set(from.kind, frame.stream);
+    const to = from.kind === "video" ? this.picture! : PCM;
+    if (from.codec === to.codec) this.#give(frame, frame.stream, from.kind);
+    else this.#transcoder(frame.stream, from, to).push(frame);
+  }
+
+  /** Closes the transcoders. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [...this.#transcoders.values()];
+    this.#transcoders.clear();
+    await Promise.all(all.map((one) => one[Symbol.asyncDispose]()));
+    await Promise.all(this.#pumps);
+  }
+
+  #transcoder(stream: number, from: Format, to: Format): Transcoding {
+    const open = this.#transcoders.get(stream);
+    if (open) return open;
+    const transcoder = this.#options.openTranscoder(from, to);
+    this.#transcoders.set(stream, transcoder);
+    this.#pumps.push((async (): Promise<void> => {
+      for await (const frame of transcoder.frames()) {
+        this.#give(frame, stream, from.kind);
+        frame.lease?.letGo();
+      }
+    })());
+    return transcoder;
+  }
+
+  /** Gives a frame, unless the peer has gone over to another stream that gives frames already. */
+  #give(frame: Frame, stream: number, kind: Format["kind"]): void {
+    if (this.#given.get(kind) !== stream) {
+      if (this.#newest.get(kind) !== stream) return;
+      this.#given.set(kind, stream);
+    }
+    if (kind === "video") this.#options.onPicture(frame);
+    else this.#options.onSound(frame);
+  }
+}
