@@ -36,6 +36,8 @@ has() {
   case $1 in
     # No command: a module, and of the system's Python, whatever other one comes first on PATH.
     numpy) /usr/bin/python3 -c 'import numpy' ;;
+    # No command either: what leads ALSA's programs to the sound server.
+    alsa-pulse) ls /usr/lib*/alsa-lib/*_pcm_pulse.so || ls /usr/lib/*/alsa-lib/*_pcm_pulse.so ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
@@ -61,6 +63,11 @@ package_of() {
     *:Xvfb) put xvfb ;;
     pacman:numpy) put python-numpy ;;
     *:numpy) put python3-numpy ;;
+    pacman:pactl) put libpulse ;;
+    *:pactl) put pulseaudio-utils ;;
+    apt-get:alsa-pulse) put libasound2-plugins ;;
+    dnf:alsa-pulse) put alsa-plugins-pulseaudio ;;
+    *:alsa-pulse) put alsa-plugins ;;
     dnf:ip) put iproute ;;
     dnf:tc) put iproute-tc ;;
     *:ip | *:tc) put iproute2 ;;
@@ -291,7 +298,14 @@ trap 'exit 143' TERM
 check_deno
 # The tests that need more than ffmpeg are for Linux alone.
 case $mode-$system in
-  test-Linux) install_tools ffmpeg ffplay ffprobe Xvfb xdotool ip tc numpy faketime ;;
+  test-Linux)
+    # PulseAudio would take the place of PipeWire, with which a user may hear: then the tests that
+    # need it are left out.
+    sound='pulseaudio pactl alsa-pulse'
+    if has pipewire; then sound=; fi
+    # shellcheck disable=SC2086 # a list of words
+    install_tools ffmpeg ffplay ffprobe Xvfb xdotool ip tc numpy faketime $sound
+    ;;
   *) install_tools ffmpeg ffplay ffprobe ;;
 esac
 install_deno
