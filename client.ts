@@ -14,7 +14,6 @@ import {
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { CodeError, NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
 import { encodersFor, outgoingOf, tellOfSound, watchMute } from "./lib/giving.ts";
-import { listCameras, systemOf } from "./lib/media/devices.ts";
 import type { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
@@ -38,7 +37,6 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     const { conflict } = messages.usage;
     throw usageError(conflict(`--wire ${options.wire}`, "CHAMADA_CODE"), messages);
   }
-  if (options.instead === "cameras") return await showCameras(around);
   if (options.record !== undefined) await checkRecording(options.record, around);
   const host = options.host ?? (await findOwnAddress(around))?.address;
   if (host === undefined) {
@@ -221,17 +219,6 @@ function narrowCure({ auto, given, wire }: ClientOptions): NarrowCure {
   if (auto || given === undefined) return "smaller";
   const { codec } = given.format;
   return codec === "raw" ? "mjpeg" : codec === "mjpeg" ? "h264" : "smaller";
-}
-
-async function showCameras({ log, messages, system, watch }: Surroundings): Promise<number> {
-  const cameras = await listCameras(systemOf(system), watch);
-  if (cameras.length === 0) {
-    log.error(messages.noCameras);
-    return EXIT.failed;
-  }
-  log.say(messages.cameras);
-  for (const { index, name } of cameras) log.say(`  ${index}: ${name}`);
-  return EXIT.ok;
 }
 
 if (import.meta.main) {

@@ -172,6 +172,39 @@ export class NoCameraError extends Error {
   }
 }
 
+/** A microphone that gives no sound. */
+export class MicrophoneError extends Error {
+  /** The name of the class. */
+  override readonly name = "MicrophoneError";
+  /**
+   * The kind of the failure. `none`: the machine has no microphone. `no-server`: there is neither a
+   * sound server nor a sound card. `monitor`: the system's own microphone is what the loudspeaker
+   * plays. `unknown`: no microphone has that name.
+   */
+  readonly kind:
+    | "none"
+    | "no-server"
+    | "monitor"
+    | "unknown"
+    | "busy"
+    | "forbidden"
+    | "silent"
+    | "stopped"
+    | "unreadable";
+  /** The user's name for it, or nothing for the system's own. */
+  readonly microphone: string;
+  /** The microphones that there are (`monitor`, `unknown`), or the last words of ffmpeg. */
+  readonly detail: string;
+
+  /** An error of a microphone. */
+  constructor(kind: MicrophoneError["kind"], microphone = "", detail = "") {
+    super(`Cannot hear ${microphone || "the microphone"}: ${kind}${detail && ` (${detail})`}`);
+    this.kind = kind;
+    this.microphone = microphone;
+    this.detail = detail;
+  }
+}
+
 /**
  * A wrong option or value. The message is the sentence for the user, in the language that the user
  * asked for.

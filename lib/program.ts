@@ -9,6 +9,7 @@ import { withoutSecrets } from "./media/input.ts";
 import { type ChildWatch, shellLine } from "./media/child.ts";
 import { displayDriver } from "./media/display.ts";
 import { UsageError } from "./errors.ts";
+import { showCameras, showDevices } from "./listing.ts";
 import { readVersion } from "./media/ffmpeg.ts";
 import { type Keys, watchKeys } from "./user/keys.ts";
 import { chooseAddress, type Interface, type LocalAddress } from "./wire/local_ip.ts";
@@ -148,7 +149,7 @@ async function work<Options extends CommonOptions>(
   });
   try {
     if (options.verbose) tellVersions(log, program, version);
-    const exit = await run(options, {
+    const around: Surroundings = {
       log,
       watch: options.verbose ? watchChildren(log) : undefined,
       messages,
@@ -160,7 +161,13 @@ async function work<Options extends CommonOptions>(
       keyboard,
       code,
       readHidden: keys.watching ? (signal) => keys.readHidden(signal) : undefined,
-    });
+    };
+    const { instead } = options;
+    const exit = instead === "cameras"
+      ? await showCameras(around)
+      : instead === "devices"
+      ? await showDevices(around)
+      : await run(options, around);
     return failed ? EXIT.failed : exit;
   } catch (error) {
     fail(error);

@@ -598,6 +598,34 @@ test("--quiet --list-cameras prints the cameras", async () => {
   }
 }, { ignore: Deno.build.os !== "linux" });
 
+test("--list-devices prints cameras and microphones, at both programs", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(
+    `${folder.path}/ffmpeg`,
+    [
+      "#!/bin/sh",
+      'echo "Auto-detected sources for $3:"',
+      'case "$*" in',
+      '  *pulse*) echo "* Fone_0 [Fone de ouvido]"; echo "  Alto_0.monitor [Monitor of Alto]";;',
+      '  *) echo "  /dev/video0 [Sala 2]"; echo "Raw : yuyv422 : YUYV 4:2:2 : 640x480";;',
+      "esac",
+    ].join("\n"),
+    { mode: 0o755 },
+  );
+  const env = { PATH: `${folder.path}:${Deno.env.get("PATH")}` };
+  for (const program of ["server", "client"] as const) {
+    await using running = new Running(commandLine(program, ["--list-devices"]), { env });
+    const { stdout } = await running.exits(0);
+    assertEquals(stdout, "Cameras:\n  0: Sala 2\nMicrophones:\n  0: Fone de ouvido\n");
+  }
+  const none = `#!/bin/sh\necho "Cannot list sources: Function not implemented"\n`;
+  await Deno.writeTextFile(`${folder.path}/ffmpeg`, none);
+  await using running = new Running(commandLine("client", ["--list-devices"]), { env });
+  const { stdout, stderr } = await running.exits(1);
+  assertEquals(stdout, "");
+  assertMatch(stderr, /No camera found[^]*No microphone found/);
+}, { ignore: Deno.build.os !== "linux" });
+
 test("a recording that is to be no AVI is refused with the name to type, exit 2", async () => {
   await using folder = await temporaryFolder();
   for (const name of ["aula.mp4", "aula"]) {

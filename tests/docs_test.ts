@@ -67,6 +67,7 @@ const NO_PROBLEM: readonly string[] = [
     "status",
     "statusLine",
     "cameras",
+    "microphones",
   ],
 ];
 
@@ -92,6 +93,7 @@ const NOT_SHOWN: readonly string[] = [
     "nearMiss",
     "notRecorded",
     "cameras",
+    "microphones",
     "statusLine",
   ],
 ];
@@ -200,6 +202,14 @@ function problems(messages: Messages): Map<string, string> {
             ] as const,
           ]
         ) found.set(`${key} ${kind}`, messages[key](kind, BLANK, BLANK));
+        break;
+      case "microphone":
+        for (
+          const kind of [
+            ...["none", "no-server", "monitor", "unknown", "busy", "forbidden"] as const,
+            ...["silent", "stopped", "unreadable"] as const,
+          ]
+        ) found.set(`${key} ${kind}`, messages.microphone(kind, BLANK, BLANK));
         break;
       case "usage":
         for (const part of Object.keys(usage) as (keyof typeof usage)[]) {

@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import {
   BUSY,
+  MicrophoneError,
   NoCameraError,
   NotInstalledError,
   PeerLostError,
@@ -164,6 +165,9 @@ const SENTENCES: {
   noCameras: (m) => [m.noCameras],
   noCameraHere: (m) => [m.noCameraHere("deno task send --input test")],
   otherCamera: (m) => [m.otherCamera("2: C920", "deno task send --camera 2")],
+  microphones: (m) => [m.microphones],
+  noMicrophones: (m) => [m.noMicrophones],
+  microphone: (m) => [m.microphone("unknown", "C920", "0: Webcam"), m.microphone("none", "", "")],
   waitingFor: (m) => [m.waitingFor("rtsp://host/door")],
   noAddress: (m) => [m.noAddress],
   portTaken: (m) => [m.portTaken("192.168.1.7", 8080)],
@@ -560,6 +564,54 @@ const ERRORS: readonly (readonly [Error, readonly RegExp[], readonly RegExp[]])[
     new NoCameraError([{ index: 2, name: "C920" }, { index: 4, name: "Infrared" }]),
     [/no camera 0; there is 2: C920, 4: Infrared/, /--camera 2$/],
     [/Não há câmera 0; há 2: C920, 4: Infrared/, /--camera 2$/],
+  ],
+  [
+    new MicrophoneError("none"),
+    [/no microphone here/, /plug one in.*--list-devices/],
+    [/Não há microfone aqui/, /conecte um.*--list-devices/],
+  ],
+  [
+    new MicrophoneError("no-server", "", "cannot open audio device default"),
+    [/No sound server answers/, /cannot open audio device/, /start PipeWire or PulseAudio/],
+    [/Nenhum servidor de som responde/, /cannot open audio device/, /inicie o PipeWire/],
+  ],
+  [
+    new MicrophoneError("monitor", "Monitor of Null Output", "0: C920"),
+    [
+      /what the loudspeaker plays \(Monitor of Null/,
+      /choose another.*--microphone; there is 0: C920/,
+    ],
+    [/o que o alto-falante toca \(Monitor of Null/, /escolha outro.*--microphone; há 0: C920/],
+  ],
+  [
+    new MicrophoneError("unknown", "Blue", "0: C920"),
+    [/no microphone "Blue"; there is 0: C920/, /--list-devices/],
+    [/Não há microfone "Blue"; há 0: C920/, /--list-devices/],
+  ],
+  [
+    new MicrophoneError("busy", "", "Device or resource busy"),
+    [/^The microphone is in use/, /close that one.*try again/],
+    [/^O microfone está em uso/, /feche-o e tente de novo/],
+  ],
+  [
+    new MicrophoneError("forbidden", "C920"),
+    [/C920 may not be used/, /group audio.*privacy settings/],
+    [/C920 não pode ser usado/, /grupo audio.*privacidade/],
+  ],
+  [
+    new MicrophoneError("silent", "C920"),
+    [/C920 gives no sound/, /switched on.*privacy settings/],
+    [/C920 não dá som/, /ligado.*privacidade/],
+  ],
+  [
+    new MicrophoneError("stopped", ""),
+    [/^The microphone stopped giving sound/, /unplugged.*tried again/],
+    [/^O microfone parou de dar som/, /desconectado.*de novo/],
+  ],
+  [
+    new MicrophoneError("unreadable", "C920", "Invalid argument"),
+    [/C920 cannot be opened \(Invalid argument\)/, /--microphone.*--list-devices/],
+    [/C920 não pode ser aberto \(Invalid argument\)/, /--microphone.*--list-devices/],
   ],
   [
     new SourceError("list", film("film.mp4")),

@@ -51,6 +51,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     private: undefined,
     open: undefined,
     "list-cameras": undefined,
+    "list-devices": undefined,
     lang: "pt",
     quiet: undefined,
     verbose: undefined,
@@ -79,6 +80,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     name: "Ana",
     code: "482-1709-3554",
     "list-cameras": undefined,
+    "list-devices": undefined,
     lang: "pt",
     quiet: undefined,
     verbose: undefined,
@@ -249,7 +251,11 @@ test("client: each option sets what it names", () => {
   for (const codec of ["raw", "mjpeg", "h264"] as const) {
     assertEquals(client("--codec", codec).given!.format.codec, codec);
   }
-  assertEquals(client("--list-cameras").instead, "cameras");
+  for (const read of [server, client]) {
+    assertEquals(read("--list-cameras").instead, "cameras");
+    assertEquals(read("--list-devices").instead, "devices");
+    assertEquals(read("--list-cameras", "--list-devices").instead, "devices");
+  }
 });
 
 test("server: those may call who have the code with --private or --talk, unless --open is there", () => {

@@ -1,4 +1,7 @@
-/** The cameras of a machine: their list, and the way to open them with ffmpeg on each system. */
+/**
+ * The cameras of a machine: their list, and the way to open them with ffmpeg on each system. The
+ * microphones are in microphones.ts.
+ */
 
 import { SourceError } from "../errors.ts";
 import type { VideoFormat } from "../frame/format.ts";
@@ -12,9 +15,9 @@ export function systemOf(os: string): System {
   return os === "darwin" || os === "windows" ? os : "linux";
 }
 
-/** A camera of this machine. */
-export interface Camera {
-  /** The number that chooses it. On Linux it is that of the device file, as OpenCV counts. */
+/** A camera or a microphone of this machine. */
+export interface Device {
+  /** The number that chooses it. */
   readonly index: number;
   /** The system's name for it. */
   readonly name: string;
@@ -22,8 +25,11 @@ export interface Camera {
   readonly device: string;
 }
 
+/** A camera. On Linux its index is that of the device file, as OpenCV counts. */
+export type Camera = Device;
+
 /** Milliseconds that a listing may take. */
-const LIST_TIMEOUT_MS = 5000;
+export const LIST_TIMEOUT_MS = 5000;
 
 /**
  * The size above which the raw pictures of a camera do not fit USB 2 at full rate (640 x 480 x 2
@@ -88,47 +94,71 @@ export function listArguments(system: System): string[] {
 
 /** Reads the cameras out of ffmpeg's answer to `listArguments`. */
 export function parseCameras(system: System, text: string): Camera[] {
-  const lines = text.split(/\r?\n/);
   switch (system) {
     case "linux":
-      return lines.flatMap((line) => {
+      return text.split(/\r?\n/).flatMap((line) => {
         const match = /(\/dev\/video(\d+))\s+\[(.*)\]/.exec(line);
         return match ? [{ index: Number(match[2]), name: match[3]!, device: match[1]! }] : [];
       }).sort((a, b) => a.index - b.index);
-    case "darwin": {
-      // The prefix in brackets changes with the version. The heading and `[0] name` do not.
-      const cameras: Camera[] = [];
-      let inVideo = false;
-      for (const line of lines) {
-        if (/AVFoundation video devices/i.test(line)) inVideo = true;
-        else if (/AVFoundation audio devices/i.test(line)) inVideo = false;
-        else if (inVideo) {
-          const match = /\[(\d+)\] (.+?)\s*$/.exec(line);
-          if (match && !/^Capture screen/i.test(match[2]!)) {
-            cameras.push({ index: Number(match[1]), name: match[2]!, device: match[1]! });
-          }
-        }
-      }
-      return cameras;
-    }
-    case "windows": {
-      // Three generations: a heading with quoted names below it; `"name" (video)`; the same behind
-      // another prefix.
-      const names: string[] = [];
-      let inVideo = false;
-      for (const line of lines) {
-        if (/DirectShow video devices/i.test(line)) inVideo = true;
-        else if (/DirectShow audio devices/i.test(line)) inVideo = false;
-        else if (!/Alternative name/i.test(line)) {
-          const match = /"(.+)"(?:\s+\(([^)]*)\))?\s*$/.exec(line);
-          if (match && (match[2] === undefined ? inVideo : /video/.test(match[2]))) {
-            names.push(match[1]!);
-          }
-        }
-      }
-      return names.map((name, index) => ({ index, name, device: name }));
+    case "darwin":
+      return parseAvfoundation(text, "video").filter(({ name }) => !/^Capture screen/i.test(name));
+    case "windows":
+      return parseDshow(text, "video");
+  }
+}
+
+/** Reads the devices of a kind out of the list of AVFoundation, that of macOS. */
+export function parseAvfoundation(text: string, kind: "video" | "audio"): Device[] {
+  // The prefix in brackets changes with the version. The heading and `[0] name` do not.
+  const devices: Device[] = [];
+  let inKind = false;
+  for (const line of text.split(/\r?\n/)) {
+    const [, heading] = /AVFoundation (video|audio) devices/i.exec(line) ?? [];
+    if (heading !== undefined) inKind = heading.toLowerCase() === kind;
+    else if (inKind) {
+      const [, index, name] = /\[(\d+)\] (.+?)\s*$/.exec(line) ?? [];
+      if (index !== undefined) devices.push({ index: Number(index), name: name!, device: index });
     }
   }
+  return devices;
+}
+
+/**
+ * Reads the devices of a kind out of the list of DirectShow, that of Windows. It has had three
+ * generations: a heading with quoted names below it; `"name" (video)`; the same behind another
+ * prefix.
+ */
+export function parseDshow(text: string, kind: "video" | "audio"): Device[] {
+  const names: string[] = [];
+  let inKind = false;
+  for (const line of text.split(/\r?\n/)) {
+    const [, heading] = /DirectShow (video|audio) devices/i.exec(line) ?? [];
+    if (heading !== undefined) inKind = heading.toLowerCase() === kind;
+    else if (!/Alternative name/i.test(line)) {
+      const [, name, kinds] = /"(.+)"(?:\s+\(([^)]*)\))?\s*$/.exec(line) ?? [];
+      if (name !== undefined && (kinds?.includes(kind) ?? inKind)) names.push(name);
+    }
+  }
+  return names.map((name, index) => ({ index, name, device: name }));
+}
+
+/**
+ * The device that is meant by an index, a name or a part of a name. Capitals do not matter; a whole
+ * name goes first.
+ */
+export function chooseDevice<T extends Device>(
+  wanted: string,
+  devices: readonly T[],
+): T | undefined {
+  if (/^\d+$/.test(wanted)) return devices.find(({ index }) => index === Number(wanted));
+  const lower = wanted.toLowerCase();
+  return devices.find(({ name }) => name === wanted) ??
+    devices.find(({ name }) => name.toLowerCase().includes(lower));
+}
+
+/** Devices in a line, each with its index. */
+export function namesOf(devices: readonly Pick<Device, "index" | "name">[]): string {
+  return devices.map(({ index, name }) => `${index}: ${name}`).join(", ");
 }
 
 /** Finds the cameras of a machine. */
@@ -170,12 +200,7 @@ export async function findCamera(
   }
   if (system === "darwin" && /^\d+$/.test(wanted)) return wanted;
   const cameras = await list(system);
-  const lower = wanted.toLowerCase();
-  const found = /^\d+$/.test(wanted)
-    ? cameras.find((camera) => camera.index === Number(wanted))
-    : cameras.find((camera) => camera.name === wanted) ??
-      cameras.find((camera) => camera.name.toLowerCase().includes(lower));
+  const found = chooseDevice(wanted, cameras);
   if (found) return found.device;
-  const names = cameras.map((camera) => `${camera.index}: ${camera.name}`).join(", ");
-  throw new SourceError("none", { isCamera: true, name: wanted }, names);
+  throw new SourceError("none", { isCamera: true, name: wanted }, namesOf(cameras));
 }

@@ -224,6 +224,35 @@ export const english: Messages = {
         return `${name} cannot be read${because}: check --input.`;
     }
   },
+  microphones: "Microphones:",
+  noMicrophones:
+    "No microphone found. Plug one in; on Linux, see whether the sound server runs. --microphone test sends a tone.",
+  microphone: (kind, name, detail) => {
+    const because = detail && ` (${detail})`;
+    const it = name ? `The microphone ${name}` : "The microphone";
+    switch (kind) {
+      case "none":
+        return "There is no microphone here: plug one in. --list-devices shows those that there are.";
+      case "no-server":
+        return `No sound server answers, and there is no sound card${because}: start PipeWire or PulseAudio, or plug in a microphone.`;
+      case "monitor":
+        return `The system's own microphone is what the loudspeaker plays (${name}): choose another one in the system's sound settings, or with --microphone; there is ${detail}.`;
+      case "unknown":
+        return `There is no microphone "${name}"${
+          detail ? `; there is ${detail}` : ""
+        }: see --list-devices.`;
+      case "busy":
+        return `${it} is in use by another program: close that one and try again${because}.`;
+      case "forbidden":
+        return `${it} may not be used${because}: on Linux, join the group audio (sudo usermod -aG audio $USER); on macOS and Windows, allow it in the privacy settings.`;
+      case "silent":
+        return `${it} gives no sound: see whether it is switched on; on macOS, allow it in the privacy settings.`;
+      case "stopped":
+        return `${it} stopped giving sound${because}: was it unplugged, or the sound server ended? It is tried again.`;
+      case "unreadable":
+        return `${it} cannot be opened${because}: check --microphone; --list-devices shows the microphones.`;
+    }
+  },
 
   notInstalled: (command, install) => `${command} is not installed: ${install}`,
   ffmpegOld: (version, install) =>

@@ -194,6 +194,14 @@ const TABLE: readonly Option[] = [
     help: { en: "print the cameras and exit", pt: "mostrar as câmeras e sair" },
   },
   {
+    name: "list-devices",
+    programs: BOTH,
+    help: {
+      en: "print the cameras and the microphones and exit",
+      pt: "mostrar as câmeras e os microfones e sair",
+    },
+  },
+  {
     name: "input",
     programs: BOTH,
     value: { en: "source", pt: "fonte" },
@@ -346,7 +354,7 @@ export interface CommonOptions {
   /** Prints what happens to every frame, too. */
   readonly trace: boolean;
   /** The output that replaces a call: the program prints it and exits. */
-  readonly instead: "help" | "version" | "cameras" | undefined;
+  readonly instead: "help" | "version" | "devices" | "cameras" | undefined;
   /** The language that was asked for, or the system's. */
   readonly language: Language;
 }
@@ -503,7 +511,12 @@ function readGiven(words: Words): Given {
 }
 
 /** The options in place of a call, the strongest first. */
-const INSTEAD = [["help", "help"], ["version", "version"], ["list-cameras", "cameras"]] as const;
+const INSTEAD = [
+  ["help", "help"],
+  ["version", "version"],
+  ["list-devices", "devices"],
+  ["list-cameras", "cameras"],
+] as const;
 
 /** Refuses a name that promises another format than the recording has. Throws `UsageError`. */
 export function checkRecordName(record: string, messages: Messages): void {

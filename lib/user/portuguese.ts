@@ -234,6 +234,33 @@ export const portuguese: Messages = {
         return `${name} não pode ser lido${because}: confira --input.`;
     }
   },
+  microphones: "Microfones:",
+  noMicrophones:
+    "Nenhum microfone encontrado. Conecte um; no Linux, veja se o servidor de som está rodando. --microphone test envia um tom.",
+  microphone: (kind, name, detail) => {
+    const because = detail && ` (${detail})`;
+    const it = name ? `O microfone ${name}` : "O microfone";
+    switch (kind) {
+      case "none":
+        return "Não há microfone aqui: conecte um. --list-devices mostra quais há.";
+      case "no-server":
+        return `Nenhum servidor de som responde, e não há placa de som${because}: inicie o PipeWire ou o PulseAudio, ou conecte um microfone.`;
+      case "monitor":
+        return `O microfone do sistema é o que o alto-falante toca (${name}): escolha outro nas configurações de som do sistema, ou com --microphone; há ${detail}.`;
+      case "unknown":
+        return `Não há microfone "${name}"${detail ? `; há ${detail}` : ""}: veja --list-devices.`;
+      case "busy":
+        return `${it} está em uso por outro programa: feche-o e tente de novo${because}.`;
+      case "forbidden":
+        return `${it} não pode ser usado${because}: no Linux, entre no grupo audio (sudo usermod -aG audio $USER); no macOS e no Windows, permita-o nas configurações de privacidade.`;
+      case "silent":
+        return `${it} não dá som: veja se está ligado; no macOS, permita-o nas configurações de privacidade.`;
+      case "stopped":
+        return `${it} parou de dar som${because}: foi desconectado, ou o servidor de som terminou? Tenta-se de novo.`;
+      case "unreadable":
+        return `${it} não pode ser aberto${because}: confira --microphone; --list-devices mostra os microfones.`;
+    }
+  },
 
   notInstalled: (command, install) => `O ${command} não está instalado: ${install}`,
   ffmpegOld: (version, install) =>

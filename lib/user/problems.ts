@@ -3,6 +3,7 @@
 import {
   CodeError,
   FfmpegError,
+  MicrophoneError,
   NoCameraError,
   NotInstalledError,
   PeerLostError,
@@ -37,6 +38,9 @@ export function describe(error: unknown, messages: Messages, system: string, pee
   if (error instanceof SourceError) {
     const { isCamera, name } = error.source;
     return (isCamera ? messages.camera : messages.input)(error.kind, name, error.detail);
+  }
+  if (error instanceof MicrophoneError) {
+    return messages.microphone(error.kind, error.microphone, error.detail);
   }
   if (error instanceof RecordingError) {
     // Deno keeps /dev, /proc and the like for programs that may do everything. To ask for that is

@@ -4,7 +4,7 @@
  * sentence names the cause and the cure.
  */
 
-import type { CodeError, PeerLostError, SourceError } from "../errors.ts";
+import type { CodeError, MicrophoneError, PeerLostError, SourceError } from "../errors.ts";
 import type { NearMiss } from "../near_miss.ts";
 import { english } from "./english.ts";
 import { portuguese } from "./portuguese.ts";
@@ -268,6 +268,15 @@ export interface Messages {
   camera(kind: SourceError["kind"], device: string, detail: string): string;
   /** The same for another input. */
   input(kind: SourceError["kind"], name: string, detail: string): string;
+  /** `--list-devices`: above the list of microphones. */
+  readonly microphones: string;
+  /** `--list-devices`: in place of an empty list of microphones. */
+  readonly noMicrophones: string;
+  /**
+   * The microphone gives no sound: from the beginning, or no longer. No name is the system's own
+   * microphone. `detail` may be empty.
+   */
+  microphone(kind: MicrophoneError["kind"], name: string, detail: string): string;
 
   /** A program that is needed is not installed. */
   notInstalled(command: string, install: string): string;
