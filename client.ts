@@ -11,11 +11,13 @@ import {
   other,
   type Surroundings,
 } from "./lib/call.ts";
+import { pause } from "./lib/clock.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { CodeError, NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
+import { AGAIN_MS, type FindingOptions, findServer, listServers } from "./lib/finding.ts";
 import { encodersFor, outgoingOf, tellOfSound, watchMute } from "./lib/giving.ts";
 import type { Outgoing } from "./lib/outgoing.ts";
-import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
+import { commandOf, findOwnAddress, interfaces, runProgram } from "./lib/program.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
 import { type NarrowCure, TITLES } from "./lib/user/sentences.ts";
@@ -28,6 +30,12 @@ import { type Connection, isOneMachine } from "./lib/wire/wire.ts";
 /** Milliseconds that a connection may take to be made (as SRT's connect time). */
 const CONNECT_MS = 3000;
 
+/**
+ * Milliseconds that a camera may take to open while a server waits for our first word. A server
+ * does not wait long.
+ */
+const FIRST_WORD_MS = 2000;
+
 /** The number of codes that a user may type. */
 const CODE_TRIES = 3;
 
@@ -37,13 +45,11 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     const { conflict } = messages.usage;
     throw usageError(conflict(`--wire ${options.wire}`, "CHAMADA_CODE"), messages);
   }
+  if (options.instead === "servers") return await showServers(options, around);
   if (options.record !== undefined) await checkRecording(options.record, around);
-  const host = options.host ?? (await findOwnAddress(around))?.address;
-  if (host === undefined) {
-    log.error(messages.noAddress);
-    return EXIT.failed;
-  }
-  const { port } = options;
+  const callee = await whomToCall(options, around);
+  if (typeof callee === "number") return callee;
+  const { host, port } = callee;
   const connect = async (givenUp: AbortSignal): Promise<Connection> => {
     const signal = AbortSignal.any([givenUp, AbortSignal.timeout(CONNECT_MS)]);
     const connection = await Deno.connect({ hostname: host, port, signal });
@@ -58,6 +64,47 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     log.say(messages.endedBy("CLIENT"));
     return EXIT.ok;
   }
+}
+
+/**
+ * The server that the user named, or else the one that is found on this network, or else this
+ * machine. Resolves to the exit status if there is nobody to call.
+ */
+async function whomToCall(
+  options: ClientOptions,
+  around: Surroundings,
+): Promise<{ readonly host: string; readonly port: number } | number> {
+  const { log, messages, hangUp } = around;
+  const { host, port, wait } = options;
+  if (host !== undefined) return { host, port };
+  const found = await findServer(searchOf(options, around), wait);
+  if (hangUp.aborted) {
+    log.say(messages.endedBy("CLIENT"));
+    return EXIT.ok;
+  }
+  if (found === "several") return EXIT.usage;
+  if (found !== "none") return found;
+  const own = await findOwnAddress(around);
+  if (own === undefined) {
+    log.error(messages.noAddress);
+    return EXIT.failed;
+  }
+  log.say(messages.foundNone);
+  return { host: own.address, port };
+}
+
+/** The way to look for servers as the user wants it. */
+function searchOf(
+  { namedPort: port }: ClientOptions,
+  { log, messages, hangUp: signal }: Surroundings,
+): FindingOptions {
+  return { interfaces, port, log, messages, signal, command: commandOf("client") };
+}
+
+async function showServers(options: ClientOptions, around: Surroundings): Promise<number> {
+  const own = await findOwnAddress(around, "IPv4");
+  const addresses = own === undefined ? [] : [own.address, ...own.others];
+  return await listServers(addresses, searchOf(options, around)) ? EXIT.ok : EXIT.failed;
 }
 
 /** Reaches the server and has the call. Throws the source's error, or the reason of a hang-up. */
@@ -159,18 +206,25 @@ async function tryToReach(
   code: string | undefined,
 ): Promise<Reached | CodeError | number> {
   const { log, messages, hangUp } = around;
+  // Somebody who waits for hours does not want the camera on all the while.
+  let connection = options.wait ? await waitFor(callee, around) : undefined;
+  const reachedMs = performance.now();
   try {
     await outgoing.open(hangUp);
   } catch (error) {
+    connection?.close();
     if (!(error instanceof NoCameraError)) throw error;
     const command = [commandOf("client"), ...withoutCode(Deno.args).map(quoted)].join(" ");
     log.error(describeNoCamera(error, messages, command));
     return EXIT.failed;
   }
+  if (hangUp.aborted || performance.now() - reachedMs > FIRST_WORD_MS) {
+    connection?.close();
+    connection = undefined;
+  }
   hangUp.throwIfAborted();
-  let connection: Connection;
   try {
-    connection = await callee.connect(hangUp);
+    connection ??= await callee.connect(hangUp);
   } catch (error) {
     hangUp.throwIfAborted();
     log.error(describeConnect(error, messages, callee.host, callee.port));
@@ -179,6 +233,32 @@ async function tryToReach(
   const isHere = isOneMachine(connection);
   const line = await introduce(connection, callee, outgoing, options, around, code);
   return typeof line === "number" || line instanceof CodeError ? line : { line, isHere };
+}
+
+/**
+ * Calls until somebody is there. Tells once why nobody was. Throws the reason of a hang-up, and
+ * Deno's error if the program has no right to call.
+ */
+async function waitFor(
+  { connect, host, port }: Callee,
+  { log, messages, hangUp }: Surroundings,
+): Promise<Connection> {
+  let isTold = false;
+  while (true) {
+    try {
+      return await connect(hangUp);
+    } catch (error) {
+      hangUp.throwIfAborted();
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      if (!isTold) {
+        log.warn(describeConnect(error, messages, host, port));
+        log.say(messages.callingOn);
+      }
+      isTold = true;
+    }
+    await pause(AGAIN_MS, hangUp);
+    hangUp.throwIfAborted();
+  }
 }
 
 /**

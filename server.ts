@@ -8,11 +8,12 @@ import { pause } from "./lib/clock.ts";
 import { NoCameraError } from "./lib/errors.ts";
 import { LEAST_OWN, makeCode, readCode, shownCode } from "./lib/wire/code.ts";
 import { encodersFor, tellOfSound } from "./lib/giving.ts";
-import { commandOf, findOwnAddress, runProgram } from "./lib/program.ts";
+import { commandOf, findOwnAddress, interfaces, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
 import { parseServerOptions, type ServerOptions } from "./lib/user/options.ts";
+import { Responder } from "./lib/wire/responder.ts";
 
 /**
  * The number of callers that may wait to be accepted. With the report's 5, a few strangers shut the
@@ -76,8 +77,11 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   log.say(messages.listening(host, port));
   const portOption = port === 8080 ? "" : ` --port ${port}`;
   const call = (to: string): string => `${commandOf("client")} --host ${to}${portOption}`;
+  const at = { hostname, port, isEverywhere, wantsCode: code !== undefined };
   if (isHere || dialled === undefined) log.say(messages.onlyHere(call(dialled ?? "127.0.0.1")));
-  else log.say(messages.dialHint(call(dialled)));
+  else if (await answerSearches(at, options, around, stack)) {
+    log.say(messages.findHint(commandOf("client"), call(dialled)));
+  } else log.say(messages.dialHint(call(dialled)));
   if (dialled?.includes("%")) log.say(messages.scopeHint);
   const others = own?.others ?? [];
   if (others.length > 0) log.say(messages.otherAddresses(others.join(", ")));
@@ -99,6 +103,36 @@ function readOwnCode({ code, messages }: Surroundings): string | undefined {
     throw usageError(messages.usage.shortCode(LEAST_OWN), messages);
   }
   return own;
+}
+
+/**
+ * Lets callers find the server at the IPv4 addresses where it listens for others, unless it is
+ * hidden. Resolves to false if it cannot be found.
+ */
+async function answerSearches(
+  { hostname, port, isEverywhere, wantsCode }: {
+    readonly hostname: string;
+    readonly port: number;
+    readonly isEverywhere: boolean;
+    readonly wantsCode: boolean;
+  },
+  { hidden }: ServerOptions,
+  { name, log, messages }: Surroundings,
+  stack: DisposableStack,
+): Promise<boolean> {
+  if (hidden || !isEverywhere && hostname.includes(":")) return false;
+  try {
+    stack.use(
+      await Responder.open({
+        ...{ port, name, wantsCode, interfaces },
+        isListenedAt: (address) => isEverywhere || address === hostname,
+      }),
+    );
+    return true;
+  } catch (error) {
+    log.warn(messages.cannotBeFound((error as Error).message));
+    return false;
+  }
 }
 
 function listen(hostname: string, port: number): Deno.TcpListener {

@@ -29,7 +29,16 @@ export async function within<T>(promise: Promise<T>, timeoutMs: number): Promise
   }
 }
 
-/** Waits that many milliseconds. */
-export function pause(timeMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, timeMs));
+/** Waits that many milliseconds, or until the signal. */
+export function pause(timeMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, timeMs);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted) end();
+  });
 }

@@ -47,6 +47,11 @@ export function commandOf(program: Program): string {
   return program === "server" ? "deno task serve" : "deno task send";
 }
 
+/** The cards of this machine. */
+export function interfaces(): readonly Interface[] {
+  return Deno.networkInterfaces();
+}
+
 /**
  * Finds this machine's address on its network, of one kind if wanted. Resolves to nothing if the
  * machine is on no network.
@@ -55,16 +60,15 @@ export async function findOwnAddress(
   { watch }: Pick<Surroundings, "watch">,
   family?: Interface["family"],
 ): Promise<LocalAddress | undefined> {
-  const interfaces = Deno.networkInterfaces()
-    .filter((one) => family === undefined || one.family === family);
-  const own = chooseAddress(interfaces);
+  const all = interfaces().filter((one) => family === undefined || one.family === family);
+  const own = chooseAddress(all);
   const offered = own === undefined ? [] : [own.address, ...own.others];
   const cards = new Set(
-    interfaces.filter(({ address }) => offered.includes(address)).map(({ name }) => name),
+    all.filter(({ address }) => offered.includes(address)).map(({ name }) => name),
   );
   // Reading the routes takes a quarter of a second, and most machines have only one card.
   if (cards.size === 1) return own;
-  return chooseAddress(interfaces, await readRoutes(Deno.build.os, watch));
+  return chooseAddress(all, await readRoutes(Deno.build.os, watch));
 }
 
 /**

@@ -23,6 +23,7 @@ const KNOWS: Readonly<Record<string, readonly string[]>> = {
   "lib/near_miss.ts": [],
   "lib/answer.ts": ["frame", "wire", "user"],
   "lib/dial.ts": ["frame", "wire", "user"],
+  "lib/finding.ts": ["wire", "user"],
 };
 
 /** Files that only these may know. */
@@ -49,6 +50,7 @@ const POWERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^node:tty$/, ["lib/user/keys.ts"]],
   [/^node:net$/, ["lib/user/address.ts"]],
   [/^node:crypto$/, ["lib/wire/cpace.ts", "lib/wire/seal.ts"]],
+  [/^node:dgram$/, ["lib/wire/responder.ts", "lib/wire/search.ts"]],
   [/^node:/, []],
   [/^(console|prompt|confirm|alert)$/, []],
 ];

@@ -36,6 +36,11 @@ const NO_PROBLEM: readonly string[] = [
     "hostIp",
     "listening",
     "dialHint",
+    "findHint",
+    "found",
+    "wantsCode",
+    "askingEach",
+    "servers",
     "onlyHere",
     "scopeHint",
     "otherAddresses",
@@ -74,6 +79,10 @@ const NO_PROBLEM: readonly string[] = [
 /** Those of them that do not come up in the calls that the READMEs show. */
 const NOT_SHOWN: readonly string[] = [
   ...[
+    "dialHint",
+    "wantsCode",
+    "askingEach",
+    "servers",
     "onlyHere",
     "stayHint",
     "scopeHint",
@@ -260,9 +269,10 @@ for (const language of LANGUAGES) {
     const call = {
       hostIp: messages.hostIp("192.168.1.7"),
       listening: messages.listening("192.168.1.7", 8080),
-      dialHint: messages.dialHint("deno task send --host 192.168.1.7"),
       openToAll: messages.openToAll,
       code: messages.code("482-1709-3554"),
+      findHint: messages.findHint("deno task send", "deno task send --host 192.168.1.7"),
+      found: messages.found("notebook (192.168.1.7:8080)", false),
       received: messages.received("192.168.1.9", 58574),
       calling: messages.calling("192.168.1.7", 8080),
       hangUpHint: messages.hangUpHint,

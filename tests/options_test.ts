@@ -34,6 +34,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     record: "aula.avi",
     "no-record": undefined,
     "no-display": undefined,
+    hidden: undefined,
     stay: undefined,
     "max-calls": "3",
     name: "Ana",
@@ -64,6 +65,8 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     port: "9000",
     record: "aula.avi",
     "no-display": undefined,
+    find: undefined,
+    wait: undefined,
     fps: "30",
     camera: "1",
     input: "test",
@@ -137,6 +140,7 @@ test("server: without options, it listens on 8080, shows, and records one call t
     play: true,
     given: undefined,
     access: undefined,
+    hidden: false,
     stay: false,
     maxCalls: 1,
     fps: 20,
@@ -165,6 +169,8 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
       format: { kind: "video", codec: "raw", width: 320, height: 240, fps: 20 },
       mirror: true,
     },
+    namedPort: undefined,
+    wait: false,
     durationSeconds: undefined,
     wire: "call",
     code: undefined,
@@ -256,6 +262,7 @@ test("client: each option sets what it names", () => {
     assertEquals(read("--list-devices").instead, "devices");
     assertEquals(read("--list-cameras", "--list-devices").instead, "devices");
   }
+  assertEquals(client("--find").instead, "servers");
 });
 
 test("server: those may call who have the code with --private or --talk, unless --open is there", () => {
@@ -876,7 +883,7 @@ test("help: every default of the design is told, in both languages", () => {
     ["server", "fps", "20", "20"],
     ["server", "camera", "none is sent", "nenhuma é enviada"],
     ["server", "patience", "30", "30"],
-    ["client", "host", "this machine", "esta máquina"],
+    ["client", "host", "the one found, or this machine", "o que se acha, ou esta máquina"],
     ["client", "record", "nothing is recorded here", "nada é gravado aqui"],
     ["client", "patience", "30", "30"],
     ["client", "port", "8080", "8080"],

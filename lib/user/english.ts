@@ -11,6 +11,10 @@ export const english: Messages = {
   hostIp: (address) => `HOST IP: ${address}`,
   listening: (host, port) => `LISTENING ON: ('${host}', ${port})`,
   dialHint: (command) => `On the other computer: ${command}`,
+  findHint: (command, withAddress) =>
+    `On the other computer: ${command}, or on a network that filters: ${withAddress}`,
+  cannotBeFound: (detail) =>
+    `Callers cannot find this server by themselves (${detail}): give them its address.`,
   onlyHere: (command) => `Only this machine can call: ${command}`,
   scopeHint: "Behind the % the other computer puts the name of its own network card.",
   otherAddresses: (list) =>
@@ -29,6 +33,20 @@ export const english: Messages = {
     `${host} is no address of this machine: leave --host away, or give one of its own.`,
   scopeMissing: (host) =>
     `${host} is an address of one cable only: add % and the name of this machine's network card, as in ${host}%eth0.`,
+
+  found: (server, wantsCode) =>
+    `Found on this network: ${server}${wantsCode ? ", wants a code" : ""}`,
+  foundSeveral: "Several servers answer on this network, and none is called. Choose one:",
+  foundNone:
+    "No server answers on this network: calling this machine. If there is one, give its address with --host, or try --find.",
+  findingOn:
+    "No server answers on this network yet: looking for one until there is (--wait). If there is one, give its address with --host.",
+  wantsCode: "wants a code",
+  askingEach: (addresses) => `No answer yet: asking each address of ${addresses} by itself.`,
+  servers: "Servers on this network:",
+  noServers:
+    "No server answers on this network: start one with serve, without --hidden, or give its address with --host.",
+  callingOn: "Calling again each second until somebody is there (--wait).",
 
   calling: (host, port) => `CALLING: ('${host}', ${port})`,
   nameUnknown: (host) =>

@@ -53,8 +53,32 @@ const TABLE: readonly Option[] = [
     programs: CLIENT,
     value: { en: "address", pt: "endereço" },
     help: {
-      en: "whom to call: the address that the server shows (default: this machine)",
-      pt: "quem chamar: o endereço que o servidor mostra (padrão: esta máquina)",
+      en: "the address to call (default: the one found, or this machine)",
+      pt: "o endereço a chamar (padrão: o que se acha, ou esta máquina)",
+    },
+  },
+  {
+    name: "find",
+    programs: CLIENT,
+    help: {
+      en: "list the servers that answer on this network and exit",
+      pt: "mostrar os servidores que respondem nesta rede e sair",
+    },
+  },
+  {
+    name: "wait",
+    programs: CLIENT,
+    help: {
+      en: "call again each second until a server is there (default: one try)",
+      pt: "chamar de novo a cada segundo até haver um servidor (padrão: uma vez)",
+    },
+  },
+  {
+    name: "hidden",
+    programs: SERVER,
+    help: {
+      en: "do not answer callers that look for servers on the network",
+      pt: "não responder a quem procura servidores na rede",
     },
   },
   {
@@ -354,7 +378,7 @@ export interface CommonOptions {
   /** Prints what happens to every frame, too. */
   readonly trace: boolean;
   /** The output that replaces a call: the program prints it and exits. */
-  readonly instead: "help" | "version" | "devices" | "cameras" | undefined;
+  readonly instead: "help" | "version" | "devices" | "cameras" | "servers" | undefined;
   /** The language that was asked for, or the system's. */
   readonly language: Language;
 }
@@ -384,6 +408,8 @@ export interface ServerOptions extends CommonOptions {
   readonly given: Given | undefined;
   /** Those who may call: who has the code, or anybody. Nothing if the user has not said. */
   readonly access: "private" | "open" | undefined;
+  /** True if nobody is answered who looks for servers on the network. */
+  readonly hidden: boolean;
   /** True if the server answers the next caller after a call. */
   readonly stay: boolean;
   /** The most calls at once. */
@@ -396,6 +422,10 @@ export interface ServerOptions extends CommonOptions {
 export interface ClientOptions extends CommonOptions {
   /** The pictures that the client sends. Nothing with `--no-camera`. */
   readonly given: Given | undefined;
+  /** The port that the user named, if one was named. */
+  readonly namedPort: number | undefined;
+  /** True if the client calls until a server is there. */
+  readonly wait: boolean;
   /** Seconds after which the client hangs up by itself. */
   readonly durationSeconds: number | undefined;
   /** The protocol that the client speaks. */
@@ -418,6 +448,7 @@ export function parseServerOptions(args: readonly string[], system: Language): S
       : words.on("private") || words.on("talk")
       ? "private"
       : undefined,
+    hidden: words.on("hidden"),
     stay: words.on("stay"),
     maxCalls: words.whole("max-calls", 1, 64) ?? 1,
     fps: words.rate() ?? DEFAULT_FORMAT.fps,
@@ -443,10 +474,13 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   if (wire !== "call" && needless !== undefined) {
     throw words.conflict(`--wire ${wire}`, `--${needless}`);
   }
+  const where = { minPort: 1, alone: true };
   return {
-    ...common(words, { minPort: 1, alone: true }),
+    ...common(words, where),
     record: words.file("record"),
     given,
+    namedPort: words.address(where).port,
+    wait: words.on("wait"),
     durationSeconds: words.seconds("duration"),
     wire,
     code: words.value("code"),
@@ -516,6 +550,7 @@ const INSTEAD = [
   ["version", "version"],
   ["list-devices", "devices"],
   ["list-cameras", "cameras"],
+  ["find", "servers"],
 ] as const;
 
 /** Refuses a name that promises another format than the recording has. Throws `UsageError`. */
@@ -580,7 +615,8 @@ const HELP = {
         ["--host 0.0.0.0 --no-display", "listen on every network, record without a window"],
       ],
       client: [
-        ["--host 192.168.1.7", "call the server at that address with the camera"],
+        ["", "call the server on this network with the camera"],
+        ["--host 192.168.1.7", "call the server at that address"],
         ["--host 192.168.1.7 --input test", "send a moving test picture instead"],
         ["--list-cameras", "see which cameras there are"],
       ],
@@ -611,7 +647,8 @@ const HELP = {
         ["--host 0.0.0.0 --no-display", "escutar em todas as redes, gravar sem janela"],
       ],
       client: [
-        ["--host 192.168.1.7", "chamar com a câmera o servidor nesse endereço"],
+        ["", "chamar com a câmera o servidor desta rede"],
+        ["--host 192.168.1.7", "chamar o servidor nesse endereço"],
         ["--host 192.168.1.7 --input test", "enviar no lugar uma imagem de teste em movimento"],
         ["--list-cameras", "ver que câmeras há"],
       ],

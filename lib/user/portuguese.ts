@@ -11,6 +11,10 @@ export const portuguese: Messages = {
   hostIp: (address) => `HOST IP: ${address}`,
   listening: (host, port) => `ESCUTANDO EM: ('${host}', ${port})`,
   dialHint: (command) => `No outro computador: ${command}`,
+  findHint: (command, withAddress) =>
+    `No outro computador: ${command}, ou em uma rede que filtra: ${withAddress}`,
+  cannotBeFound: (detail) =>
+    `Quem chama não acha este servidor por si (${detail}): informe o endereço dele.`,
   onlyHere: (command) => `Só esta máquina pode chamar: ${command}`,
   scopeHint: "Depois do % o outro computador põe o nome da própria placa de rede.",
   otherAddresses: (list) =>
@@ -29,6 +33,21 @@ export const portuguese: Messages = {
     `${host} não é um endereço desta máquina: deixe --host de fora, ou informe um que seja dela.`,
   scopeMissing: (host) =>
     `${host} é um endereço de um cabo só: acrescente % e o nome da placa de rede desta máquina, como em ${host}%eth0.`,
+
+  found: (server, wantsCode) =>
+    `Achado nesta rede: ${server}${wantsCode ? ", pede um código" : ""}`,
+  foundSeveral: "Vários servidores respondem nesta rede, e nenhum é chamado. Escolha um:",
+  foundNone:
+    "Nenhum servidor responde nesta rede: chamando esta máquina. Se há um, informe o endereço dele com --host, ou tente --find.",
+  findingOn:
+    "Nenhum servidor responde ainda nesta rede: procurando até haver um (--wait). Se há um, informe o endereço dele com --host.",
+  wantsCode: "pede um código",
+  askingEach: (addresses) =>
+    `Ainda sem resposta: perguntando a cada endereço de ${addresses} em separado.`,
+  servers: "Servidores nesta rede:",
+  noServers:
+    "Nenhum servidor responde nesta rede: inicie um com serve, sem --hidden, ou informe o endereço dele com --host.",
+  callingOn: "Chamando de novo a cada segundo até haver alguém (--wait).",
 
   calling: (host, port) => `CHAMANDO: ('${host}', ${port})`,
   nameUnknown: (host) =>

@@ -81,6 +81,12 @@ export interface Messages {
   listening(host: string, port: number): string;
   /** Behind `listening`: the command to type on the peer's machine. */
   dialHint(command: string): string;
+  /**
+   * In place of `dialHint`, where the server can be found: the command, and the one with an address.
+   */
+  findHint(command: string, withAddress: string): string;
+  /** Behind `dialHint`: the port is not shared on which servers are looked for. */
+  cannotBeFound(detail: string): string;
   /** In place of `dialHint`, where no other machine can call: the command to type on this one. */
   onlyHere(command: string): string;
   /** Behind `dialHint`, where the address is that of one cable and names a card of this machine. */
@@ -104,6 +110,24 @@ export interface Messages {
   /** Either program is given an address of one cable, without the card that the cable is in. */
   scopeMissing(host: string): string;
 
+  /** Without `--host`, a server is found on the network. It is called next. */
+  found(server: string, wantsCode: boolean): string;
+  /** Without `--host`, several are found. Behind it stands a list of commands. */
+  readonly foundSeveral: string;
+  /** Without `--host`, none is found. This machine is called next. */
+  readonly foundNone: string;
+  /** Without `--host` and with `--wait`, none is found yet. */
+  readonly findingOn: string;
+  /** In the lists of servers, behind the name of one. */
+  readonly wantsCode: string;
+  /** `--find`: nobody has answered yet, and each of these addresses is asked by itself. */
+  askingEach(addresses: string): string;
+  /** `--find`: above the list. */
+  readonly servers: string;
+  /** `--find`: in place of an empty list. */
+  readonly noServers: string;
+  /** With `--wait`, behind the sentence for a call that was not answered. */
+  readonly callingOn: string;
   /** The client starts to call. */
   calling(host: string, port: number): string;
   /** Either program is given a name with `--host` that does not resolve. */
