@@ -10,8 +10,12 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { pause } from "../lib/clock.ts";
+import { nowUs, pause } from "../lib/clock.ts";
 import { dial } from "../lib/dial.ts";
+import { PCM } from "../lib/frame/format.ts";
+import { Guesses } from "../lib/wire/guesses.ts";
+import { readOffer } from "../lib/wire/offer.ts";
+import { newCallId } from "../lib/wire/session.ts";
 import { readCode } from "../lib/wire/code.ts";
 import { treeOf } from "../scripts/kit/processes.ts";
 import { framed, text } from "./bytes.ts";
@@ -98,6 +102,36 @@ test("a private call: the network sees no word of it, and the code is nowhere", 
     for (const output of [served.stderr, sent.stdout, sent.stderr, recording]) {
       assertFalse(output.includes(shown));
     }
+  }
+});
+
+test("of the sound of a private call the network hears nothing, as it does in the clear", async () => {
+  const code = "48217093554";
+  const data = crypto.getRandomValues(new Uint8Array(960));
+  for (const isPrivate of [true, false]) {
+    using guesses = new Guesses();
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using stranger = new Stranger(listener.addr.port);
+    const connect = (): Promise<Deno.TcpConn> =>
+      Deno.connect({ hostname: "127.0.0.1", port: stranger.port });
+    const never = (): Promise<undefined> => Promise.resolve(undefined);
+    const answering = listener.accept().then(async (connection) => {
+      const offer = await readOffer(connection, 20, isPrivate ? { lock: { code, guesses } } : {});
+      return await offer!.accept({ name: "Rui", streams: [] }, newCallId(), never);
+    });
+    const callee = { host: "127.0.0.1", port: stranger.port, connect };
+    const { signal } = new AbortController();
+    const ana = { name: "Ana", streams: [PCM] };
+    const given = isPrivate ? code : undefined;
+    await using caller = await dial(await connect(), callee, ana, 0, signal, given);
+    await using called = await answering;
+    caller.push({ stream: 0, data, captureUs: nowUs(), sequence: 0, keyframe: true });
+    for await (const frame of called.frames()) {
+      assertEquals(frame.data, data);
+      break;
+    }
+    assertEquals(stranger.hasSeen(data.subarray(100, 116)), !isPrivate);
+    await Promise.all([caller.hangUp(""), called.hangUp("")]);
   }
 });
 
