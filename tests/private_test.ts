@@ -135,6 +135,32 @@ test("of the sound of a private call the network hears nothing, as it does in th
   }
 });
 
+test(
+  "serve --talk is private: voices and names cross the network sealed, unless it is --open",
+  async () => {
+    const talk = ["--talk", "--no-camera", "--microphone", "test", "--no-sound"];
+    for (const access of [[], ["--open"]]) {
+      const args = [...talk, ...access, "--no-record", "--no-display", "--name", "Rui Discreto"];
+      await using called = await startServer(args);
+      const isPrivate = access.length === 0;
+      const code = isPrivate ? (await called.server.says(/^Code: ([\d-]+)$/m))[1] : undefined;
+      await using stranger = new Stranger(called.port);
+      await using client = call(stranger.port, code, [...talk, "--name", "Ana Secreta"]);
+      // Ten milliseconds of sound are a message.
+      for (const seen of Object.values(stranger.seen)) {
+        await until("sound each way", () => seen.length > 50 || undefined);
+      }
+      client.signal("SIGINT");
+      await client.exits(0);
+      await called.server.exits(0);
+      for (const word of ["Ana Secreta", "Rui Discreto", "sound", "hung up"]) {
+        assertEquals(stranger.hasSeen(text(word)), !isPrivate, word);
+      }
+    }
+  },
+  { ignore: !isLinux },
+);
+
 /** Makes a film of 3 s that is grey everywhere. */
 async function makeGrey(file: string): Promise<void> {
   const source = "color=gray:size=320x240:rate=20:duration=3";

@@ -45,9 +45,8 @@ export function startClient(
   options: StartOptions = {},
 ): Running {
   const withHost = args.includes("--host") ? [] : ["--host", "127.0.0.1"];
-  const withInput = args.includes("--input") || args.includes("--camera")
-    ? []
-    : ["--input", "test"];
+  const choosesPicture = ["--input", "--camera", "--no-camera"].some((one) => args.includes(one));
+  const withInput = choosesPicture ? [] : ["--input", "test"];
   return new Running(
     commandLine("client", [...withHost, "--port", String(port), ...withInput, ...args]),
     options,
