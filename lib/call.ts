@@ -18,6 +18,7 @@ import { type Format, SOUND_FPS, type VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
 import { Display, type DisplayOptions } from "./media/display.ts";
+import { Loudspeaker } from "./media/loudspeaker.ts";
 import { checkRecorder, NO_PICTURES } from "./media/recorder.ts";
 import { openTranscoder } from "./media/transcoder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
@@ -154,6 +155,7 @@ export class Call implements Taker {
   #recordingProblem: string | undefined;
   #recorderSlow = false;
   #display: Display | undefined;
+  #loudspeaker: Loudspeaker | undefined;
   /** True while the peer has muted its microphone. */
   #isPeerMuted = false;
   readonly #given = new Span();
@@ -200,6 +202,11 @@ export class Call implements Taker {
     this.#line?.rest?.(stream);
   }
 
+  /** The microphone is back: most likely the sound server was gone, and the loudspeaker with it. */
+  onHeard(): void {
+    this.#loudspeaker?.renew();
+  }
+
   /** The figures of the live line. */
   status(): Status {
     const figures = this.#line?.figures ?? NOTHING;
@@ -237,8 +244,11 @@ export class Call implements Taker {
     const hasBegun = this.#warnings === undefined;
     const isStranger = !hasBegun && (this.#parts.isStranger?.(end) ?? false);
     if (isStranger) return { end, lost, isStranger, exit: EXIT.ok, recordingFailed: false };
-    const { sent: frames, dropped } = figures;
-    if (frames > 0) log.say(messages.sent({ seconds: this.#given.seconds, frames, dropped }));
+    const { sent: frames, dropped, sound } = figures;
+    if (frames > 0 || sound.sent > 0) {
+      const { seconds } = this.#given;
+      log.say(messages.sent({ seconds, frames, dropped, sound: sound.sent > 0 }));
+    }
     const problem = await this.#tellWhatCame(files, figures);
     if (this.#isGone && files.length > 0) log.warn(messages.recordingCutShort);
     if (problem) log.error(problem);
@@ -259,6 +269,7 @@ export class Call implements Taker {
     // A caller sends once it hears yes. Whatever starts slowly has to be started by then.
     const incoming = stack.use(this.#openIncoming());
     if (incoming.picture) this.#openDisplay(incoming.picture, stack);
+    if (incoming.sound && this.#parts.play) this.#openLoudspeaker(stack);
     let line: Line;
     try {
       line = this.#line = await this.#parts.open();
@@ -321,7 +332,7 @@ export class Call implements Taker {
         this.#display?.push(frame);
         this.#recording?.push(frame);
       },
-      onSound: () => {},
+      onSound: (frame) => this.#loudspeaker?.push(frame),
     });
   }
 
@@ -355,6 +366,22 @@ export class Call implements Taker {
     const onClosed = (): void => this.hangUp(REASON.windowClosed);
     this.#display = openDisplay({ format, ...this.#parts.window }, around, onClosed);
     if (this.#display) stack.use(this.#display);
+  }
+
+  /** Opens a loudspeaker. If that cannot be, says so and goes on in silence. */
+  #openLoudspeaker(stack: AsyncDisposableStack): void {
+    const { messages, system, watch } = this.#around;
+    try {
+      const loudspeaker = this.#loudspeaker = new Loudspeaker({
+        watch,
+        onSilent: (detail) => this.#warn(messages.noLoudspeaker(detail)),
+        onHeard: () => this.#warn(messages.loudspeakerBack),
+      });
+      stack.use(loudspeaker);
+    } catch (error) {
+      if (!(error instanceof NotInstalledError)) throw error;
+      this.#warn(messages.noLoudspeaker(messages.notInstalled("ffplay", installCommand(system))));
+    }
   }
 
   /** Says the words that had to wait until the call has begun. */
@@ -446,8 +473,9 @@ export class Call implements Taker {
     figures: LineFigures,
   ): Promise<string | undefined> {
     const { log, messages } = this.#around;
-    const { format } = this.#parts.peer;
-    if (format === undefined) return undefined;
+    const { format, sound: soundFormat } = this.#parts.peer;
+    if (format === undefined && soundFormat === undefined) return undefined;
+    const sound = figures.sound.received > 0;
     const lost = this.#lost(figures);
     const nothing = files.some(({ failure }) => failure === NO_PICTURES) ||
       figures.received === 0 && lost > 0;
@@ -465,6 +493,7 @@ export class Call implements Taker {
         received: files.length > 1 ? file.frames : figures.received,
         lost: isLast ? Math.max(lost - lostEarlier, 0) : file.lost,
         file: file.path,
+        sound,
         bytes: (await Deno.stat(file.path).catch(() => undefined))?.size ?? 0,
       }));
       if (file.failure !== undefined && !this.#recordingProblem) {
@@ -475,11 +504,13 @@ export class Call implements Taker {
     if (nothing || files.length === 0) {
       const { seconds } = this.#came;
       const unseen = files.reduce((sum, file) => sum + file.lost, figures.lost);
-      const all = { seconds, received: figures.received, lost: nothing ? unseen : lost };
+      const all = { seconds, received: figures.received, lost: nothing ? unseen : lost, sound };
       log.say(messages.notRecorded(all));
     }
     // The peer is to blame that there is nothing to record, not the recording.
-    return nothing ? messages.noPictures(other(this.#parts.we), format) : this.#recordingProblem;
+    return nothing && format
+      ? messages.noPictures(other(this.#parts.we), format)
+      : this.#recordingProblem;
   }
 
   /** Tells how the call ended. Returns the exit status. */

@@ -27,6 +27,8 @@ export interface Taker {
   push(frame: Frame): void;
   /** Hears that nothing comes on a stream any more, for now. */
   onRest?(stream: number): void;
+  /** Hears that a microphone that was gone is back. */
+  onHeard?(): void;
   /** Takes each frame as the source gives it, whatever the taker sends of it. */
   pushOwn?(frame: Frame, format: Format): void;
 }
@@ -112,8 +114,7 @@ export class Outgoing implements AsyncDisposable {
     this.#microphone = openMicrophone && new Feed({
       open: openMicrophone,
       onFrame: (frame): void => {
-        if (this.#isSilent) options.onHeard?.();
-        this.#isSilent = false;
+        if (this.#isSilent) this.#tellHeard();
         this.#hand(frame, this.#given("sound")!);
       },
       onOver: (error): void => {
@@ -218,6 +219,12 @@ export class Outgoing implements AsyncDisposable {
   #tellSilent(error: unknown): void {
     if (!this.#isSilent) this.#options.onSilent?.(error);
     this.#isSilent = true;
+  }
+
+  #tellHeard(): void {
+    this.#isSilent = false;
+    this.#options.onHeard?.();
+    for (const taker of this.#takers.keys()) taker.onHeard?.();
   }
 
   #noteOwnSound({ formats }: Source): void {

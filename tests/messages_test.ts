@@ -136,7 +136,6 @@ const SENTENCES: {
     PARTIES.flatMap((party) => [false, true].map((muted) => m.peerMuted(party, muted))),
   microphoneBack: (m) => [m.microphoneBack],
   noLoudspeaker: (m) => [m.noLoudspeaker("ffplay ended with status 1")],
-  loudspeakerGone: (m) => [m.loudspeakerGone],
   loudspeakerBack: (m) => [m.loudspeakerBack],
   codecChosen: (m) => [m.codecChosen("h264", "opus"), m.codecChosen("mjpeg", undefined)],
   endedBy: (m) => PARTIES.map((party) => m.endedBy(party)),

@@ -1,7 +1,7 @@
 /** A program on a real pseudo-terminal, made by `script` of util-linux. */
 
 import { assertEquals } from "@std/assert";
-import { commandLine, Running } from "./harness.ts";
+import { commandLine, Running, type StartOptions } from "./harness.ts";
 
 /** True if `script` is the expected one. */
 export const hasTerminals = Deno.build.os === "linux";
@@ -14,6 +14,8 @@ export interface TerminalOptions {
   readonly term?: string;
   /** A command line that runs the rest of it, such as `ip netns exec x`. */
   readonly inside?: readonly string[];
+  /** Variables that are set. */
+  readonly env?: StartOptions["env"];
 }
 
 /** A program on a terminal, seen by the person who types. */
@@ -24,7 +26,7 @@ export class Terminal implements AsyncDisposable {
   constructor(
     program: "server" | "client" | string,
     args: readonly string[],
-    { columns = 80, term = "xterm", inside = [] }: TerminalOptions = {},
+    { columns = 80, term = "xterm", inside = [], env = {} }: TerminalOptions = {},
   ) {
     const words = program === "server" || program === "client"
       ? commandLine(program, args)
@@ -36,7 +38,10 @@ export class Terminal implements AsyncDisposable {
       `stty cols ${columns}; echo before:$(stty -g); ${quoted}; echo status:$?; echo after:$(stty -g)`;
     this.#script = new Running(
       ["script", "--quiet", "--flush", "--return", "--command", line, "/dev/null"],
-      { env: { SHELL: "/bin/sh", TERM: term }, stdin: "piped" },
+      {
+        env: { SHELL: "/bin/sh", TERM: term, ...(env === "inherited" ? {} : env) },
+        stdin: "piped",
+      },
     );
   }
 

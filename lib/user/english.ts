@@ -84,9 +84,9 @@ export const english: Messages = {
     muted ? `The ${party} has muted the microphone.` : `The ${party} can be heard again.`,
   microphoneBack: "The microphone is back.",
   noLoudspeaker: (detail) =>
-    `Nothing can be played here (${detail}): the call goes on in silence. Check that a sound server runs and has a loudspeaker; --no-sound says so.`,
-  loudspeakerGone:
-    "The loudspeaker is gone: the call goes on in silence. Plug it in again, or start the sound server.",
+    `The sound that comes cannot be heard${
+      detail && ` (${detail})`
+    }: check that there is a loudspeaker and that the sound server runs. The call goes on, and the sound comes back by itself; --no-sound says that none is wanted.`,
   loudspeakerBack: "The loudspeaker is back.",
   codecChosen: (codec, sound) =>
     `The pictures go out as ${codec}${

@@ -86,9 +86,9 @@ export const portuguese: Messages = {
       : `O ${partyPt(party)} voltou a ser ouvido.`,
   microphoneBack: "O microfone voltou.",
   noLoudspeaker: (detail) =>
-    `Nada pode ser tocado aqui (${detail}): a chamada continua em silêncio. Confira se um servidor de som roda e tem um alto-falante; --no-sound diz isso.`,
-  loudspeakerGone:
-    "O alto-falante sumiu: a chamada continua em silêncio. Conecte-o de novo, ou inicie o servidor de som.",
+    `O som que chega não pode ser ouvido${
+      detail && ` (${detail})`
+    }: confira se há um alto-falante e se o servidor de som roda. A chamada continua, e o som volta sozinho; --no-sound diz que não se quer nenhum.`,
   loudspeakerBack: "O alto-falante voltou.",
   codecChosen: (codec, sound) =>
     `As imagens saem como ${codec}${sound ? `, o som como ${sound}` : ""}: é o que a rede leva.`,

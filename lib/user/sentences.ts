@@ -172,11 +172,9 @@ export interface Messages {
   peerMuted(party: Party, muted: boolean): string;
   /** During a call: a microphone that was gone gives sound again. */
   readonly microphoneBack: string;
-  /** A call with sound begins on a machine without a loudspeaker: what comes is not heard. */
+  /** During a call with sound: there is no loudspeaker, or it is gone. `detail` may be empty. */
   noLoudspeaker(detail: string): string;
-  /** During a call: the loudspeaker is gone. */
-  readonly loudspeakerGone: string;
-  /** Behind `loudspeakerGone` and `noLoudspeaker`: it is back. */
+  /** Behind `noLoudspeaker`: it is back. */
   readonly loudspeakerBack: string;
   /** During a call, where the codec follows the link: the codec of the pictures from now on. */
   codecChosen(codec: string, sound: string | undefined): string;
