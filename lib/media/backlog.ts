@@ -2,8 +2,8 @@
  * The backlog of a loudspeaker, held steady. Pure: it is told the time, and it writes nothing.
  *
  * **Terms.** The backlog is the sound that was written to the player and that the player's clock
- * has not reached. The clock counts two buffers of the device as played: a backlog of 70 ms is
- * heard some 45 ms after its writing.
+ * has not reached. The clock counts two buffers of the device as played: what is
+ * written at a backlog of 70 ms is heard 45 to 69 ms later (measured).
  *
  * **Goal.** Every frame is heard at the same short distance from its writing. Left alone, the
  * distance is a matter of luck at the start (38 to 140 ms, measured), and each stall and each
@@ -14,8 +14,9 @@
  * good again. Below the lower one, silence fills it up: the device never runs dry, also if the peer
  * is muted.
  *
- * **Limits.** The clock comes each 30 ms, in steps of 10 ms: a mean of some readings counts. Between two readings it is taken to
- * run, but not for long: a player that is stopped must not be fed without end.
+ * **Limits.** The clock comes each 30 ms, in steps of 10 ms: a mean of some readings counts. Between
+ * two readings it is taken to run, but not for long: a player that is stopped must not be fed
+ * without end.
  */
 
 import { SOUND_FRAME_MS } from "../frame/format.ts";
@@ -34,6 +35,9 @@ export const STILL_MS = 3000;
 
 /** The readings of the clock whose mean counts: one alone is 5 ms wrong, or late. */
 const AVERAGED = 4;
+
+/** Milliseconds between two readings, beyond those between their times, that mean a stop. */
+const JUMP_MS = 30;
 
 /** Milliseconds for which the clock is taken to run without a reading. */
 const TRUSTED_MS = 100;
@@ -59,7 +63,10 @@ export class Backlog {
     if (clockMs !== this.#clockMs) this.#movedMs = nowMs;
     this.#clockMs = clockMs;
     this.#heardMs = nowMs;
-    this.#leads.push(clockMs - nowMs);
+    const lead = clockMs - nowMs;
+    // After a stop, the readings from before it are worth nothing.
+    if (Math.abs(lead - (this.#leads.at(-1) ?? lead)) > JUMP_MS) this.#leads.length = 0;
+    this.#leads.push(lead);
     if (this.#leads.length > AVERAGED) this.#leads.shift();
   }
 

@@ -105,6 +105,9 @@ export class SoundServer implements AsyncDisposable {
       PULSE_SERVER: `unix:${this.#folder.path}/socket`,
       PULSE_COOKIE: `${this.#folder.path}/cookie`,
       PULSE_SINK: `spk${loudspeaker}`,
+      // No other way to a device of this machine, in versions 2 and 3 of SDL.
+      SDL_AUDIODRIVER: "pulseaudio",
+      SDL_AUDIO_DRIVER: "pulseaudio",
       PULSE_SOURCE: `mic${microphone}`,
     };
   }
@@ -237,11 +240,17 @@ export class Ear {
 
   /** The greatest amplitude that was heard between two moments, of 1 at most. */
   loudest(sinceMs: number, untilMs = Infinity): number {
-    return this.#loudness.reduce(
-      (loudest, { ms, peak }) =>
-        ms > sinceMs && ms - ENTRY_MS < untilMs ? Math.max(loudest, peak) : loudest,
-      0,
-    );
+    return Math.max(0, ...this.#between(sinceMs, untilMs));
+  }
+
+  /** Milliseconds of silence between two moments, to 5 ms: holes in sound that ought to be steady. */
+  silenceMs(sinceMs: number, untilMs = Infinity): number {
+    return ENTRY_MS * this.#between(sinceMs, untilMs).filter((peak) => peak < AUDIBLE).length;
+  }
+
+  #between(sinceMs: number, untilMs: number): number[] {
+    return this.#loudness.filter(({ ms }) => ms > sinceMs && ms - ENTRY_MS < untilMs)
+      .map(({ peak }) => peak);
   }
 
   /** Starts to listen. Resolves when the first sound or silence is there. */
