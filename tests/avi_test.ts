@@ -74,6 +74,34 @@ test("AviReader passes over what is no frame: other lists, junk, sound, empty fr
   assertEquals(await read(avi), [one!, two!]);
 });
 
+test("AviReader gives pictures and sound in their order, and says that there is sound", async () => {
+  const header = (kind: string): Uint8Array =>
+    chunk("LIST", bytes(text("strl"), chunk("strh", bytes(text(kind), new Uint8Array(52)))));
+  const [one, two, three] = framesOf(5, 6, 7);
+  for (const hasSound of [true, false]) {
+    const streams = [header("vids"), ...(hasSound ? [header("auds")] : [])];
+    const avi = bytes(
+      preamble(chunk("LIST", bytes(text("hdrl"), ...streams))),
+      ...[chunk("00dc", one), chunk("01wb", two), chunk("01wb"), chunk("00dc", three)],
+      ...[chunk("02tx", two), chunk("01wb", new Uint8Array(MAX_BYTES + 1)), chunk("00dc", one)],
+    );
+    let at = 0;
+    const reader = new AviReader((into) => {
+      into.set(avi.subarray(at, at += into.length));
+      return Promise.resolve(at > avi.length ? null : into);
+    }, MAX_BYTES);
+    const frames = [await reader.nextOfAny(), await reader.nextOfAny(), await reader.nextOfAny()];
+    assertEquals(frames, [
+      { stream: 0, data: one! },
+      { stream: 1, data: two! },
+      { stream: 0, data: three! },
+    ]);
+    assertEquals(reader.hasSound, hasSound);
+    // A frame of sound that is too long ends it, as a picture does.
+    assertEquals(await reader.nextOfAny(), null);
+  }
+});
+
 test("AviReader gives no part of a frame: an AVI that is cut short anywhere", async () => {
   const frames = framesOf(5, 6, 7);
   const head = preamble();

@@ -7,11 +7,11 @@
  * versions.
  */
 
-import { AviReader } from "./avi.ts";
-import { type Child, type ChildWatch, openChild } from "./child.ts";
+import type { ChildWatch } from "./child.ts";
+import type { Demuxer } from "./demuxer.ts";
 import { NoCameraError, SourceError, type SourceIdentity } from "../errors.ts";
 import { type Ffmpeg, findFfmpeg } from "./ffmpeg.ts";
-import { isInterCoded, maxFrameBytes, rawFrameBytes, type VideoFormat } from "../frame/format.ts";
+import { type Format, isInterCoded, PCM, SOUND_FPS, type VideoFormat } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
 import { hasIdr } from "./h264.ts";
 import {
@@ -19,18 +19,19 @@ import {
   diagnose,
   guardArguments,
   inputWays,
-  InputWords,
-  isMeasured,
   isSentToUs,
   isTimed,
   type Pace,
   paceOf,
   refusedFormat,
+  testWay,
   type Way,
   withoutSecrets,
 } from "./input.ts";
-import { nowUs, pause, within } from "../clock.ts";
-import { FramePool } from "../frame/pool.ts";
+import { nowUs, within } from "../clock.ts";
+import { merged } from "./merged.ts";
+import { Opening, type Picture } from "./opening.ts";
+import { BUNDLE_MS, type Clock, FileClock, SoundPacer, StreamClock } from "./pacing.ts";
 import type { Source } from "../frame/source.ts";
 import {
   cameraArguments,
@@ -53,6 +54,11 @@ export interface SourceOptions {
   readonly mirror: boolean;
   /** The system it runs on. */
   readonly system: System;
+  /**
+   * True if the sound of an input is wanted beside its pictures, where it has any. The test picture
+   * then ticks and flashes.
+   */
+  readonly sound?: boolean | undefined;
   /** Hears once the name of an input that exists and has not given a picture yet. */
   readonly onWaiting?: (name: string) => void;
   /** Hears each way that was tried to open it, and the result. */
@@ -70,31 +76,19 @@ const OPEN_MS = 10_000;
 const STREAM_MS = 30_000;
 const SILENCE_MS = 5000;
 
-/** Milliseconds that the bundles of a stream may be apart. */
-const BUNDLE_MS = 12_000;
-
 /** Milliseconds after which the user hears that an input is waited for. */
 const NOTICE_MS = 5000;
 
 /** Milliseconds between two looks at a stream whose nature is not clear yet. */
 const LOOK_MS = 100;
 
+/** Microseconds of a frame of sound. */
+const SOUND_SLOT_US = 1e6 / SOUND_FPS;
+
 /** Milliseconds that an ffmpeg without further frames may take to end. */
 const ENDING_MS = 1000;
 
-/**
- * Microseconds that a file may be read late. A program that slept for longer goes on from where it
- * was: the missed frames would come all at once, and late.
- */
-const MAX_LATE_US = 1_000_000;
-
 const BEFORE_INPUT = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"];
-
-/** The way to a moving test picture. */
-function testWay({ width, height, fps }: VideoFormat): Way {
-  const picture = `testsrc2=size=${width}x${height}:rate=${fps}`;
-  return { args: ["-f", "lavfi", "-i", picture], pace: "file", timed: true, alone: false };
-}
 
 /** True for an input that opens only once: a pipe, or a stream that another program sends to us. */
 export async function opensOnce(from: SourceOptions["from"]): Promise<boolean> {
@@ -148,7 +142,8 @@ async function openInput(
   options: SourceOptions,
   signal: AbortSignal,
 ): Promise<Source> {
-  const ways = input === "test" ? [testWay(options.format)] : inputWays(input, options.system);
+  const { format, sound = false, system } = options;
+  const ways = input === "test" ? [testWay(format, sound)] : inputWays(input, system);
   return await openWays(ways, { isCamera: false, name: withoutSecrets(input) }, options, signal);
 }
 
@@ -156,7 +151,7 @@ async function openInput(
 async function openWays(
   ways: Way[],
   what: SourceIdentity,
-  { format, mirror, onWaiting, onWay, watch }: SourceOptions,
+  { format, mirror, onWaiting, onWay, sound = false, watch }: SourceOptions,
   signal: AbortSignal,
 ): Promise<Source> {
   const { isCamera, name } = what;
@@ -164,6 +159,7 @@ async function openWays(
   let notice = isStream ? onWaiting : undefined;
   let passthrough: Ffmpeg["passthrough"] = "-fps_mode";
   let asked = false;
+  let withSound = sound && !isCamera;
   let also: string | undefined;
   let failure: SourceError | undefined;
   const count = ways.length;
@@ -171,14 +167,15 @@ async function openWays(
     signal.throwIfAborted();
     const { pace, timed, args } = way;
     const before = [...BEFORE_INPUT, ...guardArguments(way, also), ...args];
-    const output = { mirror, live: !timed, passthrough };
+    const manner = withSound ? timed ? "steady" : "fast" : undefined;
+    const output = { mirror, live: !timed, sound: manner, passthrough } as const;
     const observed = pace === "unknown" ? "lead" : pace === "file" ? "second" : undefined;
     const tell = (outcome: string): void =>
       onWay?.(`way ${count - ways.length} of ${count}, ${args.join(" ")}: ${outcome}`);
     const watched = outputArguments(format, { ...output, observed });
-    const opening = new Opening([...before, ...watched], format, watch);
-    const { child, words } = opening;
-    const abort = (): void => void child.stop();
+    const opening = new Opening([...before, ...watched], { format, sound: manner, watch });
+    const { words } = opening;
+    const abort = (): void => void opening.stop();
     signal.addEventListener("abort", abort, { once: true });
     const slow = setTimeout(() => {
       notice?.(name);
@@ -186,19 +183,35 @@ async function openWays(
     }, NOTICE_MS);
     const first = await within(opening.next(), isStream ? STREAM_MS : OPEN_MS);
     clearTimeout(slow);
-    if (first) opening.putBack(first);
+    const isFilm = pace === "file" && opening.sound !== undefined;
+    if (first && isFilm && await opening.isOnly(first, ENDING_MS)) {
+      // A cover lasts until somebody hangs up. The song behind it does not.
+      signal.removeEventListener("abort", abort);
+      await opening.stop();
+      withSound = false;
+      ways.unshift(way);
+      continue;
+    }
+    if (first && !isFilm) opening.putBack(first);
     const better = first && pace === "unknown" ? await judge(opening, way) : way;
     signal.removeEventListener("abort", abort);
-    if (first && better.timed === timed && (better.pace !== "file" || !opening.skipped)) {
-      const still = outputArguments(format, { ...output, still: true });
+    if (first && better.timed === timed && (better.pace !== "file" || opening.skipped === 0)) {
+      const still = outputArguments(format, { ...output, sound: undefined, still: true });
       const hold = better.pace === "file"
-        ? (): Opening => new Opening([...before, ...still], format, watch)
+        ? (): Opening => new Opening([...before, ...still], { format, watch })
         : undefined;
       tell(`opened, ${better.pace === "live" ? "as it comes" : "paced by our clock"}`);
       return new ChildSource(opening, { format, what, pace: better.pace, hold });
     }
-    await child.stop();
+    await opening.stop();
     signal.throwIfAborted();
+    if (!first && withSound && words.hasSound) {
+      // Its sound may be what cannot be read, or what never comes.
+      tell("not with its sound");
+      withSound = false;
+      ways.unshift(way);
+      continue;
+    }
     if (first === undefined) {
       tell("no picture in time");
       throw new SourceError("silent", what);
@@ -260,156 +273,6 @@ async function judge(opening: Opening, way: Way): Promise<Way> {
   }
 }
 
-/** A picture, and the lease that counts its holders. */
-type Picture = Pick<Frame, "data" | "lease">;
-
-/** Gives the next frame out of an ffmpeg of ours, or `null` at its end. */
-type NextPicture = () => Promise<Picture | null>;
-
-/** An ffmpeg that opens an input, with its words and its pictures. */
-class Opening {
-  /** The ffmpeg. */
-  readonly child: Child;
-  /** The words of ffmpeg. */
-  readonly words = new InputWords();
-  readonly #read: NextPicture;
-  readonly #ahead: (Picture | Promise<Picture | null>)[] = [];
-  #skipped = false;
-
-  constructor(args: readonly string[], format: VideoFormat, watch?: ChildWatch) {
-    this.child = openChild({
-      command: "ffmpeg",
-      args,
-      flow: "feeding",
-      onLine: (line) => this.words.hear(line),
-      watch: watch && {
-        started: (name, words) => watch.started(name, words),
-        // The words of our filters about each picture are for us alone.
-        said: (name, line) => void (isMeasured(line) || watch.said(name, line)),
-        ended: (name, code) => watch.ended(name, code),
-      },
-    });
-    this.#read = pictureReader(this.child, format);
-  }
-
-  /** The next picture, or `null` at the end. */
-  async next(): Promise<Picture | null> {
-    return await (this.#ahead.shift() ?? this.#read());
-  }
-
-  /** Gives back the picture that was read last. */
-  putBack(picture: Picture): void {
-    this.#ahead.unshift(picture);
-  }
-
-  /**
-   * Leaves out the next picture if another one comes in that time. Resolves to `false` at the end.
-   */
-  async skip(timeoutMs: number): Promise<boolean> {
-    const picture = await this.next();
-    if (picture === null) return false;
-    const reading = this.next();
-    this.#ahead.unshift(reading);
-    const following = await within(reading, timeoutMs);
-    if (following === undefined) {
-      this.putBack(picture);
-      return true;
-    }
-    this.#skipped = true;
-    picture.lease?.letGo();
-    return following !== null;
-  }
-
-  /** True if pictures were left out. */
-  get skipped(): boolean {
-    return this.#skipped;
-  }
-}
-
-function pictureReader(child: Child, format: VideoFormat): NextPicture {
-  if (format.codec === "raw") {
-    const pool = new FramePool(rawFrameBytes(format));
-    return async (): Promise<Picture | null> => {
-      const data = await child.read(pool.take());
-      return data && { data, lease: pool.lease(data) };
-    };
-  }
-  const reader = new AviReader((into) => child.read(into), maxFrameBytes(format));
-  return async (): Promise<Picture | null> => {
-    const data = await reader.next();
-    return data && { data };
-  };
-}
-
-/** Tells the time at which a picture is due. */
-interface Clock {
-  /** Resolves when the next picture may be asked for. */
-  untilAsked(): Promise<void>;
-  /**
-   * Resolves to the time at which the picture asked for at `askedUs` is due, once that time has
-   * come.
-   */
-  untilDue(askedUs: number): Promise<number>;
-}
-
-/** Paces a file, from its first picture on. */
-class FileClock implements Clock {
-  readonly #fps: number;
-  #startUs = nowUs();
-  #count = 0;
-
-  constructor(fps: number) {
-    this.#fps = fps;
-  }
-
-  async untilAsked(): Promise<void> {
-    const earlyUs = this.#dueUs - nowUs();
-    if (earlyUs > 0) await pause(earlyUs / 1000);
-    if (earlyUs < -MAX_LATE_US) this.#startUs -= earlyUs;
-  }
-
-  untilDue(): Promise<number> {
-    const dueUs = this.#dueUs;
-    this.#count++;
-    return Promise.resolve(dueUs);
-  }
-
-  get #dueUs(): number {
-    return this.#startUs + Math.round(this.#count * 1e6 / this.#fps);
-  }
-}
-
-/**
- * Paces a stream whose pictures come in bundles, such as the clusters of Matroska. A late bundle
- * delays all following pictures by as much, so that the next bundle is not late. If no picture was
- * waited for in a long time, the delay is larger than it needs to be. The stream then runs faster
- * until one is waited for.
- */
-class StreamClock implements Clock {
-  readonly #slotUs: number;
-  #dueUs = nowUs();
-  #waitedUs = nowUs();
-
-  constructor(fps: number) {
-    this.#slotUs = 1e6 / fps;
-  }
-
-  untilAsked(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  async untilDue(askedUs: number): Promise<number> {
-    const cameUs = nowUs();
-    const earlyUs = this.#dueUs - cameUs;
-    if (earlyUs < 0 || cameUs - askedUs > this.#slotUs / 4) this.#waitedUs = cameUs;
-    if (earlyUs > 0) await pause(earlyUs / 1000);
-    const dueUs = Math.round(Math.max(this.#dueUs, cameUs));
-    const hurries = cameUs - this.#waitedUs > BUNDLE_MS * 1000;
-    this.#dueUs = dueUs + (hurries ? 0.8 : 1) * this.#slotUs;
-    return dueUs;
-  }
-}
-
 /** The parts of a source, with an ffmpeg that has given its first frame. */
 interface ChildSourceOptions {
   readonly format: VideoFormat;
@@ -422,12 +285,13 @@ interface ChildSourceOptions {
 
 /** Frames out of an ffmpeg that has given its first one. */
 class ChildSource implements Source {
+  readonly formats: readonly Format[];
   readonly #format: VideoFormat;
   readonly #what: SourceIdentity;
   readonly #pace: Pace;
   #hold: ChildSourceOptions["hold"];
+  readonly #stopping = new AbortController();
   #opening: Opening;
-  #stopped = false;
 
   constructor(opening: Opening, { format, what, pace, hold }: ChildSourceOptions) {
     this.#opening = opening;
@@ -435,25 +299,73 @@ class ChildSource implements Source {
     this.#what = what;
     this.#pace = pace;
     this.#hold = hold;
+    this.formats = opening.sound ? [format, PCM] : [format];
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   async *frames(): AsyncGenerator<Frame, void, undefined> {
-    const { codec, fps } = this.#format;
+    const { fps } = this.#format;
+    const { signal } = this.#stopping;
     const clock = this.#pace === "file"
-      ? new FileClock(fps)
+      ? new FileClock(signal)
       : this.#pace === "steady"
-      ? new StreamClock(fps)
+      ? new StreamClock(fps, signal)
       : undefined;
+    const { sound } = this.#opening;
+    const pictures = this.#pictures(clock);
+    if (sound === undefined) yield* pictures;
+    else yield* merged(pictures, clock ? this.#sound(sound, clock) : this.#liveSound(sound));
+  }
+
+  async *#pictures(clock: Clock | undefined): AsyncGenerator<Frame, void, undefined> {
+    const { codec, fps } = this.#format;
     for (let sequence = 0;; sequence++) {
-      await clock?.untilAsked();
+      const timeUs = Math.round(sequence * 1e6 / fps);
+      await clock?.untilAsked(timeUs);
       const askedUs = nowUs();
       const picture = await this.#next();
-      if (picture === null || this.#stopped) return;
+      if (picture === null || this.#isStopped) return;
       const { data } = picture;
-      const captureUs = await clock?.untilDue(askedUs) ?? nowUs();
-      if (this.#stopped) return;
+      const captureUs = await clock?.untilDue(timeUs, askedUs) ?? nowUs();
+      if (this.#isStopped) return;
       const keyframe = !isInterCoded(codec) || hasIdr(data);
       yield { ...picture, stream: 0, captureUs, sequence, keyframe };
+    }
+  }
+
+  /** Sound that has times, beside the pictures of the same clock. */
+  async *#sound(sound: Demuxer, clock: Clock): AsyncGenerator<Frame, void, undefined> {
+    // Pictures that were left out at the beginning had their sound.
+    const sinceUs = this.#opening.skipped * 1e6 / this.#format.fps;
+    while (true) {
+      const askedUs = nowUs();
+      const next = await sound.nextSound();
+      if (next === null || this.#isStopped) return;
+      const { data, number: sequence } = next;
+      const timeUs = Math.round(sequence * SOUND_SLOT_US - sinceUs);
+      if (timeUs < 0) continue;
+      const captureUs = await clock.untilDue(timeUs, askedUs);
+      if (this.#isStopped) return;
+      yield { stream: 1, data, captureUs, sequence, keyframe: true };
+    }
+  }
+
+  /** Sound that is heard when it comes. */
+  async *#liveSound(sound: Demuxer): AsyncGenerator<Frame, void, undefined> {
+    const pacer = new SoundPacer(this.#stopping.signal);
+    // It may have waited for its first taker.
+    sound.dropSound();
+    while (true) {
+      const next = await sound.nextSound();
+      if (next === null || this.#isStopped) return;
+      const { data, number: sequence } = next;
+      const captureUs = await pacer.untilDue();
+      if (this.#isStopped) return;
+      sound.dropSound(pacer.surplus(sound.soundWaiting));
+      yield { stream: 1, data, captureUs, sequence, keyframe: true };
     }
   }
 
@@ -462,11 +374,11 @@ class ChildSource implements Source {
     const { child, words } = this.#opening;
     const silenceMs = this.#pace === "steady" ? BUNDLE_MS : SILENCE_MS;
     const picture = await within(this.#opening.next(), silenceMs);
-    if (this.#stopped) return null;
+    if (this.#isStopped) return null;
     if (picture === undefined) throw new SourceError("silent", this.#what);
     if (picture !== null) return picture;
     const end = await within(child.ended, ENDING_MS) ?? await child.stop();
-    if (this.#stopped) return null;
+    if (this.#isStopped) return null;
     if (this.#what.isCamera || end.code !== 0) {
       const said = words.problems.length > 0 ? causeOf(words.problems.slice(-2)) : "";
       throw new SourceError("stopped", this.#what, withoutSecrets(said));
@@ -479,7 +391,7 @@ class ChildSource implements Source {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
-    await this.#opening.child.stop();
+    this.#stopping.abort();
+    await this.#opening.stop();
   }
 }

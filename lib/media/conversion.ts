@@ -4,7 +4,7 @@
  * takes for the same. Pure.
  */
 
-import type { Codec, VideoFormat } from "../frame/format.ts";
+import { type Codec, PCM, SOUND_FRAME_SAMPLES, type VideoFormat } from "../frame/format.ts";
 import type { Ffmpeg } from "./ffmpeg.ts";
 
 /**
@@ -33,6 +33,11 @@ export interface OutputOptions {
    * there is a second one.
    */
   readonly observed?: "lead" | "second" | undefined;
+  /**
+   * The sound of the input beside its pictures, if it has any: `steady` in step with them by its
+   * times, or `fast` as it comes.
+   */
+  readonly sound?: "fast" | "steady" | undefined;
   /** The option that keeps ffmpeg from making up frames. */
   readonly passthrough?: Ffmpeg["passthrough"];
 }
@@ -57,11 +62,54 @@ export function outputArguments(format: VideoFormat, options: OutputOptions): st
     ...(mirror ? ["hflip"] : []),
     ...pixelFilters(format),
   ];
+  const { sound } = options;
   return [
-    ...["-an", "-sn", "-dn", "-vf", filters.join(","), passthrough, "passthrough"],
+    ...[...(sound ? [] : ["-an"]), "-sn", "-dn", "-vf", filters.join(",")],
+    ...[passthrough, "passthrough"],
     ...(live && format.codec !== "raw" ? ["-enc_time_base", slotOf(format)] : []),
-    ...[...encoderArguments(format), "pipe:1"],
+    ...encoderArguments(format),
+    ...(sound ? soundArguments(sound) : containerArguments(format)),
+    "pipe:1",
   ];
+}
+
+/**
+ * Arguments for the sound of an input, in frames of 10 ms of one channel, and for AVI with both. If the input has none, there are
+ * pictures only.
+ *
+ * Steady sound is in step with the pictures: it begins with the input, holes are filled, and it ends
+ * with the pictures. The muxer puts both in the order of their times, and holds pictures back for
+ * that. Live ones must not wait: the muxer `fifo` hands each frame on as it comes. It makes ffmpeg
+ * choose no streams, so they are named: the first one of each kind, and no cover.
+ */
+function soundArguments(sound: "fast" | "steady"): string[] {
+  const filters = [
+    sound === "fast" ? `aresample=${PCM.rate}` : `aresample=${PCM.rate}:async=1:first_pts=0,apad`,
+    "aformat=sample_fmts=s16:channel_layouts=mono",
+    `asetnsamples=${SOUND_FRAME_SAMPLES}`,
+  ].join(",");
+  return [
+    ...["-c:a", "pcm_s16le", "-af", filters],
+    ...(sound === "fast"
+      ? [
+        "-map",
+        "0:V:0",
+        "-map",
+        "0:a:0?",
+        "-f",
+        "fifo",
+        "-fifo_format",
+        "avi",
+        "-format_opts",
+        "flush_packets=1",
+      ]
+      : ["-shortest", "-flush_packets", "1", "-f", "avi"]),
+  ];
+}
+
+/** The container of pictures alone. Raw ones need none. */
+function containerArguments({ codec }: VideoFormat): string[] {
+  return codec === "raw" ? ["-f", "rawvideo"] : ["-flush_packets", "1", "-f", "avi"];
 }
 
 /**
@@ -117,12 +165,13 @@ function slotOf({ fps }: VideoFormat): string {
 }
 
 /** Filters that make the rate of an input constant, by the times of its pictures. */
-function fileFilters({ fps }: VideoFormat, { still, observed }: OutputOptions): string[] {
+function fileFilters({ fps }: VideoFormat, { still, observed, sound }: OutputOptions): string[] {
   return [
     ...(observed === "lead" ? [`select='${[...LEAD, "1"].join(";")}'`] : []),
     ...(observed === "second" ? ["select='if(eq(n,1),print(n,32));1'"] : []),
     ...(still ? ["loop=-1:1", `setpts=N/(${fps}*TB)`] : []),
-    `fps=${fps}`,
+    // Sound may begin before the first picture, which then stands from the beginning on.
+    sound ? `fps=${fps}:start_time=0` : `fps=${fps}`,
   ];
 }
 
@@ -169,12 +218,9 @@ function encoderArguments(format: VideoFormat): string[] {
   const { codec, width, height, fps } = format;
   switch (codec) {
     case "raw":
-      return ["-threads", "1", "-f", "rawvideo"];
+      return ["-threads", "1", "-c:v", ENCODERS[codec]];
     case "mjpeg":
-      return [
-        ...["-threads", "1", "-c:v", ENCODERS[codec], "-q:v", "3"],
-        ...["-flush_packets", "1", "-f", "avi"],
-      ];
+      return ["-threads", "1", "-c:v", ENCODERS[codec], "-q:v", "3"];
     case "h264": {
       const large = width * height > LARGE_PIXELS;
       const rate = Math.round(width * height * fps * 0.4);
@@ -183,7 +229,7 @@ function encoderArguments(format: VideoFormat): string[] {
         ...["-preset", large ? "ultrafast" : "veryfast", "-crf", "23", "-bf", "0"],
         ...["-maxrate", `${rate}`, "-bufsize", `${Math.round(rate / 4)}`],
         ...["-g", `${Math.max(Math.round(fps), 1)}`, "-colorspace", "smpte170m"],
-        ...["-color_range", "tv", "-flush_packets", "1", "-f", "avi"],
+        ...["-color_range", "tv"],
       ];
     }
   }

@@ -7,6 +7,8 @@
  */
 
 import type { SourceError } from "../errors.ts";
+import { PCM, SOUND_FPS, SOUND_FRAME_SAMPLES, type VideoFormat } from "../frame/format.ts";
+import { TICK_FRAMES, TONE_HZ, TONE_PEAK } from "./test_tone.ts";
 
 /**
  * The manner in which the pictures of an input come. Those of a `file` come as fast as they are
@@ -100,6 +102,23 @@ export function inputWays(input: string, system: string): Way[] {
     if (!NUMBERED_PICTURE.test(name) || pace !== "file") return [way];
     return [{ ...way, args: ["-f", "image2", "-pattern_type", "none", ...way.args] }, way];
   });
+}
+
+/** The share of a frame's time by which a rounded time may be off. */
+const ROUNDING = 0.01;
+
+/**
+ * The way to a moving test picture. With sound, a tone ticks at each whole second, and the picture
+ * that begins there is white. Both come out of one graph, which keeps them in step.
+ */
+export function testWay({ width, height, fps }: VideoFormat, sound: boolean): Way {
+  const picture = `testsrc2=size=${width}x${height}:rate=${fps}`;
+  const flash = `drawbox=c=white:t=fill:enable='lt(mod(t+${ROUNDING / fps},1),${1 / fps})'`;
+  const seconds = TICK_FRAMES / SOUND_FPS;
+  const wave = `${TONE_PEAK}*sin(${2 * Math.PI * TONE_HZ}*t)*lt(mod(t,1),${seconds})`;
+  const tick = `aevalsrc='${wave}':s=${PCM.rate}:n=${SOUND_FRAME_SAMPLES}`;
+  const graph = sound ? `${picture},${flash}[out0];${tick}[out1]` : picture;
+  return { args: ["-f", "lavfi", "-i", graph], pace: "file", timed: true, alone: false };
 }
 
 /**
@@ -217,6 +236,7 @@ export class InputWords {
   readonly #problems: string[] = [];
   readonly #leads: { readonly atMs: number; readonly lead: number }[] = [];
   #format = "";
+  #hasSound = false;
 
   /** Nothing has been said yet. */
   constructor() {
@@ -232,6 +252,7 @@ export class InputWords {
       if (this.#problems.length > KEPT_PROBLEMS) this.#problems.shift();
       return;
     }
+    if (/\[info\]\s+Stream #0.*: Audio: /.test(line)) this.#hasSound = true;
     const [, format] = /\[info\] Input #0, (.*), from /.exec(line) ?? [];
     if (format !== undefined) this.#format = format;
     const [, duration, bitrate] = /\[info\]\s+Duration: ([^,]*),.*bitrate: (.*)/.exec(line) ?? [];
@@ -246,6 +267,11 @@ export class InputWords {
   /** The last lines that tell of a problem. */
   get problems(): readonly string[] {
     return this.#problems;
+  }
+
+  /** True if the input says that it has sound. */
+  get hasSound(): boolean {
+    return this.#hasSound;
   }
 
   /** True if there was more than one picture. */
