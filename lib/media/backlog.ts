@@ -3,7 +3,7 @@
  *
  * **Terms.** The backlog is the sound that was written to the player and that the player's clock
  * has not reached. The clock counts two buffers of the device as played: what is
- * written at a backlog of 70 ms is heard 45 to 69 ms later (measured).
+ * written at a backlog of 70 ms is heard 42 to 73 ms later (measured).
  *
  * **Goal.** Every frame is heard at the same short distance from its writing. Left alone, the
  * distance is a matter of luck at the start (38 to 140 ms, measured), and each stall and each

@@ -1,6 +1,6 @@
 /**
- * A loudspeaker: frames of PCM into ffplay, whose backlog is held (backlog.ts). It is heard 45 to
- * 69 ms after the push (measured).
+ * A loudspeaker: frames of PCM into ffplay, whose backlog is held (backlog.ts). It is heard 42 to
+ * 73 ms after the push (measured).
  *
  * A device may go, and a sound server may be started anew. The player is then replaced, again and
  * again until there is sound. On Linux, ffplay notices neither: it plays on to nobody at its usual
