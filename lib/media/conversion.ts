@@ -74,8 +74,8 @@ export function outputArguments(format: VideoFormat, options: OutputOptions): st
 }
 
 /**
- * Arguments for the sound of an input, in frames of 10 ms of one channel, and for AVI with both. If the input has none, there are
- * pictures only.
+ * Arguments for the sound of an input, in frames of 10 ms of one channel, and for AVI with both. If
+ * the input has none, there are pictures only.
  *
  * Steady sound is in step with the pictures: it begins with the input, holes are filled, and it ends
  * with the pictures. The muxer puts both in the order of their times, and holds pictures back for
@@ -114,7 +114,7 @@ function containerArguments({ codec }: VideoFormat): string[] {
 
 /**
  * Arguments that turn pictures of this size, which come one by one, into frames of this format on
- * stdout, each as soon as it came. With `told`, ffmpeg says the time of each on stderr, in ticks.
+ * stdout, each as soon as it came. ffmpeg says the time of each on stderr, in ticks.
  */
 export function codingArguments(format: VideoFormat): string[] {
   const { width, height } = format;
@@ -130,7 +130,7 @@ export function codingArguments(format: VideoFormat): string[] {
   return [
     ...["-an", "-sn", "-dn", "-vf", filters.join(","), "-fps_mode", "passthrough"],
     ...(format.codec === "raw" ? [] : ["-enc_time_base", slotOf(format)]),
-    ...[...encoderArguments(format), "pipe:1"],
+    ...[...encoderArguments(format), ...containerArguments(format), "pipe:1"],
   ];
 }
 
