@@ -4,6 +4,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } fr
 import { nowUs, pause } from "../lib/clock.ts";
 import { DEFAULT_FORMAT, OPUS, PCM, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
+import { Lease } from "../lib/frame/pool.ts";
 import { openTranscoder, type Transcoder, transcoderArguments } from "../lib/media/transcoder.ts";
 import { until } from "./harness.ts";
 import { numberedFrame, readPicture } from "./numbered.ts";
@@ -141,6 +142,45 @@ test("sound through Opus and back is as loud as it was, and each packet is of on
   assertLess(ages[ages.length >> 1]!, 100_000);
 });
 
+test("sound in Opus that is broken, or of another length, makes nothing late that follows", async () => {
+  await using encoder = openTranscoder({ from: PCM, to: OPUS });
+  const packets = collect(encoder);
+  for (let number = 0; number < 60; number++) {
+    encoder.push(tone(number));
+    await until("the packet", () => packets.got.length > number || undefined);
+  }
+  const odd = [
+    new Uint8Array([0xff]),
+    new Uint8Array(0),
+    new Uint8Array([0xf3, 0xff, 0xff]),
+    // Twelve frames of 10 ms in one packet, and two.
+    new Uint8Array([0xf3, 0x0c, ...new Uint8Array(60)]),
+    new Uint8Array([0xf1, ...new Uint8Array(60)]),
+  ];
+  await using decoder = openTranscoder({ from: OPUS, to: PCM });
+  const { got } = collect(decoder);
+  for (const [number, packet] of packets.got.entries()) {
+    const isOdd = number >= 10 && number < 50 && number % 2 === 1;
+    const data = isOdd ? odd[(number >> 1) % odd.length]! : packet.data;
+    decoder.push({ ...packet, captureUs: number, data });
+    if (!isOdd) await until("the sound", () => (got.at(-1)?.captureUs ?? -1) >= number - 1);
+  }
+  await until("the last sound", () => got.at(-1)?.captureUs === 59 || undefined);
+  const times = got.map(({ captureUs }) => captureUs);
+  assertEquals(times.slice(-9), [51, 52, 53, 54, 55, 56, 57, 58, 59]);
+  assertEquals(times, [...new Set(times)].sort((one, other) => one - other));
+});
+
+test("of sound that ffmpeg cannot take at once, the newest 200 ms are kept", async () => {
+  await using encoder = openTranscoder({ from: PCM, to: OPUS });
+  const { got } = collect(encoder);
+  for (let number = 0; number < 50; number++) encoder.push({ ...tone(number), captureUs: number });
+  await until("the last packet", () => got.at(-1)?.captureUs === 49 || undefined);
+  const times = got.map(({ captureUs }) => captureUs);
+  assertEquals(times.slice(-20), Array.from({ length: 20 }, (_, at) => 30 + at));
+  assertLessOrEqual(times.length, 21);
+});
+
 test("an ffmpeg that dies is told of once, and takes no more", async () => {
   const failures: string[] = [];
   let pid = 0;
@@ -158,7 +198,11 @@ test("an ffmpeg that dies is told of once, and takes no more", async () => {
   Deno.kill(pid, "SIGKILL");
   await over;
   await until("the news", () => failures.length > 0 || undefined);
-  decoder.push(captured(numberedFrame(0, RAW)));
+  let given = 0;
+  const lease = new Lease(() => void given++);
+  decoder.push({ ...captured(numberedFrame(0, RAW)), lease });
+  lease.letGo();
+  assertEquals(given, 1);
   assertEquals(failures.length, 1);
 });
 

@@ -4,12 +4,12 @@
  *
  * ```
  *  push ─► box (newest wins) ─► Matroska ─► ffmpeg ─► frames
- *                                             └─► stderr: the number of each picture
+ *                                             └─► stderr: the number of each frame
  * ```
  *
- * ffmpeg makes nothing of a picture that is broken. It therefore says the number of each picture
- * that it makes: its time in the container is its number. Sound is told by its order: a packet in,
- * a packet out.
+ * ffmpeg makes nothing of a frame that is broken. It therefore says the number of each frame that it
+ * decodes: its time in the container is its number. PCM cannot be broken. It is told by its order: a
+ * frame in, a packet out.
  */
 
 import { nowUs } from "../clock.ts";
@@ -20,7 +20,9 @@ import {
   maxFrameBytes,
   PCM_FRAME_BYTES,
   rawFrameBytes,
+  SOUND_FPS,
   SOUND_FRAME_MS,
+  SOUND_FRAME_SAMPLES,
   type VideoFormat,
 } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
@@ -46,6 +48,13 @@ const MAX_SOUNDS = 20;
  * to 440 ms (measured); packets of one size need none.
  */
 const OPUS_PACKET_BYTES = 40;
+
+/**
+ * The filter for decoded sound. It says the number of each frame of 10 ms, and leaves out all others:
+ * a packet may unfold to 120 ms, and would make late all that follow.
+ */
+const WHOLE_FRAMES =
+  `aselect='if(eq(samples_n,${SOUND_FRAME_SAMPLES}),1+0*print(round(t*${SOUND_FPS}),32),0)'`;
 
 /** The frames that may be inside ffmpeg. More of them are broken ones that never come out. */
 const MAX_INSIDE = 64;
@@ -86,7 +95,7 @@ export function transcoderArguments({ from, to }: TranscoderOptions): string[] {
       ...["-c:a", "libopus", "-application", "lowdelay", "-frame_duration", `${SOUND_FRAME_MS}`],
       ...["-b:a", "32k", "-vbr", "off", "-f", "data"],
     ]
-    : ["-ac", "1", "-ar", "48000", "-f", "s16le"];
+    : ["-af", WHOLE_FRAMES, "-ac", "1", "-ar", "48000", "-f", "s16le"];
   return [
     ...start,
     ...input,
@@ -134,6 +143,7 @@ export class Transcoder implements Sink, Source {
   readonly #numbers = new FrameQueue<number>(Infinity, MAX_INSIDE);
   readonly #feeding: Promise<void>;
   #closing = false;
+  #over = false;
 
   /** Starts an ffmpeg. Throws `NotInstalledError` if there is none. */
   constructor(options: TranscoderOptions) {
@@ -141,7 +151,7 @@ export class Transcoder implements Sink, Source {
     const { from, watch } = options;
     this.#box = from.kind === "video"
       ? new NewestFrame(newestOptions(from, WAITING_SECONDS))
-      : new NewestFrame<Frame>({ room: MAX_SOUNDS });
+      : oldestGoes(MAX_SOUNDS);
     this.#writer = new MatroskaWriter([from]);
     this.#child = openChild({
       command: "ffmpeg",
@@ -157,6 +167,7 @@ export class Transcoder implements Sink, Source {
     });
     this.#feeding = this.#feed();
     this.#child.ended.then(({ code, lastLines }) => {
+      this.#over = true;
       this.#box.close();
       this.#numbers.close();
       if (this.#closing) return;
@@ -167,7 +178,7 @@ export class Transcoder implements Sink, Source {
 
   /** Takes a frame, or drops it if ffmpeg does not keep up. */
   push(frame: Frame): void {
-    if (this.#closing) return;
+    if (this.#closing || this.#over) return;
     frame.lease?.hold();
     this.#box.push(frame);
   }
@@ -212,14 +223,14 @@ export class Transcoder implements Sink, Source {
     }
   }
 
-  /** Hears the number of a picture that ffmpeg makes. */
+  /** Hears the number of a frame that ffmpeg decodes. */
   #hear(line: string): void {
     if (isMeasured(line)) this.#numbers.push(Number(line.split(" ").at(-1)), 0);
   }
 
   /** The capture time of the frame that has just come out. Resolves to nothing at the end. */
   async #captureOf(): Promise<number | undefined> {
-    if (this.#options.from.kind === "sound") return this.#inside.shift()?.captureUs ?? nowUs();
+    if (this.#options.from.codec === "pcm") return this.#inside.shift()?.captureUs ?? nowUs();
     const number = await this.#numbers.take();
     if (number === undefined) return undefined;
     // What is before it was broken.
@@ -256,6 +267,22 @@ export class Transcoder implements Sink, Source {
       }
     }
   }
+}
+
+/** A box for frames that stand alone. The oldest is dropped if they are too many. */
+function oldestGoes(room: number): Box {
+  const queue = new FrameQueue<Frame>(Infinity, room);
+  return {
+    push(frame: Frame): void {
+      if (queue.push(frame, 0)) return;
+      void queue.take().then((oldest) => oldest?.lease?.letGo());
+      queue.push(frame, 0);
+    },
+    take: () => queue.take(),
+    close(): void {
+      for (const frame of queue.abandon()) frame.lease?.letGo();
+    },
+  };
 }
 
 /** Microseconds between two pictures in the container: a tick. Their number is their time. */
