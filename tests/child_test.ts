@@ -25,7 +25,7 @@ const onLinux = { ignore: Deno.build.os !== "linux" };
 function shell(
   flow: ChildOptions["flow"],
   script: string,
-  options: Pick<ChildOptions, "env" | "onLine"> = {},
+  options: Pick<ChildOptions, "env" | "finishMs" | "onLine"> = {},
 ): Child {
   return openChild({ command: "sh", args: ["-c", script], flow, ...options });
 }
@@ -76,6 +76,48 @@ test("a fed child has all that was written when its input ends", async () => {
   assertEquals((await child.finish(30_000))?.code, 0);
   assertEquals(await Deno.readTextFile(`${folder.path}/got`), "one two");
   assertEquals(await child.write(bytesOf("three")), false);
+}, onLinux);
+
+test("a child may be fed and feed at once, more than its pipes hold", async () => {
+  await using child = shell("through", "cat");
+  const data = new Uint8Array(1_000_000).map((_, at) => at % 251);
+  // The write cannot end before somebody reads.
+  const writing = child.write(data);
+  const got = await child.read(new Uint8Array(data.length));
+  assert(got !== null && got.every((byte, at) => byte === data[at]));
+  assertEquals(await writing, true);
+  const { code } = (await child.finish(30_000))!;
+  assertEquals(code, 0);
+  assertEquals(await child.read(new Uint8Array(1)), null);
+}, onLinux);
+
+test(
+  "a child that feeds and is fed is stopped while nobody reads it, and its write is over",
+  async () => {
+    await using child = shell("through", "exec cat", { finishMs: 60_000 });
+    const writing = child.write(new Uint8Array(1_000_000));
+    // It is in the middle of it once it has given the first byte.
+    assert(await child.read(new Uint8Array(1)));
+    // It ends because nobody can read it any more, long before it is sent a signal.
+    assert(await within(child.stop(), 30_000));
+    assertEquals(await writing, false);
+    assertEquals(await child.write(new Uint8Array(1)), false);
+    assertEquals(await child.read(new Uint8Array(1)), null);
+  },
+  onLinux,
+);
+
+test("a child that feeds and is fed may say any amount on stderr", async () => {
+  await using child = shell("through", "head -c 1000000 /dev/zero | tr '\\0' x >&2; cat");
+  assertEquals(await child.write(new Uint8Array([7])), true);
+  assertEquals(await child.read(new Uint8Array(1)), new Uint8Array([7]));
+}, onLinux);
+
+test("stop ends by SIGKILL a child that feeds and is fed, and hears nothing", async () => {
+  await using child = shell("through", "trap '' TERM; printf r; while :; do sleep 0.05; done");
+  assert(await child.read(new Uint8Array(1)));
+  const { code, signalled } = await child.stop();
+  assertEquals([code, signalled], [128 + 9, true]);
 }, onLinux);
 
 test("a child that has gone takes no more, and nobody hears of it but who writes", async () => {

@@ -85,8 +85,8 @@ export interface Child extends AsyncDisposable {
    */
   write(data: Uint8Array): Promise<boolean>;
   /**
-   * Reads exactly `into.length` bytes of a `feeding` or `through` child into `into`'s buffer, which is given
-   * away. Resolves to the filled view, or `null` if the stream ends before.
+   * Reads exactly `into.length` bytes of a `feeding` or `through` child into `into`'s buffer, which
+   * is given away. Resolves to the filled view, or `null` if the stream ends before.
    */
   read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
   /**
