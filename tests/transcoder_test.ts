@@ -171,6 +171,39 @@ test("sound in Opus that is broken, or of another length, makes nothing late tha
   assertEquals(times, [...new Set(times)].sort((one, other) => one - other));
 });
 
+test("an ffmpeg that stops for a moment gives all sound that it was fed its own time", async () => {
+  for (const [from, to] of [[PCM, OPUS], [OPUS, PCM]] as const) {
+    const packets: Frame[] = [];
+    for (let number = 0; number < 200; number++) {
+      const data = from === PCM ? tone(number).data : new Uint8Array(40).fill(0xf0, 0, 1);
+      packets.push({ ...tone(number), data, captureUs: number });
+    }
+    let pid = 0;
+    const watch = {
+      started: (name: string): void => void (pid = Number(name.split(" ").at(-1))),
+      said: (): void => {},
+      ended: (): void => {},
+    };
+    await using transcoder = openTranscoder({ from, to, watch });
+    const { got } = collect(transcoder);
+    transcoder.push(packets[0]!);
+    await until("the first sound", () => got.length > 0 || undefined);
+    Deno.kill(pid, "SIGSTOP");
+    for (const packet of packets.slice(1, 199)) {
+      transcoder.push(packet);
+      await pause(1);
+    }
+    Deno.kill(pid, "SIGCONT");
+    await until("all that it was fed", () => got.at(-1)?.captureUs === 198 || undefined);
+    const before = got.length;
+    transcoder.push(packets[199]!);
+    await until("the next sound", () => got.length > before || undefined);
+    assertEquals(got.at(-1)?.captureUs, 199);
+    const times = got.map(({ captureUs }) => captureUs);
+    assertEquals(times, [...new Set(times)].sort((one, other) => one - other));
+  }
+}, { ignore: Deno.build.os === "windows" });
+
 test("of sound that ffmpeg cannot take at once, the newest 200 ms are kept", async () => {
   await using encoder = openTranscoder({ from: PCM, to: OPUS });
   const { got } = collect(encoder);

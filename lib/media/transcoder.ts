@@ -56,8 +56,11 @@ const OPUS_PACKET_BYTES = 40;
 const WHOLE_FRAMES =
   `aselect='if(eq(samples_n,${SOUND_FRAME_SAMPLES}),1+0*print(round(t*${SOUND_FPS}),32),0)'`;
 
-/** The frames that may be inside ffmpeg. More of them are broken ones that never come out. */
-const MAX_INSIDE = 64;
+/**
+ * The frames that may be inside ffmpeg: far more than its pipes hold, which is some 1000 packets of
+ * Opus. More of them are broken ones that never come out.
+ */
+const MAX_INSIDE = 4096;
 
 /** The frames to change, and the listeners. */
 export interface TranscoderOptions {
