@@ -145,7 +145,7 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   const { record, patienceSeconds, durationSeconds, play, auto } = options;
   const talk = new Call({
     ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
-    ...{ play, auto },
+    ...{ play, auto, recordSound: "full" },
     open: () => Promise.resolve(line),
     sourceOver: sourceOver.promise,
     window: { title: TITLES.receiving.HOST, place: { slot: isHere ? 2 : 1, inGrid: false } },

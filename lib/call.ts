@@ -19,7 +19,7 @@ import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
 import { Display, type DisplayOptions } from "./media/display.ts";
 import { Loudspeaker } from "./media/loudspeaker.ts";
-import { checkRecorder, NO_PICTURES } from "./media/recorder.ts";
+import { checkRecorder, NO_PICTURES, type SoundSize } from "./media/recorder.ts";
 import { openTranscoder } from "./media/transcoder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
 import { checkFolder } from "./media/recording_file.ts";
@@ -99,6 +99,8 @@ export interface CallParts {
   readonly record: string | undefined;
   /** True if the peer's sound is to be heard. */
   readonly play: boolean;
+  /** The size of the sound in the recording. */
+  readonly recordSound: SoundSize;
   /** The window for the peer's frames. */
   readonly window: Pick<DisplayOptions, "title" | "place">;
   /** The name of the call among several. */
@@ -200,6 +202,11 @@ export class Call implements Taker {
   /** Tells the peer that nothing comes on a stream of ours for now. */
   onRest(stream: number): void {
     this.#line?.rest?.(stream);
+  }
+
+  /** Records our own voice. */
+  pushOwn(frame: Frame, { kind }: Format): void {
+    if (kind === "sound") this.#recording?.pushSound("own", frame);
   }
 
   /** The microphone is back: most likely the sound server was gone, and the loudspeaker with it. */
@@ -332,18 +339,23 @@ export class Call implements Taker {
         this.#display?.push(frame);
         this.#recording?.push(frame);
       },
-      onSound: (frame) => this.#loudspeaker?.push(frame),
+      onSound: (frame) => {
+        this.#loudspeaker?.push(frame);
+        this.#recording?.pushSound("peer", frame);
+      },
     });
   }
 
-  #openRecording({ picture }: Incoming): Recording | undefined {
+  #openRecording({ picture, sound }: Incoming): Recording | undefined {
     const { log, messages, system, watch } = this.#around;
-    const { record: wanted, peer, we } = this.#parts;
-    if (wanted === undefined || picture === undefined) return undefined;
+    const { record: wanted, peer, we, outgoing } = this.#parts;
+    if (wanted === undefined || !picture && !sound) return undefined;
+    const hasSound = sound !== undefined || outgoing?.gives("sound");
     let files = 0;
     return new Recording({
       wanted,
       format: picture,
+      sound: hasSound ? this.#parts.recordSound : undefined,
       stamps: peer.stamps,
       watch,
       onBegun: (path) => {

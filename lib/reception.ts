@@ -147,7 +147,16 @@ export class Reception {
     // With one call at a time, everybody knows whose sentences these are.
     const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
     const call = new Call({
-      ...{ we: "HOST", peer, record, patienceSeconds, play, auto, outgoing: this.outgoing },
+      ...{
+        we: "HOST",
+        peer,
+        record,
+        patienceSeconds,
+        play,
+        auto,
+        recordSound: "full",
+        outgoing: this.outgoing,
+      },
       open: () => incoming.accept(),
       window: {
         title: several ? `${TITLES.receiving.CLIENT} ${incoming.label}` : TITLES.receiving.CLIENT,

@@ -9,7 +9,7 @@
  * ```
  *
  * A frame may stray one slot from its place to either side, so that jitter neither repeats nor
- * thins. Where the times are those of arrival, a late frame alone does not tell the cause: a pause
+ * thins; beside sound somewhat less, so that lips and voice agree. Where the times are those of arrival, a late frame alone does not tell the cause: a pause
  * of the sender, or a delay of the network or of a busy machine. The frames behind it tell. The
  * timeline holds the late frame for a moment: if those behind it make up for the time, all of them
  * were only delayed. The first frame of a call may have been delayed as well. The frames that
@@ -26,8 +26,9 @@ export interface Placed<T> {
   readonly repeatsBefore: number;
 }
 
-/** Slots that a frame may stray from its own. */
+/** Slots that a frame may stray from its own, and those beside sound: 35 ms at 20 a second. */
 const SLACK = 1;
+const SLACK_BESIDE_SOUND = 0.7;
 
 /**
  * Slots over which the pace of held frames is judged. After that many, a camera's pace differs from
@@ -72,8 +73,9 @@ const MAX_DRIFT = 200e-6;
  * The time of a frame in its recording. The sender's clock gives the distance between frames. Our
  * clock bounds that distance, and leads in the long run.
  */
-class CallClock {
+export class CallClock {
   #originUs: number | undefined;
+  #isFirst = true;
   #offsetUs = 0;
   #lastArrivalUs = 0;
   #silenceUs = 0;
@@ -85,8 +87,9 @@ class CallClock {
    */
   since(timeUs: number, arrivalUs: number): number {
     const offsetUs = arrivalUs - timeUs;
-    if (this.#originUs === undefined) {
-      this.#originUs = arrivalUs;
+    if (this.#isFirst) {
+      this.#isFirst = false;
+      this.#originUs ??= arrivalUs;
       this.#offsetUs = offsetUs;
     } else {
       const sinceLastUs = arrivalUs - this.#lastArrivalUs;
@@ -102,7 +105,22 @@ class CallClock {
         : Math.max(Math.min(skewUs, driftUs), -driftUs);
     }
     this.#lastArrivalUs = arrivalUs;
-    return timeUs + this.#offsetUs - this.#originUs;
+    return timeUs + this.#offsetUs - this.#originUs!;
+  }
+
+  /** True once the first frame has come. */
+  get hasBegun(): boolean {
+    return this.#originUs !== undefined;
+  }
+
+  /** Begins at that time of our clock, before the first frame has come. */
+  begin(originUs: number): void {
+    this.#originUs ??= originUs;
+  }
+
+  /** The time of our clock at which the recording begins. */
+  get originUs(): number | undefined {
+    return this.#originUs;
   }
 
   /** Moves the origin: the first frame was due that many microseconds before it arrived. */
@@ -115,7 +133,8 @@ class CallClock {
 export class Timeline<T> {
   readonly #fps: number;
   readonly #stamps: "capture" | "arrival";
-  readonly #clock = new CallClock();
+  readonly #clock: CallClock;
+  readonly #slack: number;
   #slots = 0;
   #thinned = 0;
   #lastSlotTime = 0;
@@ -125,11 +144,14 @@ export class Timeline<T> {
 
   /**
    * A line of `fps` slots a second. `stamps` names the kind of the times: `capture`, which is
-   * exact, or `arrival`, which networks delay.
+   * exact, or `arrival`, which networks delay. A clock that is given is that of the sender's sound
+   * as well.
    */
-  constructor(fps: number, stamps: "capture" | "arrival") {
+  constructor(fps: number, stamps: "capture" | "arrival", clock?: CallClock) {
     this.#fps = fps;
     this.#stamps = stamps;
+    this.#clock = clock ?? new CallClock();
+    this.#slack = clock ? SLACK_BESIDE_SOUND : SLACK;
   }
 
   /** The number of filled slots, the repeats among them. */
@@ -165,7 +187,7 @@ export class Timeline<T> {
     const at = this.#slotTime(timeUs, arrivalUs);
     const sinceLast = at - this.#lastSlotTime;
     this.#lastSlotTime = at;
-    const late = this.#stamps === "arrival" && at - this.#slots > SLACK;
+    const late = this.#stamps === "arrival" && at - this.#slots > this.#slack;
     if (this.#held.length > 0 || late) {
       this.#held.push({ item, at });
       return this.#hasCaughtUp() || this.#isCamerasPace() ? this.settle() : [];
@@ -196,7 +218,7 @@ export class Timeline<T> {
    * True if the held frames fill the slots up to the last of them: all of them were only delayed.
    */
   #hasCaughtUp(): boolean {
-    return this.#held.at(-1)!.at - (this.#slots + this.#held.length - 1) <= SLACK;
+    return this.#held.at(-1)!.at - (this.#slots + this.#held.length - 1) <= this.#slack;
   }
 
   /** True if the last held frame came at a camera's pace: the sender paused before it. */
@@ -233,7 +255,7 @@ export class Timeline<T> {
   }
 
   #place(item: T, at: number): Placed<T>[] {
-    if (at < this.#slots - SLACK - 1e-6) {
+    if (at < this.#slots - this.#slack - 1e-6) {
       this.#thinned++;
       return [];
     }
@@ -244,9 +266,8 @@ export class Timeline<T> {
 
   /** Slots that stay empty when the next frame belongs at `at`. */
   #lag(at: number): number {
-    if (this.#slots === 0) return 0;
     const lag = at - this.#slots;
-    return lag > SLACK + 1e-6 ? Math.round(lag) : 0;
+    return lag > this.#slack + 1e-6 ? Math.round(lag) : 0;
   }
 
   /** A time as a number of slots since the first frame. */

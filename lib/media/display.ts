@@ -9,10 +9,10 @@
 
 import { type Child, type ChildEnd, type ChildWatch, openChild, readCommand } from "./child.ts";
 import { pause, within } from "../clock.ts";
-import { isInterCoded, maxDecodedPixels, nearestRate, type VideoFormat } from "../frame/format.ts";
+import { isInterCoded, maxDecodedPixels, type VideoFormat } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
-import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
+import { MatroskaWriter } from "./matroska.ts";
 import type { Sink } from "../frame/sink.ts";
 
 /**
@@ -125,7 +125,7 @@ export function displayArguments({ format, title, place }: DisplayOptions): stri
   // (2.4 s, measured).
   const encoded = [
     ...["-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay"],
-    ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "ivf"],
+    ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "matroska"],
   ];
   const size = windowSize(format);
   const { left, top } = place === undefined ? {} : windowCorner(size, place);
@@ -237,18 +237,20 @@ export class Display implements Sink {
   }
 
   async #feed(): Promise<void> {
-    const encoded = this.#format.codec !== "raw";
-    if (encoded && !await this.#child.write(ivfHeader(this.#format, nearestRate(DECLARED_FPS)))) {
-      return;
-    }
+    const container = this.#format.codec === "raw"
+      ? undefined
+      : new MatroskaWriter([{ ...this.#format, fps: DECLARED_FPS }]);
+    if (container && !await this.#child.write(container.header())) return;
     let lastMs = -Infinity;
     for (let count = 0;; count++) {
       const frame = await this.#next(lastMs);
       if (frame === undefined) return;
       lastMs = performance.now();
-      const header = encoded ? ivfFrameHeader(frame.data.length, count) : undefined;
+      const { data, keyframe } = frame;
+      const atUs = count * 1e6 / DECLARED_FPS;
+      const header = container?.frameHeader(0, data.length, atUs, { keyframe });
       const written = (!header || await this.#child.write(header)) &&
-        await this.#write(frame.data, count);
+        await this.#write(data, count);
       frame.lease?.letGo();
       if (!written) return;
     }

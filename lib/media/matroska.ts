@@ -62,6 +62,7 @@ const ID = {
   uid: 0x73c5,
   type: 0x83,
   lacing: 0x9c,
+  defaultDuration: 0x23e383,
   codecId: 0x86,
   codecPrivate: 0x63a2,
   video: 0xe0,
@@ -139,11 +140,13 @@ function entry(format: Format, index: number): Uint8Array {
     ...(format.codec === "opus" ? [part(ID.codecPrivate, OPUS_HEAD)] : []),
   ];
   if (isVideo) {
-    const { width, height, codec } = format;
+    const { width, height, codec, fps } = format;
     // A name of four characters in ffmpeg's list of pixel formats: bgr24 here.
     const colours = codec === "raw" ? [part(ID.colourSpace, text("BGR\x18"))] : [];
     const picture = [part(ID.width, number(width)), part(ID.height, number(height)), ...colours];
-    return part(ID.entry, ...common, part(ID.video, ...picture));
+    // It tells how long the last picture lasts, in nanoseconds.
+    const duration = part(ID.defaultDuration, number(Math.round(1e9 / fps)));
+    return part(ID.entry, ...common, duration, part(ID.video, ...picture));
   }
   const { rate, channels, codec } = format;
   const depth = codec === "pcm" ? [part(ID.bitDepth, number(16))] : [];

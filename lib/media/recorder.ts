@@ -2,6 +2,11 @@
  * A recording: every frame into an XVID AVI, through ffmpeg. The file lasts as long as the call.
  * The timeline decides the place of each frame, and ffmpeg is fed a constant rate.
  *
+ * Sound is one track of all voices (sound_track.ts). It goes into the same container as the
+ * pictures: an ffmpeg with two inputs waits for the one while the other is full. Sound is written
+ * all the time, some way behind the pictures: where it pauses, ffmpeg holds the pictures back, and
+ * a kill then loses four seconds of them (measured).
+ *
  * XVID is `-c:v mpeg4 -vtag XVID`, which OpenCV writes too. `-flush_packets 1` puts every packet on
  * the disk at once: even a killed ffmpeg leaves all but one frame (1.35 s are missing without it,
  * measured).
@@ -13,15 +18,17 @@ import {
   isInterCoded,
   maxDecodedPixels,
   nearestRate,
+  PCM,
   type Rate,
   type VideoFormat,
 } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
-import { ivfFrameHeader, ivfHeader } from "./ivf.ts";
 import { FrameQueue } from "../frame/mailbox.ts";
+import { MatroskaWriter } from "./matroska.ts";
 import { hold } from "./recording_file.ts";
 import type { Sink } from "../frame/sink.ts";
-import { type Placed, Timeline } from "../frame/timeline.ts";
+import { SoundTrack } from "../frame/sound_track.ts";
+import { CallClock, type Placed, Timeline } from "../frame/timeline.ts";
 import { nowUs, type Timer, within } from "../clock.ts";
 
 /** The encoder of recordings. */
@@ -58,14 +65,30 @@ const FINISH_MS = 10_000;
  */
 const FINAL_PAUSE_US = 1_000_000;
 
+/** Milliseconds between two pieces of sound that are written: each costs as much as a longer one. */
+const SOUND_EVERY_MS = 50;
+
+/** Microseconds that voices may take to arrive. Sound is written when they are over. */
+const SOUND_BEHIND_US = 100_000;
+
+/** The codec of the sound in a file: as it is, or in a quarter of the bytes. */
+export type SoundSize = "full" | "small";
+
+/** The voices of a call. */
+export type VoiceName = "peer" | "own";
+
 /** The file to record to, and the frames for it. */
 export interface RecorderOptions {
   /** The path of a file of ours, which is overwritten. */
   readonly path: string;
-  /** The format of the frames. */
-  readonly format: VideoFormat;
-  /** Frames a second in the file. */
+  /** The format of the pictures. Nothing if only sound is recorded. */
+  readonly format: VideoFormat | undefined;
+  /** Pictures a second in the file. */
   readonly fps: number;
+  /** The size of the sound. Nothing if none is recorded. */
+  readonly sound?: SoundSize | undefined;
+  /** The time of our clock at which the recording begins: with its first frame if not given. */
+  readonly originUs?: number | undefined;
   /** The kind of the frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
   /** Hears what its ffmpeg does. */
@@ -77,7 +100,7 @@ export const NO_PICTURES = "no picture in what came";
 
 /** The content of a recording's file. */
 export interface RecordedFile {
-  /** Frames in the file, repeated ones among them. */
+  /** Pictures in the file, repeated ones among them. */
   readonly frames: number;
   /** Its duration in seconds. */
   readonly seconds: number;
@@ -88,31 +111,52 @@ export interface RecordedFile {
 }
 
 /** Arguments of ffmpeg for this recording. */
-export function recorderArguments({ path, format, fps }: RecorderOptions): string[] {
-  const { codec, width, height } = format;
-  const large = width * height > ONE_THREAD_PIXELS;
-  const rate = rateText(nearestRate(fps));
-  const raw = [
-    ...["-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", `${width}x${height}`],
-    // An ffmpeg that is told the rate of the input only takes the next usual rate for the output: 1
-    // in place of 1.00049.
-    ...["-framerate", rate, "-i", "pipe:0", "-r", rate],
-  ];
-  // One thread decodes: each further one would hold a frame back, which a kill would lose. `-stats`
-  // counts the frames.
-  const encoded = [
-    ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
-    ...["-max_pixels", `${maxDecodedPixels(format)}`, "-f", "ivf", "-i", "pipe:0"],
-    // Players take the colours of this file for BT.601 in the range of television. The file has no
-    // words for others.
-    ...["-vf", `fps=${rate},scale=out_color_matrix=bt601:out_range=tv`, "-pix_fmt", "yuv420p"],
-  ];
+export function recorderArguments(options: RecorderOptions): string[] {
+  const { path, format, sound } = options;
   return [
     ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
-    ...(codec === "raw" ? raw : encoded),
-    ...["-c:v", ENCODER, "-threads", large ? "0" : "1", "-vtag", "XVID", "-q:v", "3"],
+    ...inputArguments(options),
+    ...(format ? pictureArguments(format) : []),
+    ...(sound ? ["-map", "0:a", "-c:a", SOUND_CODECS[sound], "-max_interleave_delta", "1"] : []),
     ...["-flush_packets", "1", "-f", "avi", `file:${path}`],
   ];
+}
+
+const SOUND_CODECS: Readonly<Record<SoundSize, string>> = {
+  full: "pcm_s16le",
+  small: "adpcm_ima_wav",
+};
+
+function inputArguments({ format, fps, sound }: RecorderOptions): string[] {
+  const rate = rateText(nearestRate(fps));
+  if (format?.codec === "raw" && sound === undefined) {
+    return [
+      ...["-f", "rawvideo", "-pixel_format", "bgr24"],
+      ...["-video_size", `${format.width}x${format.height}`],
+      // An ffmpeg that is told the rate of the input only takes the next usual rate for the output:
+      // 1 in place of 1.00049.
+      ...["-framerate", rate, "-i", "pipe:0", "-r", rate],
+    ];
+  }
+  return [
+    // One thread decodes: each further one would hold a frame back, which a kill would lose.
+    // `-stats` counts the frames.
+    ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
+    ...(format ? ["-max_pixels", `${maxDecodedPixels(format)}`] : []),
+    ...["-f", "matroska", "-i", "pipe:0"],
+    ...(format && sound ? ["-map", "0:v"] : []),
+    ...(format?.codec === "raw" ? ["-r", rate] : []),
+    // Players take the colours of this file for BT.601 in the range of television. The file has no
+    // words for others.
+    ...(format && format.codec !== "raw"
+      ? ["-vf", `fps=${rate},scale=out_color_matrix=bt601:out_range=tv`, "-pix_fmt", "yuv420p"]
+      : []),
+  ];
+}
+
+function pictureArguments({ width, height }: VideoFormat): string[] {
+  const large = width * height > ONE_THREAD_PIXELS;
+  return ["-c:v", ENCODER, "-threads", large ? "0" : "1", "-vtag", "XVID", "-q:v", "3"];
 }
 
 /** A rate as ffmpeg reads it without rounding. */
@@ -126,13 +170,19 @@ export async function checkRecorder(watch?: ChildWatch): Promise<void> {
 }
 
 /**
- * A frame with its place in the file: the slots to fill before it, or its own slot if it is
+ * A picture with its place in the file: the slots to fill before it, or its own slot if it is
  * encoded.
  */
-interface Job {
+interface PictureJob {
   readonly frame: Frame;
   readonly repeatsBefore: number;
   readonly slot: number;
+}
+
+/** A piece of the sound track, and the time of its first sample. */
+interface SoundJob {
+  readonly sound: Int16Array<ArrayBuffer>;
+  readonly atUs: number;
 }
 
 /**
@@ -147,12 +197,17 @@ export class Recorder implements Sink {
   readonly failed: Promise<string>;
   readonly #child: Child;
   readonly #held: Deno.FsFile;
-  readonly #format: VideoFormat;
+  readonly #format: VideoFormat | undefined;
   readonly #rate: Rate;
+  readonly #clock = new CallClock();
   readonly #timeline: Timeline<Frame>;
-  readonly #queue = new FrameQueue<Job>(MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES);
+  readonly #sound: SoundTrack | undefined;
+  /** The container. Raw pictures without sound need none. */
+  readonly #container: MatroskaWriter | undefined;
+  readonly #queue = new FrameQueue<PictureJob | SoundJob>(MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES);
   readonly #feeding: Promise<void>;
   #settling: Timer | undefined;
+  #sounding: Timer | undefined;
   #broken = false;
   #last: Frame | undefined;
   #lastPushUs = 0;
@@ -165,14 +220,20 @@ export class Recorder implements Sink {
 
   /** Starts a recording. Throws `NotInstalledError` if there is no ffmpeg. */
   constructor(options: RecorderOptions) {
-    this.path = options.path;
-    this.#format = options.format;
-    this.#rate = nearestRate(options.fps);
+    const { path, format, fps, stamps, sound, originUs, watch } = options;
+    this.path = path;
+    this.#format = format;
+    this.#rate = nearestRate(fps);
+    if (originUs !== undefined) this.#clock.begin(originUs);
     // The file cannot say every rate. The places of the frames make up for the difference.
-    this.#timeline = new Timeline(this.#rate.frames / this.#rate.seconds, options.stamps);
-    this.#held = hold(options.path);
+    const exactFps = this.#rate.frames / this.#rate.seconds;
+    this.#timeline = new Timeline(exactFps, stamps, sound && this.#clock);
+    this.#sound = sound && new SoundTrack();
+    const tracks = [...(format ? [format] : []), ...(sound ? [PCM] : [])];
+    const isBare = format?.codec === "raw" && sound === undefined;
+    this.#container = isBare ? undefined : new MatroskaWriter(tracks);
+    this.#held = hold(path);
     try {
-      const { watch } = options;
       const args = recorderArguments(options);
       this.#child = openChild({ command: "ffmpeg", args, flow: "fed", watch });
     } catch (error) {
@@ -180,6 +241,7 @@ export class Recorder implements Sink {
       throw error;
     }
     this.#feeding = this.#feed();
+    if (sound) this.#sounding = setInterval(() => this.#writeSound(), SOUND_EVERY_MS);
     this.failed = new Promise((resolve) => {
       this.#child.ended.then((end) => {
         this.#abandon();
@@ -188,6 +250,11 @@ export class Recorder implements Sink {
         resolve(this.#failure);
       });
     });
+  }
+
+  /** The time of our clock at which the recording begins. Nothing before its first frame. */
+  get originUs(): number | undefined {
+    return this.#clock.originUs;
   }
 
   /** Frames received that found no place because ffmpeg does not keep up, or has failed. */
@@ -202,16 +269,20 @@ export class Recorder implements Sink {
 
   /** True if the frames came encoded, and ffmpeg has made nothing of them until now. */
   async isEmpty(): Promise<boolean> {
-    if (this.#format.codec === "raw" || this.#pushed === 0) return false;
+    if (this.#format === undefined || this.#format.codec === "raw" || this.#pushed === 0) {
+      return false;
+    }
     return (await Deno.stat(this.path).catch(() => undefined))?.size === 0;
   }
 
-  /** Takes a frame for the file, or counts it as lost. */
+  /** Takes a picture for the file, or counts it as lost. */
   push(frame: Frame): void {
+    const format = this.#format;
+    if (format === undefined) return;
     this.#pushed++;
     const room = this.#queue.hasRoom(frame.data.length);
     if (frame.keyframe) this.#broken = false;
-    if (!room && isInterCoded(this.#format.codec)) this.#broken = true;
+    if (!room && isInterCoded(format.codec)) this.#broken = true;
     if (this.#closing || this.#failure !== undefined || !room || this.#broken) {
       this.#lost++;
       return;
@@ -222,7 +293,7 @@ export class Recorder implements Sink {
     const { thinned } = this.#timeline;
     const placed = this.#timeline.push(frame, frame.captureUs, this.#lastPushUs);
     if (this.#timeline.thinned > thinned) frame.lease?.letGo();
-    if (this.#format.codec !== "raw") {
+    if (format.codec !== "raw") {
       // A frame without a slot of its own has to be decoded all the same. It shares the slot of the
       // one before it.
       this.#enqueue({ frame, repeatsBefore: 0, slot: this.#timeline.slots - 1 });
@@ -242,6 +313,20 @@ export class Recorder implements Sink {
   }
 
   /**
+   * Takes 10 ms of PCM of a voice. A recording with pictures begins with the first of these: sound
+   * before that is left out.
+   */
+  pushSound(voice: VoiceName, { data, captureUs }: Frame): void {
+    if (this.#sound === undefined || this.#closing) return;
+    if (this.#format === undefined) this.#clock.begin(nowUs());
+    const { originUs } = this.#clock;
+    if (originUs === undefined) return;
+    // The peer's sound is on the clock of its pictures, and ours on our own.
+    const atUs = voice === "own" ? captureUs - originUs : this.#clock.since(captureUs, nowUs());
+    this.#sound.add(voice, samplesOf(data), atUs);
+  }
+
+  /**
    * Finishes the file. With `untilNow` it lasts until this moment if the sender paused at the end.
    * Without, it ends with the last frame. Safe twice.
    */
@@ -256,13 +341,16 @@ export class Recorder implements Sink {
 
   async #close(untilNow: boolean): Promise<RecordedFile> {
     clearTimeout(this.#settling);
+    clearInterval(this.#sounding);
     this.#place(this.#timeline.settle());
-    this.#queue.close();
     const endUs = nowUs();
+    if (this.#format === undefined) this.#takeSound(endUs - (this.originUs ?? endUs));
+    this.#queue.close();
     const pauseUs = endUs - this.#lastPushUs;
-    const paused = untilNow && pauseUs > FINAL_PAUSE_US;
+    const paused = untilNow && this.#format !== undefined && pauseUs > FINAL_PAUSE_US;
     const drained = this.#feeding.then(async () => {
       if (paused) await this.#fillUntil(this.#lastCaptureUs + pauseUs, endUs);
+      if (this.#format) await this.#endSound();
       return await this.#child.finish(FINISH_MS);
     });
     // A stuck ffmpeg gets no more time than one that takes long to finish.
@@ -276,8 +364,10 @@ export class Recorder implements Sink {
     if (!hindered && await this.isEmpty()) {
       return { frames: 0, seconds: 0, lost: this.#pushed, failure: NO_PICTURES };
     }
-    const frames = this.#format.codec === "raw" ? this.#written : this.#countedFrames(end);
-    const seconds = frames * this.#rate.seconds / this.#rate.frames;
+    const frames = this.#format?.codec === "raw" ? this.#written : this.#countedFrames(end);
+    const seconds = this.#format
+      ? frames * this.#rate.seconds / this.#rate.frames
+      : (this.#sound?.takenUs ?? 0) / 1e6;
     return { frames, seconds, lost: this.#lost, failure: this.#failure };
   }
 
@@ -287,62 +377,101 @@ export class Recorder implements Sink {
     }
   }
 
-  #enqueue(job: Job): void {
+  #enqueue(job: PictureJob): void {
     if (this.#queue.push(job, job.frame.data.length)) return;
     this.#lost++;
     job.frame.lease?.letGo();
   }
 
+  /** Writes the sound of which every voice has arrived by now. */
+  #writeSound(): void {
+    const { originUs } = this.#clock;
+    if (originUs !== undefined) this.#takeSound(nowUs() - originUs - SOUND_BEHIND_US);
+  }
+
+  #takeSound(untilUs: number): void {
+    const atUs = this.#sound?.takenUs ?? 0;
+    const sound = this.#sound?.take(untilUs);
+    if (sound?.length) this.#queue.push({ sound, atUs }, sound.byteLength);
+  }
+
   async #feed(): Promise<void> {
-    const encoded = this.#format.codec !== "raw";
-    if (encoded) await this.#child.write(ivfHeader(this.#format, this.#rate));
-    let job: Job | undefined;
+    if (this.#container) await this.#child.write(this.#container.header());
+    let job: PictureJob | SoundJob | undefined;
     while ((job = await this.#queue.take()) !== undefined) {
-      if (!encoded) await this.#repeat(job.repeatsBefore);
-      this.#last?.lease?.letGo();
-      this.#last = job.frame;
-      const written = encoded
-        ? await this.#writeEncoded(job.frame, job.slot)
-        : await this.#repeat(1);
-      if (!written) {
+      if ("sound" in job) await this.#writePiece(job);
+      else if (!await this.#writePicture(job)) {
         this.#lost++;
         return this.#abandon();
       }
     }
   }
 
+  /** Writes a picture, and those before it that repeat the last one. True if ffmpeg took them. */
+  async #writePicture({ frame, repeatsBefore, slot }: PictureJob): Promise<boolean> {
+    const isRaw = this.#format!.codec === "raw";
+    // A recording may begin before its first picture, which then stands from the beginning.
+    this.#last ??= frame;
+    if (isRaw) await this.#repeat(repeatsBefore);
+    if (this.#last !== frame) this.#last.lease?.letGo();
+    this.#last = frame;
+    return isRaw ? await this.#repeat(1) : await this.#writeFrame(frame, slot);
+  }
+
   /** Gives up the frames that wait for an ffmpeg that takes nothing more. */
   #abandon(): void {
-    for (const { frame } of this.#queue.abandon()) {
+    for (const job of this.#queue.abandon()) {
+      if ("sound" in job) continue;
       this.#lost++;
-      frame.lease?.letGo();
+      job.frame.lease?.letGo();
     }
   }
 
   /** Makes the recording last until then: the last frame is repeated if it stands alone. */
   async #fillUntil(captureUs: number, arrivalUs: number): Promise<void> {
-    const { codec } = this.#format;
+    const { codec } = this.#format!;
     if (codec === "raw") {
       await this.#repeat(this.#timeline.repeatsUntil(captureUs, arrivalUs));
     } else if (this.#last && !isInterCoded(codec)) {
       if (this.#timeline.repeatsUntil(captureUs, arrivalUs) === 0) return;
-      await this.#writeEncoded(this.#last, this.#timeline.slots - 1);
+      await this.#writeFrame(this.#last, this.#timeline.slots - 1);
     }
   }
 
-  /** Writes an encoded frame. Resolves to true if ffmpeg took it. */
-  async #writeEncoded(frame: Frame, slot: number): Promise<boolean> {
-    const header = ivfFrameHeader(frame.data.length, slot);
-    return await this.#child.write(header) && await this.#child.write(frame.data);
+  /** Makes the sound last as long as the pictures. */
+  async #endSound(): Promise<void> {
+    if (this.#sound === undefined) return;
+    const atUs = this.#sound.takenUs;
+    const sound = this.#sound.take(this.#timeUs(this.#timeline.slots));
+    if (sound.length > 0) await this.#writePiece({ sound, atUs });
+  }
+
+  /** Writes a frame at its slot. Resolves to true if ffmpeg took it. */
+  async #writeFrame({ data, keyframe }: Frame, slot: number): Promise<boolean> {
+    const options = { keyframe };
+    const header = this.#container?.frameHeader(0, data.length, this.#timeUs(slot), options);
+    return (!header || await this.#child.write(header)) && await this.#child.write(data);
+  }
+
+  /** Writes a piece of the sound track. */
+  async #writePiece({ sound, atUs }: SoundJob): Promise<void> {
+    const track = this.#format ? 1 : 0;
+    const header = this.#container!.frameHeader(track, sound.byteLength, atUs);
+    if (await this.#child.write(header)) await this.#child.write(new Uint8Array(sound.buffer));
   }
 
   /** Writes the last raw frame that many times. Resolves to true if ffmpeg took them. */
   async #repeat(times: number): Promise<boolean> {
     for (let time = 0; time < times && this.#last; time++) {
-      if (!await this.#child.write(this.#last.data)) return false;
+      if (!await this.#writeFrame(this.#last, this.#written)) return false;
       this.#written++;
     }
     return true;
+  }
+
+  /** The time of a slot in microseconds from the beginning. */
+  #timeUs(slot: number): number {
+    return slot * 1e6 * this.#rate.seconds / this.#rate.frames;
   }
 
   /**
@@ -354,6 +483,12 @@ export class Recorder implements Sink {
     const [, frames] = /frame=\s*(\d+)/.exec(stats ?? "") ?? [];
     return frames === undefined ? this.#timeline.slots : Number(frames);
   }
+}
+
+/** The samples in the bytes of PCM. */
+function samplesOf(data: Uint8Array): Int16Array {
+  const { buffer, byteOffset, byteLength } = data.byteOffset % 2 === 0 ? data : data.slice();
+  return new Int16Array(buffer, byteOffset, byteLength >> 1);
 }
 
 function isStats(line: string): boolean {

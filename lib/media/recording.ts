@@ -1,14 +1,22 @@
 /**
  * The recording of a call: one file, and another one if ffmpeg fails during the call. It begins
- * with the first frame: a peer that sends none leaves no file behind.
+ * with the first picture, or with the first sound of a call without pictures: a peer that sends
+ * nothing leaves no file behind.
  */
 
-import { isInterCoded, type VideoFormat } from "../frame/format.ts";
+import { DEFAULT_FORMAT, isInterCoded, type VideoFormat } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
 import type { Sink } from "../frame/sink.ts";
 import { nowUs } from "../clock.ts";
 import type { ChildWatch } from "./child.ts";
-import { isSystemFailure, NO_PICTURES, type RecordedFile, Recorder } from "./recorder.ts";
+import {
+  isSystemFailure,
+  NO_PICTURES,
+  type RecordedFile,
+  Recorder,
+  type SoundSize,
+  type VoiceName,
+} from "./recorder.ts";
 import { reserveFile } from "./recording_file.ts";
 
 /**
@@ -21,8 +29,10 @@ const LEAST_LIFE_US = 2_000_000;
 export interface RecordingOptions {
   /** The file that the user wants. A file that exists is kept, and the next name is taken. */
   readonly wanted: string;
-  /** The format of the frames. */
-  readonly format: VideoFormat;
+  /** The format of the pictures. Nothing if there are none. */
+  readonly format: VideoFormat | undefined;
+  /** The size of the sound. Nothing if there is none. */
+  readonly sound?: SoundSize | undefined;
   /** The kind of the frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
   /** Hears what its ffmpegs do. */
@@ -76,12 +86,14 @@ export class Recording implements Sink {
     return await this.#recorder?.isEmpty() ?? false;
   }
 
-  /** Takes a frame for the file, or counts it as lost. */
+  /** Takes a picture for the file, or counts it as lost. */
   push(frame: Frame): void {
+    const { format } = this.#options;
+    if (format === undefined) return;
     if (this.#recorder) return this.#recorder.push(frame);
     if (this.#over) return void this.#lostBetween++;
     const first = this.#opening === undefined;
-    if (first && !frame.keyframe && isInterCoded(this.#options.format.codec)) {
+    if (first && !frame.keyframe && isInterCoded(format.codec)) {
       this.#lostBetween++;
       return;
     }
@@ -89,6 +101,15 @@ export class Recording implements Sink {
     frame.lease?.hold();
     this.#waiting.push(frame);
     if (first) this.#opening = this.#open();
+  }
+
+  /** Takes 10 ms of PCM of a voice for the file. */
+  pushSound(voice: VoiceName, frame: Frame): void {
+    const { format, sound } = this.#options;
+    if (this.#recorder) this.#recorder.pushSound(voice, frame);
+    else if (format === undefined && sound !== undefined && !this.#over) {
+      this.#opening ??= this.#open();
+    }
   }
 
   /**
@@ -125,11 +146,12 @@ export class Recording implements Sink {
 
   /** Starts a recorder on a file of its own. Resolves to nothing if that cannot be. */
   async #begin(): Promise<Recorder | undefined> {
-    const { wanted, format, stamps, watch, onBegun, onRefused } = this.#options;
+    const { wanted, format, sound, stamps, watch, onBegun, onRefused } = this.#options;
     let reserved: string | undefined;
     try {
       const path = reserved = await reserveFile(wanted);
-      const recorder = new Recorder({ path, format, fps: format.fps, stamps, watch });
+      const { fps } = format ?? DEFAULT_FORMAT;
+      const recorder = new Recorder({ path, format, sound, fps, stamps, watch });
       this.#startUs = nowUs();
       recorder.failed.then((detail) => this.#goOn(recorder, detail));
       onBegun(path);

@@ -1,0 +1,197 @@
+/** Recordings with sound, read by the real ffmpeg. */
+
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { nowUs, pause } from "../lib/clock.ts";
+import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
+import type { Frame } from "../lib/frame/frame.ts";
+import { Recorder, type SoundSize } from "../lib/media/recorder.ts";
+import { findUnfinished, mend } from "../lib/media/unfinished.ts";
+import { encodedFrames, outputOf } from "./encoded.ts";
+import { childrenWith, temporaryFolder } from "./harness.ts";
+import { test } from "./strict.ts";
+
+const RAW: VideoFormat = DEFAULT_FORMAT;
+
+/** A picture: black, or white for a flash. */
+function picture(captureUs: number, isFlash = false): Frame {
+  const data = new Uint8Array(rawFrameBytes(RAW)).fill(isFlash ? 255 : 0);
+  return { stream: 0, data, captureUs, sequence: 0, keyframe: true };
+}
+
+/** 10 ms of sound: silence, or a click at the beginning. */
+function sound(captureUs: number, isClick = false): Frame {
+  const samples = Int16Array.from({ length: 480 }, (_, at) => isClick && at < 96 ? 20_000 : 0);
+  const data = new Uint8Array(samples.buffer);
+  return { stream: 1, data, captureUs, sequence: 0, keyframe: true };
+}
+
+/** The samples of a recording. */
+async function samplesIn(path: string): Promise<Int16Array> {
+  const args = ["-v", "error", "-i", path, "-map", "0:a", "-ac", "1", "-ar", "48000"];
+  const bytes = await outputOf("ffmpeg", [...args, "-f", "s16le", "-"], new Uint8Array());
+  return new Int16Array(bytes.buffer, 0, bytes.length >> 1);
+}
+
+/** The moments in seconds at which a recording clicks. */
+async function clicks(path: string): Promise<number[]> {
+  const samples = await samplesIn(path);
+  const found: number[] = [];
+  let silence = Infinity;
+  samples.forEach((sample, at) => {
+    if (Math.abs(sample) < 5000) return void silence++;
+    if (silence > 2400) found.push(at / 48_000);
+    silence = 0;
+  });
+  return found;
+}
+
+/** The moments in seconds at which a recording flashes. */
+async function flashes(path: string): Promise<number[]> {
+  const args = ["-v", "error", "-i", path, "-map", "0:v", "-vf", "scale=1:1:flags=area"];
+  const bytes = await outputOf(
+    "ffmpeg",
+    [...args, "-f", "rawvideo", "-pix_fmt", "gray", "-"],
+    new Uint8Array(),
+  );
+  return [...bytes].flatMap((level, at) => level > 128 && !(bytes[at - 1]! > 128) ? [at / 20] : []);
+}
+
+/** The facts about the tracks of a file: kind, codec and seconds. */
+async function tracks(path: string): Promise<[string, string, number][]> {
+  const args = ["-v", "error", "-show_entries", "stream=codec_type,codec_name,duration"];
+  const output = await outputOf("ffprobe", [...args, "-of", "json", path], new Uint8Array());
+  const { streams } = JSON.parse(new TextDecoder().decode(output));
+  // Nothing tells how long the sound of an AVI lasts but the sound itself.
+  const seconds = (await samplesIn(path)).length / 48_000;
+  return streams.map(({ codec_type: kind, codec_name: name, duration }: Record<string, string>) => [
+    ...[kind, name, kind === "audio" ? seconds : Number(duration)],
+  ]);
+}
+
+/** Feeds a recorder in real time: each 50 ms a picture, each 10 ms sound of both voices. */
+async function feed(
+  recorder: Recorder,
+  seconds: number,
+  { flashAt = -1, clickAt = -1, ownClickAt = -1, peerUs = 0, pictures = true, voices = true } = {},
+): Promise<void> {
+  const startUs = nowUs();
+  for (let tick = 0; tick < seconds * 100; tick++) {
+    const dueUs = startUs + tick * 10_000;
+    await pause(Math.max((dueUs - nowUs()) / 1000, 0));
+    // The peer's clock is another one.
+    const theirsUs = dueUs + peerUs;
+    if (pictures && tick % 5 === 0) recorder.push(picture(theirsUs, tick === flashAt));
+    if (!voices) continue;
+    recorder.pushSound("peer", sound(theirsUs, tick === clickAt));
+    recorder.pushSound("own", sound(dueUs, tick === ownClickAt));
+  }
+}
+
+async function recorder(
+  folder: string,
+  { format = RAW, soundSize = "full" }: {
+    format?: VideoFormat | undefined;
+    soundSize?: SoundSize;
+  } = {},
+): Promise<Recorder> {
+  const path = `${folder}/video.avi`;
+  await Deno.writeFile(path, new Uint8Array());
+  return new Recorder({ path, format, fps: 20, stamps: "capture", sound: soundSize });
+}
+
+test("a flash and a click of one moment are together in the recording, ours as well", async () => {
+  await using folder = await temporaryFolder();
+  const one = await recorder(folder.path);
+  await feed(one, 4, { flashAt: 100, clickAt: 100, ownClickAt: 250, peerUs: 7e9 });
+  const { frames, failure, lost } = await one.close();
+  assertEquals([failure, lost], [undefined, 0]);
+  assertLessOrEqual(Math.abs(frames - 80), 2);
+  const [flash] = await flashes(one.path);
+  const [click, own] = await clicks(one.path);
+  assertLess(Math.abs(click! - flash!), 0.04);
+  assertLess(Math.abs(own! - 2.5), 0.06);
+  const [video, audio] = await tracks(one.path);
+  assertEquals([video![1], audio![1]], ["mpeg4", "pcm_s16le"]);
+  assertLess(Math.abs(video![2] - audio![2]), 0.06);
+}, { slow: true });
+
+test(
+  "voices that pause, and pictures that pause, are silence and a held picture of that length",
+  async () => {
+    await using folder = await temporaryFolder();
+    const one = await recorder(folder.path);
+    await feed(one, 1, { clickAt: 50 });
+    await feed(one, 1.5, { voices: false });
+    await feed(one, 1.5, { pictures: false, clickAt: 50 });
+    await feed(one, 1, { clickAt: 50, flashAt: 50 });
+    await one.close();
+    const heard = await clicks(one.path);
+    const wanted = [0.5, 3, 4.5];
+    assertEquals(heard.length, 3);
+    for (const [at, seconds] of heard.entries()) assertLess(Math.abs(seconds - wanted[at]!), 0.1);
+    const [flash] = await flashes(one.path);
+    assertLess(Math.abs(flash! - heard[2]!), 0.04);
+    for (const [, , seconds] of await tracks(one.path)) assertLess(Math.abs(seconds - 5), 0.15);
+  },
+  { slow: true },
+);
+
+test("encoded pictures beside sound, and small sound", async () => {
+  await using folder = await temporaryFolder();
+  const format: VideoFormat = { ...RAW, codec: "h264" };
+  const frames = await encodedFrames(format, 40);
+  const one = await recorder(folder.path, { format, soundSize: "small" });
+  const startUs = nowUs();
+  for (let tick = 0; tick < 200; tick++) {
+    await pause(Math.max((startUs + tick * 10_000 - nowUs()) / 1000, 0));
+    const captureUs = nowUs();
+    const data = frames[tick / 5];
+    if (data) one.push({ stream: 0, data, captureUs, sequence: 0, keyframe: tick % 100 === 0 });
+    one.pushSound("peer", sound(captureUs, tick === 100));
+  }
+  const { frames: count, failure } = await one.close();
+  assertEquals(failure, undefined);
+  assertLessOrEqual(Math.abs(count - 40), 2);
+  const [, audio] = await tracks(one.path);
+  assertEquals(audio![1], "adpcm_ima_wav");
+  const [click] = await clicks(one.path);
+  assertLess(Math.abs(click! - 1), 0.08);
+}, { slow: true });
+
+test("a call of voices alone is a recording of sound alone", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/video.avi`;
+  await Deno.writeFile(path, new Uint8Array());
+  const options = { path, format: undefined, fps: 20, stamps: "capture", sound: "full" } as const;
+  const one = new Recorder(options);
+  await feed(one, 1.5, { clickAt: 100 });
+  const { seconds, failure } = await one.close();
+  assertEquals(failure, undefined);
+  assertLess(Math.abs(seconds - 1.5), 0.1);
+  assertEquals((await tracks(path)).map(([kind]) => kind), ["audio"]);
+  assertEquals((await clicks(path)).length, 1);
+}, { slow: true });
+
+test(
+  "a killed ffmpeg leaves all but a picture and 150 ms of sound, and the rest is mended",
+  async () => {
+    await using folder = await temporaryFolder();
+    const one = await recorder(folder.path);
+    const startUs = nowUs();
+    const feeding = feed(one, 3);
+    await pause(2000);
+    const [ffmpeg] = await childrenWith(one.path);
+    assert(ffmpeg !== undefined);
+    const seconds = (nowUs() - startUs) / 1e6;
+    Deno.kill(ffmpeg.pid, "SIGKILL");
+    await one.failed;
+    await feeding;
+    await one.close();
+    assertEquals(await findUnfinished(one.path), [one.path]);
+    assert(await mend(one.path, new AbortController().signal));
+    const [video, audio] = await tracks(one.path);
+    assertGreater(video![2], seconds - 0.16);
+    assertGreater(audio![2], seconds - 0.26);
+  },
+  { slow: true },
+);
