@@ -47,6 +47,9 @@ export class Incoming implements AsyncDisposable {
     this.sound = sound && PCM;
     this.#streams = streams;
     this.#options = options;
+    // A transcoder takes a while to start. The peer begins with its first stream.
+    const first = streams.findIndex((stream) => stream?.kind === "video");
+    if (several && format!.codec !== "raw") this.#transcoder(first, format!, this.picture!);
   }
 
   /** Takes a frame of one of the peer's streams. Never waits, never throws. */

@@ -26,7 +26,7 @@ import {
   type VideoFormat,
 } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
-import { FrameQueue, NewestFrame, newestOptions } from "../frame/mailbox.ts";
+import { FrameQueue, NewestFrame } from "../frame/mailbox.ts";
 import { FramePool, type Lease } from "../frame/pool.ts";
 import type { Sink } from "../frame/sink.ts";
 import type { Source } from "../frame/source.ts";
@@ -37,7 +37,7 @@ import { hasIdr } from "./h264.ts";
 import { isMeasured } from "./input.ts";
 import { MatroskaWriter } from "./matroska.ts";
 
-/** Seconds that frames which need each other may wait for ffmpeg. Then all of them are dropped. */
+/** Seconds that pictures may wait for ffmpeg. Then all of them are dropped. */
 const WAITING_SECONDS = 0.4;
 
 /** The frames of sound that may wait for ffmpeg: 200 ms. */
@@ -153,7 +153,12 @@ export class Transcoder implements Sink, Source {
     this.#options = options;
     const { from, watch } = options;
     this.#box = from.kind === "video"
-      ? new NewestFrame(newestOptions(from, WAITING_SECONDS))
+      ? new NewestFrame<Frame>({
+        // While ffmpeg starts, no picture is left out: a recording may want each of them.
+        room: Math.max(Math.ceil(from.fps * WAITING_SECONDS), 2),
+        standsAlone: ({ keyframe }) => keyframe,
+        onDrop: ({ lease }) => lease?.letGo(),
+      })
       : oldestGoes(MAX_SOUNDS);
     this.#writer = new MatroskaWriter([from]);
     this.#child = openChild({
