@@ -142,10 +142,10 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   }
   tellOfSound(options, outgoing, around);
   using _mute = watchMute(outgoing, around);
-  const { record, patienceSeconds, durationSeconds, play, auto } = options;
+  const { record, patienceSeconds, durationSeconds, play, auto, recordSound } = options;
   const talk = new Call({
     ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
-    ...{ play, auto, recordSound: "full" },
+    ...{ play, auto, recordSound },
     open: () => Promise.resolve(line),
     sourceOver: sourceOver.promise,
     window: { title: TITLES.receiving.HOST, place: { slot: isHere ? 2 : 1, inGrid: false } },

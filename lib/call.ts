@@ -164,6 +164,8 @@ export class Call implements Taker {
   readonly #came = new Span();
   /** Warnings that wait until the call has begun: strangers must not cause any. */
   #warnings: string[] | undefined = [];
+  /** The files that the call leaves behind. */
+  readonly #made: string[] = [];
   #fileBytes: number | undefined;
   /** True while the network is gone, and at the end if it has not come back. */
   #isGone = false;
@@ -260,6 +262,7 @@ export class Call implements Taker {
     if (this.#isGone && files.length > 0) log.warn(messages.recordingCutShort);
     if (problem) log.error(problem);
     const exit = this.#tellEnd(end, problem !== undefined);
+    for (const path of this.#made) log.made(path);
     return { end, lost, isStranger, exit, recordingFailed: this.#recordingProblem !== undefined };
   }
 
@@ -498,6 +501,7 @@ export class Call implements Taker {
     // tells of its own losses.
     const lostEarlier = files.slice(0, -1).reduce((sum, file) => sum + file.lost, 0);
     for (const [index, file] of nothing ? [] : files.entries()) {
+      this.#made.push(file.path);
       const isLast = index === files.length - 1;
       log.say(messages.summary({
         seconds: file.seconds,

@@ -142,7 +142,7 @@ export class Reception {
 
   async #have(incoming: IncomingCall): Promise<HadCall> {
     const { peer } = incoming;
-    const { record, maxCalls, patienceSeconds, given, play, auto } = this.#options;
+    const { record, recordSound, maxCalls, patienceSeconds, given, play, auto } = this.#options;
     const several = maxCalls > 1;
     // With one call at a time, everybody knows whose sentences these are.
     const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
@@ -154,7 +154,7 @@ export class Reception {
         patienceSeconds,
         play,
         auto,
-        recordSound: "full",
+        recordSound,
         outgoing: this.outgoing,
       },
       open: () => incoming.accept(),

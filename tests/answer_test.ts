@@ -52,6 +52,7 @@ class Rig implements AsyncDisposable {
     const log: Voice = {
       ...{ live: false, columns: 80, debug: () => {}, trace: () => {}, status: () => {} },
       say: (line) => this.lines.push(line),
+      made: (line) => this.lines.push(line),
       tell: (line) => this.lines.push(line),
       warn: (line) => this.lines.push(line),
       error: (line) => this.lines.push(line),

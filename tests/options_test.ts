@@ -32,6 +32,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     host: "192.168.1.7",
     port: "9000",
     record: "aula.avi",
+    "record-sound": "small",
     "no-record": undefined,
     "no-display": undefined,
     hidden: undefined,
@@ -64,6 +65,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     host: "192.168.1.7",
     port: "9000",
     record: "aula.avi",
+    "record-sound": "small",
     "no-display": undefined,
     find: undefined,
     wait: undefined,
@@ -99,7 +101,7 @@ const BESIDE: Readonly<Record<Program, Readonly<Record<string, readonly string[]
     ...{ size: ["--talk"], "no-mirror": ["--talk"], codec: ["--talk"] },
     "no-camera": ["--talk"],
   },
-  client: { "no-camera": ["--talk"] },
+  client: { "no-camera": ["--talk"], "record-sound": ["--record", "aula.avi"] },
 };
 
 function server(...args: string[]): ServerOptions {
@@ -134,6 +136,7 @@ test("server: without options, it listens on 8080, shows, and records one call t
     instead: undefined,
     language: "en",
     record: "video.avi",
+    recordSound: "full",
     patienceSeconds: 30,
     sound: undefined,
     auto: false,
@@ -160,6 +163,7 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     instead: undefined,
     language: "en",
     record: undefined,
+    recordSound: "full",
     patienceSeconds: 30,
     sound: undefined,
     auto: false,

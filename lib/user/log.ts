@@ -77,6 +77,11 @@ export class Log {
     this.#outlet.print(this.#stdout, sentence);
   }
 
+  /** The path of a file that was made, for scripts: where nothing else tells of it. */
+  made(path: string): void {
+    if (this.#quiet) this.tell(path);
+  }
+
   /** Tells of a loss: a sentence like the others, and an error where only errors are shown. */
   lost(sentence: string): void {
     if (this.#quiet) this.error(sentence);
@@ -153,6 +158,8 @@ export function sayWhose(log: Voice, whose: () => string): Voice {
   return {
     say: (sentence): void => log.say(`${whose()}: ${sentence}`),
     tell: (sentence): void => log.tell(`${whose()}: ${sentence}`),
+    // A script wants the path alone.
+    made: (path): void => log.made(path),
     lost: (sentence): void => log.lost(`${whose()}: ${sentence}`),
     warn: (sentence): void => log.warn(`${whose()}: ${sentence}`),
     error: (sentence): void => log.error(`${whose()}: ${sentence}`),

@@ -30,6 +30,9 @@ export type WireMode = "call" | "plain" | "pickle";
 /** The words for a codec: its name, or `auto` for the best that the link carries. */
 const CODEC_WORDS: readonly (Codec | "auto")[] = [...CODECS, "auto"];
 
+/** The codecs of the sound in a recording: as it is, or in a quarter of the bytes. */
+const SOUND_SIZES = ["full", "small"] as const;
+
 const WIRES: readonly WireMode[] = ["call", "plain", "pickle"];
 
 /** The most pixels of a picture that is pickled (tests hold it to the limit of the wire). */
@@ -112,6 +115,15 @@ const TABLE: readonly Option[] = [
     help: {
       en: "record what comes from the server (default: nothing is recorded here)",
       pt: "gravar o que chega do servidor (padrão: nada é gravado aqui)",
+    },
+  },
+  {
+    name: "record-sound",
+    programs: BOTH,
+    value: { en: "size", pt: "modo" },
+    help: {
+      en: "the sound in it: full, or small, a quarter of the bytes (default: full)",
+      pt: "o som nela: full (inteiro) ou small, um quarto dos bytes (padrão: full)",
     },
   },
   {
@@ -359,6 +371,8 @@ export interface CommonOptions {
   readonly name: string | undefined;
   /** The file that records the peer's frames; nothing where they are not recorded. */
   readonly record: string | undefined;
+  /** The size of the sound in it. */
+  readonly recordSound: "full" | "small";
   /** Seconds that a lost network is waited for. */
   readonly patienceSeconds: number;
   /** The sound that this end sends, if it sends any. */
@@ -438,6 +452,7 @@ export interface ClientOptions extends CommonOptions {
 export function parseServerOptions(args: readonly string[], system: Language): ServerOptions {
   const words = readWords("server", args, TABLE, system);
   words.refuseBoth("record", "no-record");
+  words.refuseBoth("record-sound", "no-record");
   words.refuseBoth("private", "open");
   return {
     ...common(words, { minPort: 0, alone: false }),
@@ -473,6 +488,9 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   const [needless] = words.given(["record", "talk", "microphone", "patience", "code"]);
   if (wire !== "call" && needless !== undefined) {
     throw words.conflict(`--wire ${wire}`, `--${needless}`);
+  }
+  if (words.value("record") === undefined && words.value("record-sound") !== undefined) {
+    throw words.wrong(words.messages.usage.needs("--record-sound", "--record"));
   }
   const where = { minPort: 1, alone: true };
   return {
@@ -576,6 +594,7 @@ function common(
     port: port ?? 8080,
     name: words.name("name"),
     patienceSeconds: words.seconds("patience") ?? PATIENCE_SECONDS,
+    recordSound: words.oneOf("record-sound", SOUND_SIZES) ?? "full",
     sound: readSound(words),
     auto: isAuto(words),
     play: !words.on("no-sound"),
