@@ -275,7 +275,7 @@ test(
     assertEquals(numbers, numbers.toSorted((a, b) => a - b));
     assertLess(Math.abs((await probe(file)).seconds - 12), 0.24);
   },
-  { ...options, slow: true },
+  { ...options, slow: true, quiet: true },
 );
 
 test(

@@ -624,7 +624,9 @@ test(
         // The recorder does the same, out of the container that our ffmpeg writes.
         const file = `${folder.path}/video.avi`;
         const args = recorderArguments({ path: file, format, fps: 20, stamps: "capture" });
-        const record = args.map((arg) => arg === "ivf" ? "avi" : arg).filter((arg) => arg !== "-y");
+        const record = args.map((arg) => arg === "matroska" ? "avi" : arg).filter((arg) =>
+          arg !== "-y"
+        );
         await runFfmpeg(record, stream);
         const played = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"];
         const off = farthestOff(await runFfmpeg(["-i", file, ...played]));

@@ -210,7 +210,12 @@ test(
   async () => {
     await using folder = await temporaryFolder();
     await using called = await startPrivate(["--stay", "--record", `${folder.path}/video.avi`]);
-    for (const [name, tamper] of Object.entries(FAULTS)) {
+    const recorded = /Recorded \S+, (\d+) frames, \d+ lost: (.*\.avi) /g;
+    for (const [at, [name, tamper]] of Object.entries(FAULTS).entries()) {
+      // The server has room for the next caller once it has told the end of the call before.
+      await until("the end of the call before", () => {
+        return called.server.stderr.split("was changed on its way").length - 1 === at || undefined;
+      });
       await using stranger = new Stranger(called.port);
       stranger.tamper = tamper;
       await using client = call(stranger.port, called.code);
@@ -220,7 +225,6 @@ test(
       assertEquals(sentence, "The HOST said why: a message was changed on its way.", name);
       assertStringIncludes(stdout, "Call ended by the HOST.");
     }
-    const recorded = /Recorded \S+, (\d+) frames, \d+ lost: (.*\.avi) /g;
     const files = await until("a recording of each", () => {
       const found = [...called.server.stdout.matchAll(recorded)];
       return found.length === Object.keys(FAULTS).length ? found : undefined;

@@ -34,7 +34,7 @@ test("SendSound gives every frame in order, numbered from 0, and waits for no ac
 });
 
 test("SendSound drops the oldest sound when it has waited for 200 ms", () => {
-  using time = new FakeTime();
+  using time = new FakeTime({ stands: true });
   const stream = new SendSound();
   for (let number = 0; number < 100; number++) {
     stream.push(frame(number));
@@ -46,7 +46,7 @@ test("SendSound drops the oldest sound when it has waited for 200 ms", () => {
 });
 
 test("SendSound holds 200 ms of sound at most, however fast it comes", () => {
-  using _time = new FakeTime();
+  using _time = new FakeTime({ stands: true });
   const stream = new SendSound();
   for (let number = 0; number < 1000; number++) stream.push(frame(number));
   assertEquals(takeAll(stream).length, 20);
@@ -80,7 +80,7 @@ test("SendSound takes nothing once it is closed", () => {
 });
 
 test("ReceiveSound counts what came and what did not, up to what can have been sent", () => {
-  using _time = new FakeTime();
+  using _time = new FakeTime({ stands: true });
   const stream = new ReceiveSound(PCM);
   for (const sequence of [0, 1, 5]) stream.take(frame(sequence));
   assertEquals([stream.received, stream.lost], [3, 3]);
@@ -97,7 +97,7 @@ test("ReceiveSound ends a rest with the next frame", () => {
 });
 
 test("ReceiveSound refuses sound that comes far faster than time goes by", () => {
-  using time = new FakeTime();
+  using time = new FakeTime({ stands: true });
   const stream = new ReceiveSound(PCM);
   for (let sequence = 0; sequence < 1000; sequence++) stream.take(frame(sequence));
   assertThrows(() => stream.take(frame(1000)), ProtocolError, "sound frames come faster than 400");
