@@ -46,7 +46,7 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     throw usageError(conflict(`--wire ${options.wire}`, "CHAMADA_CODE"), messages);
   }
   if (options.instead === "servers") return await showServers(options, around);
-  if (options.record !== undefined) await checkRecording(options.record, around);
+  const record = options.record && await checkRecording(options.record, around);
   const callee = await whomToCall(options, around);
   if (typeof callee === "number") return callee;
   const { host, port } = callee;
@@ -58,7 +58,7 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
   };
   log.say(messages.calling(host, port));
   try {
-    return await call({ host, port, connect }, options, around);
+    return await call({ host, port, connect }, { ...options, record }, around);
   } catch (error) {
     if (!hangUp.aborted) throw error;
     log.say(messages.endedBy("CLIENT"));
@@ -145,7 +145,7 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   const { record, patienceSeconds, durationSeconds, play, auto, recordSound } = options;
   const talk = new Call({
     ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
-    ...{ play, auto, recordSound },
+    ...{ host, play, auto, recordSound },
     open: () => Promise.resolve(line),
     sourceOver: sourceOver.promise,
     window: { title: TITLES.receiving.HOST, place: { slot: isHere ? 2 : 1, inGrid: false } },

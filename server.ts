@@ -35,12 +35,12 @@ const HERE: readonly string[] = ["127.0.0.1", "::1", "127.0.1.1"];
 
 async function serve(options: ServerOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
-  if (options.record !== undefined) await checkRecording(options.record, around);
+  const record = options.record && await checkRecording(options.record, around);
   const isPrivate = options.access === "private";
   const ownCode = isPrivate ? readOwnCode(around) : undefined;
   const code = isPrivate ? ownCode ?? makeCode() : undefined;
   const encoders = await encodersFor(options, around);
-  const reception = new Reception(options, around, { code, encoders });
+  const reception = new Reception({ ...options, record }, around, { code, encoders });
   try {
     await reception.checkSource();
   } catch (error) {

@@ -13,7 +13,7 @@
  */
 
 import { nowUs } from "./clock.ts";
-import { endsInOrder, NotInstalledError, PeerLostError, REASON } from "./errors.ts";
+import { endsInOrder, NotInstalledError, PeerLostError, REASON, RecordingError } from "./errors.ts";
 import { type Format, SOUND_FPS, type VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
@@ -22,10 +22,12 @@ import { Loudspeaker } from "./media/loudspeaker.ts";
 import { checkRecorder, NO_PICTURES, type SoundSize } from "./media/recorder.ts";
 import { openTranscoder } from "./media/transcoder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
-import { checkFolder } from "./media/recording_file.ts";
+import { checkFolder, isFolder } from "./media/recording_file.ts";
+import { LONGEST, nameInFolder, nameOf, unknownPlace } from "./media/recording_name.ts";
 import { Incoming } from "./incoming.ts";
 import type { Outgoing, Taker } from "./outgoing.ts";
 import type { Voice } from "./user/log.ts";
+import { usageError } from "./user/command_line.ts";
 import { checkRecordName } from "./user/options.ts";
 import { describe } from "./user/problems.ts";
 import {
@@ -95,7 +97,9 @@ export interface CallParts {
   readonly durationSeconds?: number | undefined;
   /** True if the codec of our pictures follows the link. */
   readonly auto: boolean;
-  /** The file for the peer's frames. Nothing for no recording. */
+  /** The address of the peer. */
+  readonly host: string;
+  /** The file for the peer's frames, with places for this call. Nothing for no recording. */
   readonly record: string | undefined;
   /** True if the peer's sound is to be heard. */
   readonly play: boolean;
@@ -351,8 +355,9 @@ export class Call implements Taker {
 
   #openRecording({ picture, sound }: Incoming): Recording | undefined {
     const { log, messages, system, watch } = this.#around;
-    const { record: wanted, peer, we, outgoing } = this.#parts;
-    if (wanted === undefined || !picture && !sound) return undefined;
+    const { record, peer, host, we, outgoing } = this.#parts;
+    if (record === undefined || !picture && !sound) return undefined;
+    const wanted = nameOf(record, { at: new Date(), peer: peer.name, host });
     const hasSound = sound !== undefined || outgoing?.gives("sound");
     let files = 0;
     return new Recording({
@@ -656,14 +661,29 @@ export function everyStatus(log: Voice, text: () => string): Disposable {
   };
 }
 
-/** Finds out if a recording can be made there. Throws the error that says why it cannot. */
+/**
+ * Finds out if a recording can be made there, a file or a folder. Resolves to the name for the
+ * recordings, which may have places. Throws the error that says why there can be none.
+ */
 export async function checkRecording(
-  wanted: string,
+  record: string,
   { messages, watch }: Pick<Surroundings, "messages" | "watch">,
-): Promise<void> {
-  await checkFolder(wanted);
+): Promise<string> {
+  const wanted = await isFolder(record) ? nameInFolder(record) : record;
+  const place = unknownPlace(wanted);
+  if (place !== undefined) {
+    const { usage } = messages;
+    throw usageError(usage.bad("--record", record, usage.place(place)), messages);
+  }
+  try {
+    await checkFolder(nameOf(wanted, LONGEST));
+  } catch (error) {
+    if (!(error instanceof RecordingError)) throw error;
+    throw new RecordingError(error.kind, record, { cause: error.cause });
+  }
   checkRecordName(wanted, messages);
   await checkRecorder(watch);
+  return wanted;
 }
 
 /** True for the reasons that are no complaint. */

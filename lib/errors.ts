@@ -219,7 +219,7 @@ export class RecordingError extends Error {
   /** The name of the class. */
   override readonly name = "RecordingError";
   /** The kind of the failure. */
-  readonly kind: "no-folder" | "not-writable" | "is-folder" | "other";
+  readonly kind: "no-folder" | "not-writable" | "other";
   /** The path the user gave. */
   readonly path: string;
 

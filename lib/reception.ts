@@ -150,6 +150,7 @@ export class Reception {
       ...{
         we: "HOST",
         peer,
+        host: incoming.caller.host,
         record,
         patienceSeconds,
         play,

@@ -193,7 +193,6 @@ const SENTENCES: {
   ffmpegLacks: (m) => [m.ffmpegLacks("mpeg4", "sudo apt install ffmpeg")],
   noFolder: (m) => [m.noFolder("a/video.avi")],
   notWritable: (m) => [m.notWritable("/video.avi")],
-  isFolder: (m) => [m.isFolder("/tmp")],
   cannotRecord: (m) => [m.cannotRecord("video.avi", "what it was")],
   camera: (m) =>
     SOURCE_KINDS.flatMap((kind) => [m.camera(kind, "0", ""), m.camera(kind, "0", "its words")]),
@@ -228,6 +227,7 @@ const USAGE: {
   noStandardInput: (usage) => usage.noStandardInput,
   address: (usage) => usage.address,
   home: (usage) => usage.home("--record ~/a.avi"),
+  place: (usage) => usage.place("{day}"),
   recording: (usage) => usage.recording("--record a.avi"),
 };
 
@@ -548,11 +548,6 @@ const ERRORS: readonly (readonly [Error, readonly RegExp[], readonly RegExp[]])[
     new RecordingError("not-writable", "/proc/video.avi"),
     [/\/proc\/video\.avi cannot be written/, /folder of your own.*--record/],
     [/\/proc\/video\.avi não pode ser gravado/, /--record/],
-  ],
-  [
-    new RecordingError("is-folder", "/tmp"),
-    [/^\/tmp is a folder/, /name of a file.*--record/],
-    [/^\/tmp é uma pasta/, /nome de um arquivo.*--record/],
   ],
   [
     new RecordingError("other", "a.avi", { cause: new Error("File name too long") }),

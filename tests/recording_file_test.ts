@@ -1,11 +1,12 @@
 /** The names of recordings, the files under these names, and their folders. */
 
-import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertLess, assertRejects } from "@std/assert";
 import { RecordingError } from "../lib/errors.ts";
 import { DEFAULT_FORMAT } from "../lib/frame/format.ts";
 import { Recorder } from "../lib/media/recorder.ts";
 import {
   checkFolder,
+  isFolder,
   numberedPath,
   numberOf,
   reserveFile,
@@ -200,11 +201,17 @@ test("checkFolder(), reserveFile(): a folder that does not exist, or is a file, 
   assertEquals(namesIn(folder.path), ["file.txt"]);
 });
 
-test("checkFolder(): the path of a folder is not that of a file", async () => {
+test("isFolder(): a folder, a link to one, and a path that says so, but no file", async () => {
   await using folder = await temporaryFolder();
-  for (const path of [folder.path, `${folder.path}/`, `${folder.path}/.`]) {
-    const error = await assertRejects(() => checkFolder(path), RecordingError);
-    assertEquals([error.kind, error.path], ["is-folder", path]);
+  const { path } = folder;
+  await Deno.writeTextFile(`${path}/file`, "");
+  await Deno.mkdir(`${path}/a`);
+  await Deno.symlink("a", `${path}/link`);
+  for (const one of [path, `${path}/`, `${path}/.`, `${path}/a/..`, `${path}/link`, "none/"]) {
+    assert(await isFolder(one), one);
+  }
+  for (const one of [`${path}/file`, `${path}/none`, "video.avi"]) {
+    assertFalse(await isFolder(one), one);
   }
 });
 

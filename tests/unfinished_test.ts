@@ -71,6 +71,17 @@ test("findUnfinished(): all of that name, whichever of them are missing, and no 
   assertEquals(await findUnfinished(`${folder.path}/none/video.avi`), []);
 });
 
+test("findUnfinished(): a name with the day and the time is that of each such recording", async () => {
+  await using folder = await temporaryFolder();
+  const name = "2026-11-25_14-03-09_Ana";
+  for (const one of [`${name}.avi`, `${name}-2.avi`, "video.avi"]) {
+    await writeParts(`${folder.path}/${one}`, [[0, "AVI ", 0]]);
+  }
+  const found = await findUnfinished(`${folder.path}/{date}_{time}_{peer}.avi`);
+  assertEquals(found, [`${folder.path}/${name}-2.avi`, `${folder.path}/${name}.avi`]);
+  assertEquals(await findUnfinished(`${folder.path}/{peer}.avi`), []);
+});
+
 test("findUnfinished(): of very many, the few that were written last are looked into", async () => {
   await using folder = await temporaryFolder();
   const wanted = `${folder.path}/video.avi`;

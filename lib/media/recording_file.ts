@@ -62,16 +62,19 @@ async function takenNumbers(path: string): Promise<ReadonlySet<number>> {
  * file beside it. Throws `RecordingError`.
  */
 export async function checkFolder(wanted: string): Promise<void> {
-  if (/[/\\]$/.test(wanted)) throw new RecordingError("is-folder", wanted);
-  try {
-    if ((await Deno.stat(await resolveFolder(wanted))).isDirectory) {
-      throw new RecordingError("is-folder", wanted);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw recordingError(wanted, error);
-  }
   const probe = await reserveFile(wanted);
   await Deno.remove(probe);
+}
+
+/** True if a path names a folder: it says so itself, or there is one. */
+export async function isFolder(path: string): Promise<boolean> {
+  if (splitPath(path)[1] === "") return true;
+  try {
+    const [folder] = splitPath(await resolveFolder(`${path}/file`));
+    return (await Deno.stat(folder)).isDirectory;
+  } catch {
+    return false;
+  }
 }
 
 /**

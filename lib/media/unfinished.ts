@@ -6,6 +6,7 @@
 
 import { type Child, type ChildWatch, openChild } from "./child.ts";
 import { within } from "../clock.ts";
+import { patternOf } from "./recording_name.ts";
 import { isHeld, numberOf, reserveFile, resolveFolder, splitPath } from "./recording_file.ts";
 
 /**
@@ -37,16 +38,18 @@ const ASKED_AT_ONCE = 64;
 
 /**
  * The unfinished recordings of this name, `video.avi`, `video-2.avi`, …, that nobody is recording
- * to. Of very many recordings, only those that were written last are looked at.
+ * to. A name may have places for the day and the time. Of very many recordings, only those that were written last are looked at.
  */
 export async function findUnfinished(wanted: string): Promise<string[]> {
   const found: string[] = [];
   try {
     const [folder, name] = splitPath(await resolveFolder(wanted));
+    const pattern = patternOf(name);
+    const isNamed = (entry: string): boolean =>
+      pattern?.test(entry) ?? numberOf(name, entry) !== undefined;
     const paths: string[] = [];
     for await (const entry of Deno.readDir(folder || ".")) {
-      const isOurs = entry.isFile && numberOf(name, entry.name) !== undefined;
-      if (isOurs) paths.push(`${folder}${entry.name}`);
+      if (entry.isFile && isNamed(entry.name)) paths.push(`${folder}${entry.name}`);
     }
     for (const path of await writtenLast(paths)) {
       // A file that cannot be read is none of ours.

@@ -181,7 +181,6 @@ export const english: Messages = {
     `The folder of ${path} does not exist: make it, or give another file with --record.`,
   notWritable: (path) =>
     `${path} cannot be written: give a file in a folder of your own with --record.`,
-  isFolder: (path) => `${path} is a folder: give the name of a file with --record.`,
   cannotRecord: (path, detail) =>
     `${path} cannot be recorded to (${detail}): give another file with --record.`,
 
@@ -309,6 +308,7 @@ export const english: Messages = {
     address: "an address like 192.168.1.7 or 192.168.1.7:8080 is wanted",
     home: (typed) =>
       `only the shell knows the folder ~: type ${typed} with a space and without quotes, or the whole path`,
+    place: (place) => `there is no ${place}; the places in a name are {date}, {time} and {peer}`,
     recording: (typed) => `a recording is an AVI file: type ${typed}`,
   },
 };

@@ -193,7 +193,6 @@ export const portuguese: Messages = {
     `A pasta de ${path} não existe: crie-a, ou informe outro arquivo com --record.`,
   notWritable: (path) =>
     `${path} não pode ser gravado: informe com --record um arquivo em uma pasta sua.`,
-  isFolder: (path) => `${path} é uma pasta: informe o nome de um arquivo com --record.`,
   cannotRecord: (path, detail) =>
     `Não é possível gravar em ${path} (${detail}): informe outro arquivo com --record.`,
 
@@ -316,6 +315,7 @@ export const portuguese: Messages = {
     address: "espera-se um endereço como 192.168.1.7 ou 192.168.1.7:8080",
     home: (typed) =>
       `só o shell conhece a pasta ~: digite ${typed} com um espaço e sem aspas, ou o caminho inteiro`,
+    place: (place) => `não há ${place}; os lugares em um nome são {date}, {time} e {peer}`,
     recording: (typed) => `uma gravação é um arquivo AVI: digite ${typed}`,
   },
 };

@@ -56,8 +56,6 @@ export function describe(error: unknown, messages: Messages, system: string, pee
         return messages.noFolder(error.path);
       case "not-writable":
         return messages.notWritable(error.path);
-      case "is-folder":
-        return messages.isFolder(error.path);
       case "other":
         return messages.cannotRecord(error.path, detailOf(error.cause));
     }

@@ -256,8 +256,6 @@ export interface Messages {
   noFolder(path: string): string;
   /** `--record` names a file in somebody else's folder. */
   notWritable(path: string): string;
-  /** `--record` names a folder. */
-  isFolder(path: string): string;
   /** The file of `--record` cannot be made for a rarer reason. */
   cannotRecord(path: string, detail: string): string;
 
@@ -365,6 +363,8 @@ export interface UsageMessages {
   home(typed: string): string;
   /** Of `bad`: a recording whose name is no AVI's, and the option with a right name. */
   recording(typed: string): string;
+  /** Of `bad`: a recording whose name has an unknown place. */
+  place(place: string): string;
 }
 
 /** The sentences of a language. */
