@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname,statfs --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE
 /** The client: captures, connects and sends. */
 
 import config from "./deno.json" with { type: "json" };
@@ -13,6 +13,7 @@ import {
 } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
+import { examine } from "./lib/doctor.ts";
 import { CodeError, NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
 import { AGAIN_MS, type FindingOptions, findServer, listServers } from "./lib/finding.ts";
 import { encodersFor, outgoingOf, tellOfSound, watchMute } from "./lib/giving.ts";
@@ -20,9 +21,11 @@ import type { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, interfaces, runProgram } from "./lib/program.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
+import type { CalleeLook } from "./lib/user/diagnosis.ts";
 import { type NarrowCure, TITLES } from "./lib/user/sentences.ts";
 import { shownName } from "./lib/user/name.ts";
 import { type ClientOptions, parseClientOptions, withoutCode } from "./lib/user/options.ts";
+import { type Knock, visit } from "./lib/visit.ts";
 import { readCode } from "./lib/wire/code.ts";
 import type { Line } from "./lib/wire/line.ts";
 import { type Connection, isOneMachine } from "./lib/wire/wire.ts";
@@ -45,6 +48,15 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     const { conflict } = messages.usage;
     throw usageError(conflict(`--wire ${options.wire}`, "CHAMADA_CODE"), messages);
   }
+  if (options.instead === "doctor") {
+    return await examine({
+      ...{ ...options, listenAt: undefined, interfaces },
+      callee: options.host === undefined
+        ? undefined
+        : (): Promise<CalleeLook> =>
+          visit(options.port, interfaces(), () => knock(options.host!, options.port), hangUp),
+    }, around);
+  }
   if (options.instead === "servers") return await showServers(options, around);
   const record = options.record && await checkRecording(options.record, around);
   const callee = await whomToCall(options, around);
@@ -64,6 +76,14 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     log.say(messages.endedBy("CLIENT"));
     return EXIT.ok;
   }
+}
+
+/** Connects to a server and says nothing. Throws the system's error. */
+async function knock(hostname: string, port: number): Promise<Knock> {
+  using connection = await Deno.connect({
+    ...{ hostname, port, signal: AbortSignal.timeout(CONNECT_MS) },
+  });
+  return { address: connection.remoteAddr.hostname, own: connection.localAddr.hostname };
 }
 
 /**

@@ -1,10 +1,11 @@
-#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE
+#!/usr/bin/env -S deno run --quiet --no-prompt --allow-net --allow-run=ffmpeg,ffplay --allow-read --allow-write --allow-sys=networkInterfaces,hostname,statfs --allow-env=DISPLAY,WAYLAND_DISPLAY,LC_ALL,LC_MESSAGES,LANG,TERM,INIT_CWD,CHAMADA_CODE
 /** The server: listens, answers, shows and records. */
 
 import config from "./deno.json" with { type: "json" };
 import type { Caller } from "./lib/answer.ts";
 import { checkRecording, EXIT, type Surroundings } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
+import { examine } from "./lib/doctor.ts";
 import { NoCameraError } from "./lib/errors.ts";
 import { LEAST_OWN, makeCode, readCode, shownCode } from "./lib/wire/code.ts";
 import { encodersFor, tellOfSound } from "./lib/giving.ts";
@@ -35,6 +36,9 @@ const HERE: readonly string[] = ["127.0.0.1", "::1", "127.0.1.1"];
 
 async function serve(options: ServerOptions, around: Surroundings): Promise<number> {
   const { log, messages } = around;
+  if (options.instead === "doctor") {
+    return await examine({ ...options, listenAt: options.host, interfaces }, around);
+  }
   const record = options.record && await checkRecording(options.record, around);
   const isPrivate = options.access === "private";
   const ownCode = isPrivate ? readOwnCode(around) : undefined;

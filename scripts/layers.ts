@@ -23,6 +23,8 @@ const KNOWS: Readonly<Record<string, readonly string[]>> = {
   "lib/near_miss.ts": [],
   "lib/answer.ts": ["frame", "wire", "user"],
   "lib/dial.ts": ["frame", "wire", "user"],
+  "lib/firewall.ts": ["user"],
+  "lib/visit.ts": ["wire", "user"],
   "lib/finding.ts": ["wire", "user"],
 };
 
@@ -38,7 +40,7 @@ const PROGRAMS: readonly string[] = ["server.ts", "client.ts"];
 /** The places of each power: names of Deno's, modules of Node's, globals. */
 const POWERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^Deno\.(Command|CommandOptions|run|spawn\w*|ChildProcess)$/, ["lib/media/child.ts"]],
-  [/^Deno\.(listen\w*|serve\w*)$/, ["server.ts"]],
+  [/^Deno\.(listen\w*|serve\w*)$/, ["server.ts", "lib/doctor.ts"]],
   [/^Deno\.(connect\w*|startTls)$/, ["client.ts"]],
   [/^Deno\.networkInterfaces$/, ["lib/program.ts"]],
   [/^Deno\.(addSignalListener|removeSignalListener|exitCode|exit|env|hostname|kill)$/, [
@@ -50,6 +52,7 @@ const POWERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^node:tty$/, ["lib/user/keys.ts"]],
   [/^node:net$/, ["lib/user/address.ts"]],
   [/^node:crypto$/, ["lib/wire/cpace.ts", "lib/wire/seal.ts"]],
+  [/^node:fs\/promises$/, ["lib/doctor.ts"]],
   [/^node:dgram$/, ["lib/wire/responder.ts", "lib/wire/search.ts"]],
   [/^node:/, []],
   [/^(console|prompt|confirm|alert)$/, []],

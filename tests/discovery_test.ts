@@ -2,11 +2,15 @@ import { assertEquals, assertLessOrEqual, assertThrows } from "@std/assert";
 import { AnswerLimit } from "../lib/wire/answer_limit.ts";
 import {
   decodeAnswer,
+  decodeProbe,
   decodeQuestion,
   decodeRelay,
+  decodeReport,
   encodeAnswer,
+  encodeProbe,
   encodeQuestion,
   encodeRelay,
+  encodeReport,
   QUESTION_BYTES,
 } from "../lib/wire/discovery.ts";
 import { broadcastOf, isNeighbour, isPrivate, neighboursOf, readIpv4 } from "../lib/wire/subnet.ts";
@@ -35,7 +39,15 @@ function vector(name: string): Uint8Array {
 test("the datagrams of docs/protocol.md are what is written and read", () => {
   const question = vector("question");
   assertEquals(encodeQuestion({ nonce: NONCE, alone: true }), question);
-  assertEquals(decodeQuestion(question), { nonce: NONCE, alone: true });
+  assertEquals(decodeQuestion(question), { nonce: NONCE, alone: true, reports: false });
+  const asked = encodeQuestion({ nonce: NONCE, alone: true, reports: true });
+  assertEquals(decodeQuestion(asked)?.reports, true);
+  assertEquals(encodeProbe(NONCE), vector("probe"));
+  assertEquals(decodeProbe(vector("probe")), NONCE);
+  assertEquals(decodeProbe(vector("probe").subarray(1)), undefined);
+  const report = { nonce: NONCE, count: 64, spanUs: 100_000 };
+  assertEquals(encodeReport(report), vector("report"));
+  assertEquals(decodeReport(vector("report")), report);
   assertEquals(encodeAnswer(ANSWER), vector("found"));
   assertEquals(decodeAnswer(vector("found")), ANSWER);
   const relay = { nonce: NONCE, host: "192.168.1.9", port: 12345 };
@@ -44,7 +56,12 @@ test("the datagrams of docs/protocol.md are what is written and read", () => {
 });
 
 test("discovery: a datagram that is cut anywhere is nothing, and one that is longer means the same", () => {
-  const readers = { question: decodeQuestion, found: decodeAnswer, relay: decodeRelay } as const;
+  const readers = {
+    question: decodeQuestion,
+    found: decodeAnswer,
+    relay: decodeRelay,
+    report: decodeReport,
+  } as const;
   for (const [name, decode] of Object.entries(readers)) {
     const whole = vector(name);
     for (let end = 0; end < whole.length; end++) {
@@ -95,6 +112,8 @@ test("discovery: random bytes are read or refused, and nothing is thrown", () =>
     decodeQuestion(datagram);
     decodeAnswer(datagram);
     decodeRelay(datagram);
+    decodeReport(datagram);
+    decodeProbe(datagram);
   }
 });
 

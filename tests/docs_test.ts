@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { BUSY } from "../lib/errors.ts";
+import { doctorWordsIn } from "../lib/user/doctor_words.ts";
 import { type Language, type Messages, messagesIn } from "../lib/user/sentences.ts";
 import { formatHelp } from "../lib/user/options.ts";
 import { test } from "./strict.ts";
@@ -242,7 +243,26 @@ function problems(messages: Messages): Map<string, string> {
         found.set(key, filled(messages[key]));
     }
   }
+  for (const [key, sentence] of doctorProblems(messages === messagesIn("pt") ? "pt" : "en")) {
+    found.set(`doctor ${key}`, sentence);
+  }
   return found;
+}
+
+/** The problems that only the doctor tells of. */
+function doctorProblems(language: Language): [string, string][] {
+  const words = doctorWordsIn(language);
+  return [
+    ["denoOld", filled(words.denoOld)],
+    ["microphoneMute", filled(words.microphoneMute)],
+    ["noLoudspeaker", words.noLoudspeaker],
+    ["firewallOn", filled(words.firewallOn)],
+    ["firewallShut", filled(words.firewallShut)],
+    ["diskFull", words.diskFull(4e8, BLANK).replace(/400\sMB/, BLANK)],
+    ["answersNot", words.answersNot],
+    ["rateLow", words.rateLow(0.2, BLANK).replace(/0[.,]2/, BLANK)],
+    ["rateUnknown", words.rateUnknown],
+  ];
 }
 
 /** A sentence with blanks for all its values. */

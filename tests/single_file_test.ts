@@ -24,7 +24,7 @@ const RIGHTS: readonly string[] = [
   "--allow-net",
   "--allow-read",
   "--allow-run=ffmpeg,ffplay",
-  "--allow-sys=networkInterfaces,hostname",
+  "--allow-sys=networkInterfaces,hostname,statfs",
   "--allow-write",
 ];
 

@@ -26,16 +26,22 @@ const LEAST_VERSION = "4.0";
 const ANSWER_MS = 5000;
 
 /**
- * Finds out the abilities of this system's ffmpeg, and that it has this encoder. Throws
+ * Finds out the abilities of this system's ffmpeg, and that it has this encoder, if one is named.
+ * Throws
  * `NotInstalledError`, or `FfmpegError` (`old`, `lacks`).
  */
-export async function findFfmpeg(encoder: string, watch?: ChildWatch): Promise<Ffmpeg> {
+export async function findFfmpeg(
+  encoder: string | undefined,
+  watch?: ChildWatch,
+): Promise<Ffmpeg> {
   const { text } = await readCommand("ffmpeg", ["-nostdin", "-encoders"], ANSWER_MS, { watch });
   const ffmpeg = parseFfmpeg(text);
   const { version, encoders } = ffmpeg;
   if (isOlder(version, LEAST_VERSION)) throw new FfmpegError("old", version);
   // An ffmpeg that did not answer in time is only slow.
-  if (encoders.size > 0 && !encoders.has(encoder)) throw new FfmpegError("lacks", encoder);
+  if (encoder !== undefined && encoders.size > 0 && !encoders.has(encoder)) {
+    throw new FfmpegError("lacks", encoder);
+  }
   return ffmpeg;
 }
 

@@ -225,6 +225,14 @@ const TABLE: readonly Option[] = [
     },
   },
   {
+    name: "doctor",
+    programs: BOTH,
+    help: {
+      en: "look at all that a call needs, say what helps, and exit",
+      pt: "olhar tudo o que uma chamada precisa, dizer o que ajuda, e sair",
+    },
+  },
+  {
     name: "list-cameras",
     programs: BOTH,
     help: { en: "print the cameras and exit", pt: "mostrar as câmeras e sair" },
@@ -392,7 +400,7 @@ export interface CommonOptions {
   /** Prints what happens to every frame, too. */
   readonly trace: boolean;
   /** The output that replaces a call: the program prints it and exits. */
-  readonly instead: "help" | "version" | "devices" | "cameras" | "servers" | undefined;
+  readonly instead: "help" | "version" | "doctor" | "devices" | "cameras" | "servers" | undefined;
   /** The language that was asked for, or the system's. */
   readonly language: Language;
 }
@@ -566,6 +574,7 @@ function readGiven(words: Words): Given {
 const INSTEAD = [
   ["help", "help"],
   ["version", "version"],
+  ["doctor", "doctor"],
   ["list-devices", "devices"],
   ["list-cameras", "cameras"],
   ["find", "servers"],

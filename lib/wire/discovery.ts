@@ -2,10 +2,13 @@
  * The words with which a client finds servers on its network. Each is one UDP datagram. Pure.
  *
  * ```
- *  all three:  magic[8]   version:u8 = 1   flags:u8   port:u16   nonce[16]       little-endian
+ *  all:        magic[8]   version:u8 = 1   flags:u8   port:u16   nonce[16]       little-endian
  *  question    "CHAMADA?"  flags 1: it went to one address alone    then zeros, 128 bytes in all
+ *                          flags 2: what came of the probe is asked for
  *  answer      "CHAMADA!"  flags 1: a code is wanted   port of calls   then id[8] length:u8 name
  *  relay       "CHAMADA>"                              port of the asker   then its address[4]
+ *  probe       "CHAMADA%"                              then zeros, 1,200 bytes in all
+ *  report      "CHAMADA#"                              then count:u32 span:u32 in microseconds
  * ```
  *
  * An answer is shorter than its question, so nobody gains by a question under another's address. A
@@ -25,14 +28,23 @@ export const DISCOVERY_GROUP = "224.0.0.167";
 /** The length of a question, and the most that an answer may have. */
 export const QUESTION_BYTES = 128;
 
-/** The longest datagram that is looked at. */
+/** The longest datagram that is looked at, apart from a probe. */
 const MAX_BYTES = 512;
+
+/** The length of a probe. It fits every network whole. */
+export const PROBE_BYTES = 1200;
 
 /** The most bytes of a name. */
 const MAX_NAME_BYTES = 64;
 
 const VERSION = 1;
-const MAGIC = { question: "CHAMADA?", answer: "CHAMADA!", relay: "CHAMADA>" } as const;
+const MAGIC = {
+  question: "CHAMADA?",
+  answer: "CHAMADA!",
+  relay: "CHAMADA>",
+  probe: "CHAMADA%",
+  report: "CHAMADA#",
+} as const;
 const HEADER_BYTES = 28;
 const ID_BYTES = 8;
 
@@ -42,6 +54,8 @@ export interface Question {
   readonly nonce: Uint8Array;
   /** True if one address alone was asked, and other servers of that machine did not hear it. */
   readonly alone: boolean;
+  /** True if the report on the probe of that nonce is asked for, and no answer. */
+  readonly reports?: boolean;
 }
 
 /** A server's answer. It proves nothing: anybody may send one. */
@@ -69,9 +83,11 @@ export interface Relay {
 }
 
 /** The bytes of a question. */
-export function encodeQuestion({ nonce, alone }: Question): Uint8Array<ArrayBuffer> {
+export function encodeQuestion(
+  { nonce, alone, reports = false }: Question,
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(QUESTION_BYTES);
-  bytes.set(header("question", Number(alone), 0, nonce));
+  bytes.set(header("question", Number(alone) + 2 * Number(reports), 0, nonce));
   return bytes;
 }
 
@@ -79,7 +95,9 @@ export function encodeQuestion({ nonce, alone }: Question): Uint8Array<ArrayBuff
 export function decodeQuestion(bytes: Uint8Array): Question | undefined {
   if (bytes.length < QUESTION_BYTES) return undefined;
   const found = readHeader("question", bytes);
-  return found && { nonce: found.nonce, alone: (found.flags & 1) !== 0 };
+  if (!found) return undefined;
+  const { nonce, flags } = found;
+  return { nonce, alone: (flags & 1) !== 0, reports: (flags & 2) !== 0 };
 }
 
 /** The bytes of an answer. A name that is too long is cut between two characters. */
@@ -128,6 +146,49 @@ export function decodeRelay(bytes: Uint8Array): Relay | undefined {
   if (!found || found.port === 0 || bytes.length < HEADER_BYTES + 4) return undefined;
   const value = new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEADER_BYTES);
   return { nonce: found.nonce, host: formatIpv4(value), port: found.port };
+}
+
+/** What came of a train of probes. */
+export interface Report {
+  /** The nonce of the probes. */
+  readonly nonce: Uint8Array;
+  /** The number of probes that came. */
+  readonly count: number;
+  /** Microseconds from the first to the last. */
+  readonly spanUs: number;
+}
+
+/** The bytes of a probe. */
+export function encodeProbe(nonce: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(PROBE_BYTES);
+  bytes.set(header("probe", 0, 0, nonce));
+  return bytes;
+}
+
+/** The nonce of a probe. Gives `undefined` for anything else. */
+export function decodeProbe(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length !== PROBE_BYTES) return undefined;
+  return readHeader("probe", bytes.subarray(0, HEADER_BYTES))?.nonce;
+}
+
+/** The bytes of a report. */
+export function encodeReport({ nonce, count, spanUs }: Report): Uint8Array<ArrayBuffer> {
+  const figures = new DataView(new ArrayBuffer(8));
+  figures.setUint32(0, count, true);
+  figures.setUint32(4, spanUs, true);
+  return concat([header("report", 0, 0, nonce), new Uint8Array(figures.buffer)]);
+}
+
+/** Reads a report. Gives `undefined` for anything else. */
+export function decodeReport(bytes: Uint8Array): Report | undefined {
+  const found = readHeader("report", bytes);
+  if (!found || bytes.length < HEADER_BYTES + 8) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return {
+    nonce: found.nonce,
+    count: view.getUint32(HEADER_BYTES, true),
+    spanUs: view.getUint32(HEADER_BYTES + 4, true),
+  };
 }
 
 function header(

@@ -90,6 +90,11 @@ export function chooseAddress(
   return { address, others: [...others] };
 }
 
+/** True for a card whose network has a way to other ones. */
+export function isRouted(card: string, routes: string): boolean {
+  return parseRoutes(routes).has(card.replace(/:.*/, ""));
+}
+
 /** The likelihood that a neighbour can call an address of this range. It is 0 if none can. */
 function rank({ family, address }: Interface): number {
   if (family === "IPv6") {

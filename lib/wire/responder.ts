@@ -10,15 +10,18 @@
  * which the server listens. So no answer leaves the network, whatever a question claims.
  */
 
+import { equals } from "@std/bytes/equals";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { AnswerLimit } from "./answer_limit.ts";
 import {
+  decodeProbe,
   decodeQuestion,
   decodeRelay,
   DISCOVERY_GROUP,
   DISCOVERY_PORT,
   encodeAnswer,
   encodeRelay,
+  encodeReport,
 } from "./discovery.ts";
 import type { Interface } from "./local_ip.ts";
 import { isNeighbour } from "./subnet.ts";
@@ -36,6 +39,18 @@ const JOIN_EVERY_MS = 2000;
  * over. Nothing is left of it then but work for the system.
  */
 const MAX_HEARD = 4000;
+
+/** The trains of probes that are counted at once, and probes of one. */
+const MAX_TRAINS = 4;
+const MAX_PROBES = 1000;
+
+/** The probes of one nonce that have come. */
+interface Train {
+  readonly nonce: Uint8Array;
+  readonly firstMs: number;
+  lastMs: number;
+  count: number;
+}
 
 /** The content of the answers, and the networks in which they are given. */
 export interface ResponderOptions {
@@ -59,6 +74,7 @@ export class Responder implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
   #socket: Socket | undefined;
   #subnets: readonly string[] = [];
+  readonly #trains: Train[] = [];
   #heard = 0;
   #isOver = false;
 
@@ -120,7 +136,10 @@ export class Responder implements Disposable {
 
   #answer(bytes: Uint8Array, { address, port }: RemoteInfo): void {
     if (++this.#heard > MAX_HEARD) return this.#shut();
+    const probe = decodeProbe(bytes);
+    if (probe) return this.#count(probe, address);
     const question = decodeQuestion(bytes);
+    if (question?.reports) return this.#report(question.nonce, address, port);
     if (question) {
       this.#tell(question.nonce, address, port);
       if (question.alone) this.#relay(question.nonce, address, port);
@@ -136,14 +155,39 @@ export class Responder implements Disposable {
     this.#send(encodeAnswer({ nonce, port: own, wantsCode, id: this.#id, name }), port, address);
   }
 
+  /** Counts a probe. A probe has no answer of its own, and costs the network nothing further. */
+  #count(nonce: Uint8Array, address: string): void {
+    if (!this.#isNeighbour(address)) return;
+    const nowMs = performance.now();
+    let train = this.#trains.find((one) => equals(one.nonce, nonce));
+    if (!train) {
+      train = { nonce, firstMs: nowMs, lastMs: nowMs, count: 0 };
+      this.#trains.push(train);
+      if (this.#trains.length > MAX_TRAINS) this.#trains.shift();
+    }
+    if (train.count >= MAX_PROBES) return;
+    train.count++;
+    train.lastMs = nowMs;
+  }
+
+  #report(nonce: Uint8Array, address: string, port: number): void {
+    const train = this.#trains.find((one) => equals(one.nonce, nonce));
+    if (!train || !this.#isAnswered(address)) return;
+    const spanUs = Math.min(Math.round((train.lastMs - train.firstMs) * 1000), 2 ** 32 - 1);
+    this.#send(encodeReport({ nonce, count: train.count, spanUs }), port, address);
+  }
+
   #relay(nonce: Uint8Array, host: string, port: number): void {
     if (!this.#isAnswered(host)) return;
     this.#send(encodeRelay({ nonce, host, port }), DISCOVERY_PORT, DISCOVERY_GROUP);
   }
 
   #isAnswered(address: string): boolean {
-    return this.#subnets.some((subnet) => isNeighbour(subnet, address)) &&
-      this.#limit.take(address, performance.now());
+    return this.#isNeighbour(address) && this.#limit.take(address, performance.now());
+  }
+
+  #isNeighbour(address: string): boolean {
+    return this.#subnets.some((subnet) => isNeighbour(subnet, address));
   }
 
   #send(bytes: Uint8Array, port: number, address: string): void {

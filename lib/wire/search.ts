@@ -18,9 +18,12 @@ import { pause } from "../clock.ts";
 import {
   type Answer,
   decodeAnswer,
+  decodeReport,
   DISCOVERY_GROUP,
   DISCOVERY_PORT,
+  encodeProbe,
   encodeQuestion,
+  type Report,
 } from "./discovery.ts";
 import type { Interface } from "./local_ip.ts";
 import { broadcastOf, isNeighbour, neighboursOf } from "./subnet.ts";
@@ -46,6 +49,20 @@ const MAX_HEARD = 4000;
 const MAX_SERVERS = 64;
 const MAX_OF_ONE = 8;
 
+/** The questions to one server that measure the round trip, and milliseconds for each. */
+const ROUNDS = 8;
+const ROUND_MS = 500;
+
+/** The probes of a train. They fit the memory that a system gives a socket. */
+const PROBES = 64;
+
+/** Milliseconds between two questions for the report, and milliseconds until the last of them. */
+const REPORT_EVERY_MS = 150;
+const REPORT_MS = 2500;
+
+/** The bytes that the network puts in front of a probe: IPv4 and UDP. */
+const HEADERS_BYTES = 28;
+
 /** The most cards that ask. */
 const MAX_CARDS = 32;
 
@@ -70,6 +87,14 @@ interface Asker {
   readonly socket: Socket;
 }
 
+/** The result of questions to one address. */
+export interface Round {
+  /** Milliseconds until the answer, at their least. Nothing if nobody answers. */
+  readonly roundTripMs: number | undefined;
+  /** Megabits a second that reach the server. Nothing if it does not say. */
+  readonly megabits: number | undefined;
+}
+
 interface Heard extends FoundServer {
   readonly asker: Asker;
   readonly id: Uint8Array;
@@ -82,6 +107,8 @@ export class Search implements Disposable {
   readonly #heard: Heard[] = [];
   readonly #answered = new AbortController();
   #startMs = NaN;
+  #onAnswer: (() => void) | undefined;
+  #report: Report | undefined;
   #answers = 0;
 
   private constructor() {}
@@ -169,6 +196,55 @@ export class Search implements Disposable {
     }
   }
 
+  /**
+   * Measures the way to a server on one of our networks: the round trip of some questions, and how
+   * far apart a train of probes arrives. It is in no call, and hears of none.
+   */
+  async measure(host: string, signal: AbortSignal): Promise<Round> {
+    const socket = this.#askers.find(({ cidr }) => isNeighbour(cidr, host))?.socket;
+    const nothing = { roundTripMs: undefined, megabits: undefined };
+    if (socket === undefined) return nothing;
+    this.#startMs = performance.now();
+    const question = encodeQuestion({ nonce: this.#nonce, alone: true });
+    const rounds: number[] = [];
+    for (let round = 0; round < ROUNDS && !signal.aborted; round++) {
+      const askedMs = performance.now();
+      const answered = new AbortController();
+      this.#onAnswer = (): void => answered.abort();
+      ask(socket, question, host);
+      await pause(ROUND_MS, AbortSignal.any([signal, answered.signal]));
+      if (answered.signal.aborted) rounds.push(performance.now() - askedMs);
+      // Several servers of that machine answer. The next question is not to be met by the last.
+      await pause(20, signal);
+      if (rounds.length === 0 && round > 0) return nothing;
+    }
+    const roundTripMs = rounds.length > 0 ? Math.min(...rounds) : undefined;
+    return { roundTripMs, megabits: await this.#measureRate(socket, host, signal) };
+  }
+
+  async #measureRate(
+    socket: Socket,
+    host: string,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const probe = encodeProbe(this.#nonce);
+    for (let count = 0; count < PROBES; count++) ask(socket, probe, host);
+    const question = encodeQuestion({ nonce: this.#nonce, alone: true, reports: true });
+    const endMs = performance.now() + REPORT_MS;
+    let before = 0;
+    while (performance.now() < endMs && !signal.aborted) {
+      await pause(REPORT_EVERY_MS, signal);
+      ask(socket, question, host);
+      await pause(REPORT_EVERY_MS, signal);
+      const count = this.#report?.count ?? 0;
+      if (count >= PROBES || count > 0 && count === before) break;
+      before = count;
+    }
+    if (!this.#report || this.#report.count < 2) return undefined;
+    const { count, spanUs } = this.#report;
+    return (count - 1) * (probe.length + HEADERS_BYTES) * 8 / Math.max(spanUs, 1);
+  }
+
   async #add(address: string, cidr: string): Promise<void> {
     let socket: Socket;
     try {
@@ -185,9 +261,13 @@ export class Search implements Disposable {
 
   #hear(asker: Asker, bytes: Uint8Array, { address, port }: RemoteInfo): void {
     if (++this.#answers > MAX_HEARD || port !== DISCOVERY_PORT) return;
+    if (!isNeighbour(asker.cidr, address)) return;
+    const report = decodeReport(bytes);
+    if (report && equals(report.nonce, this.#nonce)) this.#report = report;
     const answer = decodeAnswer(bytes);
     if (!answer || !equals(answer.nonce, this.#nonce)) return;
-    if (!isNeighbour(asker.cidr, address) || !this.#hasRoom(address, answer)) return;
+    this.#onAnswer?.();
+    if (!this.#hasRoom(address, answer)) return;
     this.#heard.push({
       ...{ host: address, port: answer.port, name: answer.name, wantsCode: answer.wantsCode },
       ...{ id: answer.id, asker, afterMs: performance.now() - this.#startMs },
