@@ -439,7 +439,8 @@ export class Call implements Taker {
       return stream >= 0;
     };
     const look = (): void => {
-      const facts = { ...line.figures, linkRate: line.linkRate };
+      const { linkRate, roundTripMs } = line;
+      const facts = { ...line.figures, linkRate, roundTripMs };
       const news = choice.look(facts, performance.now());
       if (news === undefined) return;
       choose(news.codec);

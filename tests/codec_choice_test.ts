@@ -61,7 +61,7 @@ function changes(
     }
     if (ms % 100 !== 0) continue;
     const known = linkRate.isKnown ? linkRate.best(ms) : undefined;
-    const news = choice.look({ ...facts, linkRate: known }, ms);
+    const news = choice.look({ ...facts, linkRate: known, roundTripMs }, ms);
     if (news === undefined) continue;
     codec = news.codec;
     all.push([ms, codec]);
@@ -76,6 +76,10 @@ const STEADY: readonly (readonly [string, Link, Codec])[] = [
   ["loopback on a busy machine", { rate: () => mbits(4000), roundTripMs: 3 }, "raw"],
   ["a gigabit", { rate: () => mbits(940), roundTripMs: 1 }, "raw"],
   ["Wi-Fi of 200 Mbit/s", { rate: () => mbits(200), roundTripMs: 3 }, "raw"],
+  ["a gigabit at 10 ms", { rate: () => mbits(940), roundTripMs: 10 }, "raw"],
+  ["a gigabit at 35 ms", { rate: () => mbits(940), roundTripMs: 35 }, "mjpeg"],
+  ["5 Mbit/s at 20 ms", { rate: () => mbits(5), roundTripMs: 20 }, "mjpeg"],
+  ["20 Mbit/s at 35 ms", { rate: () => mbits(20), roundTripMs: 35 }, "mjpeg"],
   ["50 Mbit/s", { rate: () => mbits(50) }, "mjpeg"],
   ["20 Mbit/s", { rate: () => mbits(20) }, "mjpeg"],
   ["5 Mbit/s", { rate: () => mbits(5) }, "mjpeg"],
@@ -99,7 +103,7 @@ for (const [name, link, wanted] of STEADY) {
 test("a link that gets worse: down within three seconds, without a stop in between", () => {
   const to = (rate: number): Link => ({ rate: (ms) => mbits(ms < 10_000 ? 940 : rate) });
   for (const [rate, wanted] of [[20, "mjpeg"], [5, "mjpeg"], [1, "h264"]] as const) {
-    const { all } = changes(to(rate), 60);
+    const { all } = changes(to(rate), 150);
     const after = all.filter(([ms]) => ms > 10_000);
     assert(after.length > 0 && after[0]![1] !== "raw", `${rate} Mbit/s`);
     assertLess(after[0]![0], 13_100, `${rate} Mbit/s`);
@@ -108,7 +112,7 @@ test("a link that gets worse: down within three seconds, without a stop in betwe
 });
 
 test("a link that gets better: up after a while", () => {
-  const { all } = changes({ rate: (ms) => mbits(ms < 5000 ? 1 : 940) }, 60);
+  const { all } = changes({ rate: (ms) => mbits(ms < 5000 ? 1 : 940) }, 120);
   assertEquals(all.at(-1)?.[1], "raw");
 });
 

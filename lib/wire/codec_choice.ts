@@ -58,6 +58,12 @@ const MOST_DROPPED = 0.2;
 const FIRST_UP_MS = 5000;
 const MOST_UP_MS = 600_000;
 
+/**
+ * Milliseconds until a way up from H.264 is tried. Its small pictures fit into the buffers of a
+ * slow link at once, and make it look quick. A try that fails costs a second of good sound.
+ */
+const UP_FROM_H264_MS = 60_000;
+
 /** The size of a JPEG as a part of the raw picture's, before one was seen (measured: 1/19 to 1/7). */
 const JPEG_PART = 1 / 12;
 
@@ -71,6 +77,8 @@ export interface SendFacts {
   readonly pictureBytes: number;
   /** The rate of the link in bytes a millisecond. Nothing before the first ack. */
   readonly linkRate: number | undefined;
+  /** The round trip of the link in milliseconds, as far as it is known. */
+  readonly roundTripMs: number | undefined;
 }
 
 /** The codecs of a call from now on. */
@@ -121,12 +129,13 @@ export class CodecChoice {
   }
 
   #measure(facts: SendFacts, elapsedMs: number, nowMs: number): Choice | undefined {
-    const { linkRate } = facts;
-    if (linkRate === undefined) {
-      return elapsedMs >= NO_ACK_MS ? this.#settle("h264", nowMs) : undefined;
+    if (facts.linkRate === undefined) {
+      const patienceMs = NO_ACK_MS + (facts.roundTripMs ?? 0);
+      return elapsedMs >= patienceMs ? this.#settle("h264", nowMs) : undefined;
     }
     if (elapsedMs < FIRST_MEASURE_MS) return undefined;
     this.#noteJpeg(facts);
+    const linkRate = this.#rate(facts);
     if (this.#mayTryRaw(linkRate)) return this.#tryRaw(nowMs);
     return this.#settle(this.#carriesJpeg(linkRate) ? "mjpeg" : "h264", nowMs);
   }
@@ -155,8 +164,9 @@ export class CodecChoice {
     return this.#settle(this.#codec === "raw" ? "mjpeg" : "h264", nowMs);
   }
 
-  #up({ linkRate }: SendFacts, nowMs: number): Choice | undefined {
-    if (linkRate === undefined || this.#codec === "raw") return undefined;
+  #up(facts: SendFacts, nowMs: number): Choice | undefined {
+    if (facts.linkRate === undefined || this.#codec === "raw") return undefined;
+    const linkRate = this.#rate(facts);
     this.#upAtMs = nowMs + this.#upMs;
     if (this.#codec === "h264") {
       return this.#carriesJpeg(linkRate) ? this.#settle("mjpeg", nowMs) : undefined;
@@ -180,8 +190,19 @@ export class CodecChoice {
     this.#codec = codec;
     this.#window = undefined;
     this.#badWindows = 0;
-    this.#upAtMs = nowMs + this.#upMs;
+    this.#upAtMs = nowMs + Math.max(this.#upMs, codec === "h264" ? UP_FROM_H264_MS : 0);
     return isNews ? { codec, sound: codec === "h264" ? "opus" : "pcm", isTry: false } : undefined;
+  }
+
+  /**
+   * The rate of the link without the round trip, which is in every measure. It matters where a
+   * picture takes less time than its ack.
+   */
+  #rate({ linkRate = 0, roundTripMs = 0, pictureBytes, sent }: SendFacts): number {
+    const bytes = sent > 0 ? pictureBytes / sent : 0;
+    const tookMs = bytes / Math.max(linkRate, 1e-6);
+    // The round trip is not known better than to a part of it.
+    return bytes / Math.max(tookMs - roundTripMs, tookMs / 10, 0.05);
   }
 
   /** Notes the mean size of the JPEGs that were sent since then. */

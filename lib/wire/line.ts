@@ -173,6 +173,8 @@ export interface Line extends Sink {
   rest?(stream: number): void;
   /** The rate of the link in bytes a millisecond, as far as our pictures have measured it. */
   readonly linkRate?: number | undefined;
+  /** The round trip of the link in milliseconds, as far as it is known. */
+  readonly roundTripMs?: number | undefined;
 }
 
 /**
@@ -389,6 +391,11 @@ export class CallLine implements Line {
   rest(stream: number): void {
     this.#send[stream]?.rest();
     this.#notify();
+  }
+
+  get roundTripMs(): number | undefined {
+    const known = this.#ours.pictures.flatMap(({ roundTripMs }) => roundTripMs ?? []);
+    return known.length > 0 ? Math.min(...known) : undefined;
   }
 
   get linkRate(): number | undefined {
