@@ -9,6 +9,7 @@ import {
   everyStatus,
   EXIT,
   other,
+  type RecordPlan,
   type Surroundings,
 } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
@@ -58,7 +59,9 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     }, around);
   }
   if (options.instead === "servers") return await showServers(options, around);
-  const record = options.record && await checkRecording(options.record, around);
+  const record = options.record === undefined
+    ? undefined
+    : await checkRecording(options.record, around);
   const callee = await whomToCall(options, around);
   if (typeof callee === "number") return callee;
   const { host, port } = callee;
@@ -70,7 +73,7 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
   };
   log.say(messages.calling(host, port));
   try {
-    return await call({ host, port, connect }, { ...options, record }, around);
+    return await call({ host, port, connect }, options, around, record);
   } catch (error) {
     if (!hangUp.aborted) throw error;
     log.say(messages.endedBy("CLIENT"));
@@ -128,7 +131,12 @@ async function showServers(options: ClientOptions, around: Surroundings): Promis
 }
 
 /** Reaches the server and has the call. Throws the source's error, or the reason of a hang-up. */
-async function call(callee: Callee, options: ClientOptions, around: Surroundings): Promise<number> {
+async function call(
+  callee: Callee,
+  options: ClientOptions,
+  around: Surroundings,
+  record: RecordPlan | undefined,
+): Promise<number> {
   const { log, messages } = around;
   const { host, port } = callee;
   const sourceOver = Promise.withResolvers<End>();
@@ -162,7 +170,7 @@ async function call(callee: Callee, options: ClientOptions, around: Surroundings
   }
   tellOfSound(options, outgoing, around);
   using _mute = watchMute(outgoing, around);
-  const { record, patienceSeconds, durationSeconds, play, auto, recordSound } = options;
+  const { patienceSeconds, durationSeconds, play, auto, recordSound } = options;
   const talk = new Call({
     ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
     ...{ host, play, auto, recordSound },

@@ -39,12 +39,14 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   if (options.instead === "doctor") {
     return await examine({ ...options, listenAt: options.host, interfaces }, around);
   }
-  const record = options.record && await checkRecording(options.record, around);
+  const record = options.record === undefined
+    ? undefined
+    : await checkRecording(options.record, around);
   const isPrivate = options.access === "private";
   const ownCode = isPrivate ? readOwnCode(around) : undefined;
   const code = isPrivate ? ownCode ?? makeCode() : undefined;
   const encoders = await encodersFor(options, around);
-  const reception = new Reception({ ...options, record }, around, { code, encoders });
+  const reception = new Reception(options, around, { code, encoders, record });
   try {
     await reception.checkSource();
   } catch (error) {

@@ -19,7 +19,8 @@ import type { Frame } from "./frame/frame.ts";
 import type { ChildWatch } from "./media/child.ts";
 import { Display, type DisplayOptions } from "./media/display.ts";
 import { Loudspeaker } from "./media/loudspeaker.ts";
-import { checkRecorder, NO_PICTURES, type SoundSize } from "./media/recorder.ts";
+import { NO_PICTURES, type SoundSize } from "./media/recorder.ts";
+import { checkRecorder, type Encoder } from "./media/recorder_arguments.ts";
 import { openTranscoder } from "./media/transcoder.ts";
 import { type FinishedFile, Recording } from "./media/recording.ts";
 import { checkFolder, isFolder } from "./media/recording_file.ts";
@@ -81,6 +82,14 @@ export type End =
   | { readonly kind: "hang-up"; readonly by: Party; readonly reason: string }
   | { readonly kind: "error"; readonly error: unknown };
 
+/** A recording that can be made. */
+export interface RecordPlan {
+  /** The file, with places for the call. */
+  readonly wanted: string;
+  /** The encoder of its pictures. */
+  readonly encoder: Encoder;
+}
+
 /** The parts of a call. */
 export interface CallParts {
   /** Our role in it. */
@@ -99,8 +108,8 @@ export interface CallParts {
   readonly auto: boolean;
   /** The address of the peer. */
   readonly host: string;
-  /** The file for the peer's frames, with places for this call. Nothing for no recording. */
-  readonly record: string | undefined;
+  /** The recording of the peer's frames. Nothing for no recording. */
+  readonly record: RecordPlan | undefined;
   /** True if the peer's sound is to be heard. */
   readonly play: boolean;
   /** The size of the sound in the recording. */
@@ -357,12 +366,13 @@ export class Call implements Taker {
     const { log, messages, system, watch } = this.#around;
     const { record, peer, host, we, outgoing } = this.#parts;
     if (record === undefined || !picture && !sound) return undefined;
-    const wanted = nameOf(record, { at: new Date(), peer: peer.name, host });
+    const wanted = nameOf(record.wanted, { at: new Date(), peer: peer.name, host });
     const hasSound = sound !== undefined || outgoing?.gives("sound");
     let files = 0;
     return new Recording({
       wanted,
       format: picture,
+      encoder: record.encoder,
       sound: hasSound ? this.#parts.recordSound : undefined,
       stamps: peer.stamps,
       watch,
@@ -663,13 +673,13 @@ export function everyStatus(log: Voice, text: () => string): Disposable {
 }
 
 /**
- * Finds out if a recording can be made there, a file or a folder. Resolves to the name for the
- * recordings, which may have places. Throws the error that says why there can be none.
+ * Finds out if a recording can be made there, a file or a folder. Throws the error that says why it
+ * cannot.
  */
 export async function checkRecording(
   record: string,
   { messages, watch }: Pick<Surroundings, "messages" | "watch">,
-): Promise<string> {
+): Promise<RecordPlan> {
   const wanted = await isFolder(record) ? nameInFolder(record) : record;
   const place = unknownPlace(wanted);
   if (place !== undefined) {
@@ -683,8 +693,7 @@ export async function checkRecording(
     throw new RecordingError(error.kind, record, { cause: error.cause });
   }
   checkRecordName(wanted, messages);
-  await checkRecorder(watch);
-  return wanted;
+  return { wanted, encoder: await checkRecorder(wanted, watch) };
 }
 
 /** True for the reasons that are no complaint. */

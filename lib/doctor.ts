@@ -237,7 +237,7 @@ async function lookAtDisk(
 ): Promise<Finding[]> {
   let wanted = record;
   try {
-    wanted = await checkRecording(record, around);
+    ({ wanted } = await checkRecording(record, around));
   } catch (error) {
     // The others are about ffmpeg, which has its own lines.
     if (error instanceof RecordingError || error instanceof UsageError) {

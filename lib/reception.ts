@@ -10,7 +10,15 @@ import {
   type IncomingCall,
   strangerSentence,
 } from "./answer.ts";
-import { Call, type CallOutcome, everyStatus, EXIT, isUsual, type Surroundings } from "./call.ts";
+import {
+  Call,
+  type CallOutcome,
+  everyStatus,
+  EXIT,
+  isUsual,
+  type RecordPlan,
+  type Surroundings,
+} from "./call.ts";
 import { REASON } from "./errors.ts";
 import { outgoingOf, watchMute } from "./giving.ts";
 import { opensOnce } from "./media/capture.ts";
@@ -32,6 +40,7 @@ export class Reception {
   /** What this end gives, if it gives anything. */
   readonly outgoing: Outgoing | undefined;
   readonly #code: string | undefined;
+  readonly #record: RecordPlan | undefined;
   #exit: number = EXIT.ok;
 
   /**
@@ -41,13 +50,15 @@ export class Reception {
   constructor(
     options: ServerOptions,
     around: Surroundings,
-    { code, encoders }: {
+    { code, encoders, record }: {
+      readonly record: RecordPlan | undefined;
       readonly code: string | undefined;
       readonly encoders: ReadonlySet<string>;
     },
   ) {
     this.#options = options;
     this.#code = code;
+    this.#record = record;
     this.#around = around;
     const { log, messages, system } = around;
     this.outgoing = outgoingOf(options, encoders, around, {
@@ -81,7 +92,8 @@ export class Reception {
   /** Answers callers until it is over. Resolves to the exit status. */
   async run(callers: AsyncIterable<Caller>): Promise<number> {
     const { log, messages, hangUp, keyboard, system } = this.#around;
-    const { maxCalls, stay, patienceSeconds, fps, record } = this.#options;
+    const { maxCalls, stay, patienceSeconds, fps } = this.#options;
+    const record = this.#record;
     const ours = { name: this.#around.name, streams: this.outgoing?.formats ?? [] };
     const answering = new Answering(
       { maxCalls, stay, patienceSeconds, fps, ours, code: this.#code },
@@ -104,7 +116,7 @@ export class Reception {
     const done = new AbortController();
     const mending = record === undefined
       ? undefined
-      : mendEarlier(record, this.#around, AbortSignal.any([done.signal, hangUp]));
+      : mendEarlier(record.wanted, this.#around, AbortSignal.any([done.signal, hangUp]));
     using _mute = watchMute(this.outgoing, this.#around);
     using _live = everyStatus(log, () => {
       const statuses = [...this.#calls.values()].map((call) => call.status());
@@ -142,7 +154,7 @@ export class Reception {
 
   async #have(incoming: IncomingCall): Promise<HadCall> {
     const { peer } = incoming;
-    const { record, recordSound, maxCalls, patienceSeconds, given, play, auto } = this.#options;
+    const { recordSound, maxCalls, patienceSeconds, given, play, auto } = this.#options;
     const several = maxCalls > 1;
     // With one call at a time, everybody knows whose sentences these are.
     const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
@@ -151,7 +163,7 @@ export class Reception {
         we: "HOST",
         peer,
         host: incoming.caller.host,
-        record,
+        record: this.#record,
         patienceSeconds,
         play,
         auto,

@@ -625,16 +625,16 @@ test("--list-devices prints cameras and microphones, at both programs", async ()
   assertMatch(stderr, /No camera found[^]*No microphone found/);
 }, { ignore: Deno.build.os !== "linux" });
 
-test("a recording that is to be no AVI is refused with the name to type, exit 2", async () => {
+test("a recording of another kind is refused with the name to type, exit 2", async () => {
   await using folder = await temporaryFolder();
-  for (const name of ["aula.mp4", "aula"]) {
+  for (const name of ["aula.mov", "aula"]) {
     const args = ["--host", "127.0.0.1", "--port", "0", "--record", name];
     await using server = new Running(serverLine(args), { cwd: folder.path });
     const { stdout, stderr } = await server.exits(2);
     assertEquals(stdout, "");
     assertStringIncludes(
       stderr,
-      `--record ${name}: a recording is an AVI file: type --record aula.avi.`,
+      `--record ${name}: a recording is an AVI, MKV or MP4 file: type --record aula.avi.`,
     );
   }
   assertEquals([...Deno.readDirSync(folder.path)], []);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_FORMAT, type VideoFormat } from "../lib/frame/format.ts";
-import { hasIdr } from "../lib/media/h264.ts";
+import { hasIdr, hasParameterSets } from "../lib/media/h264.ts";
 import { bytes } from "./bytes.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
 import { test } from "./strict.ts";
@@ -104,3 +104,14 @@ for (
     );
   });
 }
+
+test("hasParameterSets() is true if both stand before the first slice", () => {
+  for (const startCode of START_CODES) {
+    for (const units of [[SPS, PPS, IDR], [AUD, SPS, PPS, SEI, IDR], [PPS, SPS], [SPS, PPS]]) {
+      assert(hasParameterSets(unit(startCode, ...units)), `${units}`);
+    }
+    for (const units of [[], [IDR], [SPS, IDR], [PPS, IDR], [IDR, SPS, PPS], [SPS, IDR, PPS]]) {
+      assertEquals(hasParameterSets(unit(startCode, ...units)), false, `${units}`);
+    }
+  }
+});

@@ -26,7 +26,7 @@ import {
   isSentToUs,
   paceOf,
 } from "../lib/media/input.ts";
-import { recorderArguments } from "../lib/media/recorder.ts";
+import { recorderArguments } from "../lib/media/recorder_arguments.ts";
 import type { Source } from "../lib/frame/source.ts";
 import { temporaryFolder } from "./harness.ts";
 import { paintNumber, readPicture, writeNumbers } from "./numbered.ts";

@@ -809,15 +809,25 @@ test("options: a folder ~ that the shell has left as it is is told how to type i
   }
 });
 
-test("checkRecordName(): a recording is an AVI, and its name says so", () => {
-  for (const name of ["video.avi", "AULA.AVI", "a.mp4.avi", ".avi", "a/b.c/video.Avi"]) {
+test("checkRecordName(): the name of a recording says the kind of its file", () => {
+  for (
+    const name of [
+      "video.avi",
+      "AULA.AVI",
+      "a.mp4.avi",
+      ".avi",
+      "a.mkv",
+      "A.Mp4",
+      "a/b.c/video.Avi",
+    ]
+  ) {
     checkRecordName(name, messagesIn("en"));
   }
   const cases: readonly (readonly [string, string])[] = [
-    ["aula.mp4", "aula.avi"],
+    ["aula.mov", "aula.avi"],
     ["aula", "aula.avi"],
     ["aula.", "aula.avi"],
-    ["My Class.MKV", '"My Class.avi"'],
+    ["My Class.WEBM", '"My Class.avi"'],
     ["aula 3.5", '"aula 3.5.avi"'],
     ["2026-11-25", "2026-11-25.avi"],
     ["25.11.26", "25.11.26.avi"],
@@ -827,8 +837,14 @@ test("checkRecordName(): a recording is an AVI, and its name says so", () => {
   for (const [name, right] of cases) {
     for (
       const [language, said] of [
-        ["en", `a recording is an AVI file: type --record ${right}. --help shows what there is.`],
-        ["pt", `uma gravação é um arquivo AVI: digite --record ${right}. --help mostra o que há.`],
+        [
+          "en",
+          `a recording is an AVI, MKV or MP4 file: type --record ${right}. --help shows what there is.`,
+        ],
+        [
+          "pt",
+          `uma gravação é um arquivo AVI, MKV ou MP4: digite --record ${right}. --help mostra o que há.`,
+        ],
       ] as const
     ) {
       const { message } = assertThrows(

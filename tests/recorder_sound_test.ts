@@ -4,7 +4,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } fr
 import { nowUs, pause } from "../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
-import { Recorder, type SoundSize } from "../lib/media/recorder.ts";
+import { NO_PICTURES, Recorder, type SoundSize } from "../lib/media/recorder.ts";
 import { findUnfinished, mend } from "../lib/media/unfinished.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
 import { childrenWith, temporaryFolder } from "./harness.ts";
@@ -89,14 +89,16 @@ async function feed(
 
 async function recorder(
   folder: string,
-  { format = RAW, soundSize = "full" }: {
+  { format = RAW, soundSize = "full", ending = "avi" }: {
     format?: VideoFormat | undefined;
     soundSize?: SoundSize;
+    ending?: string;
   } = {},
 ): Promise<Recorder> {
-  const path = `${folder}/video.avi`;
+  const path = `${folder}/video.${ending}`;
   await Deno.writeFile(path, new Uint8Array());
-  return new Recorder({ path, format, fps: 20, stamps: "capture", sound: soundSize });
+  const options = { path, format, fps: 20, stamps: "capture", encoder: "libx264" } as const;
+  return new Recorder({ ...options, sound: soundSize });
 }
 
 test("a flash and a click of one moment are together in the recording, ours as well", async () => {
@@ -195,3 +197,102 @@ test(
   },
   { slow: true },
 );
+
+/** The kinds of files that need no mending, and the codec of their sound, full and small. */
+const KINDS = [["mkv", "pcm_s16le", "aac"], ["mp4", "aac", "aac"]] as const;
+
+/** The times of a recording's pictures in seconds. */
+async function times(path: string): Promise<number[]> {
+  const args = ["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time"];
+  const output = await outputOf("ffprobe", [...args, "-of", "csv=p=0", path], new Uint8Array());
+  return new TextDecoder().decode(output).trim().split(/[\n,]+/).map(Number);
+}
+
+/** The codecs of a file's tracks. */
+async function codecs(path: string): Promise<string[]> {
+  return (await tracks(path)).map(([, name]) => name);
+}
+
+for (const [ending, full, small] of KINDS) {
+  test(`.${ending}: raw pictures become H.264, together with their sound`, async () => {
+    await using folder = await temporaryFolder();
+    const one = await recorder(folder.path, { ending });
+    await feed(one, 3, { flashAt: 100, clickAt: 100, ownClickAt: 250, peerUs: 7e9 });
+    const { frames, seconds, failure, lost } = await one.close();
+    assertEquals([failure, lost], [undefined, 0]);
+    assertLessOrEqual(Math.abs(frames - 60), 2);
+    assertLess(Math.abs(seconds - 3), 0.1);
+    const [flash] = await flashes(one.path);
+    const [click, own] = await clicks(one.path);
+    assertLess(Math.abs(click! - flash!), 0.04);
+    assertLess(Math.abs(own! - 2.5), 0.06);
+    assertEquals(await codecs(one.path), ["h264", full]);
+  }, { slow: true });
+
+  test(`.${ending}: H.264 is copied, each picture later than the one before`, async () => {
+    await using folder = await temporaryFolder();
+    const format: VideoFormat = { ...RAW, codec: "h264" };
+    const frames = await encodedFrames(format, 40);
+    const one = await recorder(folder.path, { format, ending, soundSize: "small" });
+    const startUs = nowUs();
+    for (let tick = 0; tick < 200; tick++) {
+      await pause(Math.max((startUs + tick * 10_000 - nowUs()) / 1000, 0));
+      const captureUs = nowUs();
+      // The last 20 pictures come all at once.
+      for (const at of tick < 100 ? [tick / 5] : tick === 199 ? frames.slice(20).keys() : []) {
+        const data = frames[tick < 100 ? at : 20 + at];
+        if (data) one.push({ stream: 0, data, captureUs, sequence: 0, keyframe: tick === 0 });
+      }
+      one.pushSound("peer", sound(captureUs, tick === 50));
+    }
+    const { frames: count, seconds, failure, lost } = await one.close();
+    assertEquals([count, failure, lost], [40, undefined, 0]);
+    assertLess(Math.abs(seconds - 2), 0.15);
+    assertEquals(await codecs(one.path), ["h264", small]);
+    const at = await times(one.path);
+    assertEquals(at.length, 40);
+    assert(at.every((time, index) => index === 0 || time > at[index - 1]!), `${at}`);
+    const args = ["-v", "error", "-i", one.path, "-map", "0:v", "-fps_mode", "passthrough"];
+    const shown = await outputOf("ffmpeg", [...args, "-f", "rawvideo", "-"], new Uint8Array());
+    assertEquals(shown.length, 40 * 320 * 240 * 1.5);
+    assertLess(Math.abs((await clicks(one.path))[0]! - 0.5), 0.08);
+  }, { slow: true });
+
+  test(`.${ending}: a killed ffmpeg leaves all but a second, and nothing to mend`, async () => {
+    await using folder = await temporaryFolder();
+    for (const codec of ["raw", "h264"] as const) {
+      const format: VideoFormat = { ...RAW, codec };
+      const frames = codec === "raw" ? [] : await encodedFrames(format, 100);
+      const one = await recorder(folder.path, { ending, format });
+      const startUs = nowUs();
+      for (let at = 0; at < 60; at++) {
+        await pause(Math.max((startUs + at * 50_000 - nowUs()) / 1000, 0));
+        const captureUs = nowUs();
+        const plain = picture(captureUs);
+        one.push({ ...plain, data: frames[at] ?? plain.data, keyframe: at === 0 });
+        for (let part = 0; part < 5; part++) {
+          one.pushSound("own", sound(captureUs + part * 10_000));
+        }
+      }
+      const seconds = (nowUs() - startUs) / 1e6;
+      const [ffmpeg] = await childrenWith(one.path);
+      Deno.kill(ffmpeg!.pid, "SIGKILL");
+      await one.failed;
+      await one.close();
+      assertGreater((await times(one.path)).at(-1)!, seconds - 1);
+      assertGreater((await samplesIn(one.path)).length / 48_000, seconds - 1.1);
+      assertEquals(await findUnfinished(one.path), []);
+    }
+  }, { slow: true });
+
+  test(`.${ending}: H.264 that has no picture in it is no picture`, async () => {
+    await using folder = await temporaryFolder();
+    const format: VideoFormat = { ...RAW, codec: "h264" };
+    const one = await recorder(folder.path, { format, ending });
+    for (let at = 0; at < 20; at++) {
+      const data = crypto.getRandomValues(new Uint8Array(500));
+      one.push({ stream: 0, data, captureUs: nowUs(), sequence: at, keyframe: true });
+    }
+    assertEquals(await one.close(), { frames: 0, seconds: 0, lost: 20, failure: NO_PICTURES });
+  });
+}

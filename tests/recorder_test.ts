@@ -11,7 +11,8 @@ import {
 import { nowUs, pause } from "../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
 import { FramePool } from "../lib/frame/pool.ts";
-import { checkRecorder, Recorder, recorderArguments } from "../lib/media/recorder.ts";
+import { Recorder } from "../lib/media/recorder.ts";
+import { checkRecorder, recorderArguments } from "../lib/media/recorder_arguments.ts";
 import { reserveFile } from "../lib/media/recording_file.ts";
 import { encodedFrames } from "./encoded.ts";
 import {
@@ -100,7 +101,10 @@ test("numbered pictures: red and blue exchanged, upside down or grey, they are n
 });
 
 test("checkRecorder() is content where ffmpeg is installed", async () => {
-  await checkRecorder();
+  assertEquals(await checkRecorder("video.avi"), "mpeg4");
+  for (const name of ["video.mkv", "{date}.MP4"]) {
+    assertEquals(await checkRecorder(name), "libx264");
+  }
 });
 
 test("recorder arguments: XVID in AVI at the rate of the recording, every packet written at once", () => {

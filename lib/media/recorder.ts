@@ -1,44 +1,25 @@
 /**
- * A recording: every frame into an XVID AVI, through ffmpeg. The file lasts as long as the call.
+ * A recording: every frame into a file, through ffmpeg. The file lasts as long as the call.
  * The timeline decides the place of each frame, and ffmpeg is fed a constant rate.
  *
  * Sound is one track of all voices (sound_track.ts). It goes into the same container as the
  * pictures: an ffmpeg with two inputs waits for the one while the other is full. Sound is written
  * all the time, some way behind the pictures: where it pauses, ffmpeg holds the pictures back, and
  * a kill then loses four seconds of them (measured).
- *
- * XVID is `-c:v mpeg4 -vtag XVID`, which OpenCV writes too. `-flush_packets 1` puts every packet on
- * the disk at once: even a killed ffmpeg leaves all but one frame (1.35 s are missing without it,
- * measured).
  */
 
 import { type Child, type ChildEnd, type ChildWatch, openChild } from "./child.ts";
-import { findFfmpeg } from "./ffmpeg.ts";
-import {
-  isInterCoded,
-  maxDecodedPixels,
-  nearestRate,
-  PCM,
-  type Rate,
-  type VideoFormat,
-} from "../frame/format.ts";
+import { isInterCoded, nearestRate, PCM, type Rate, type VideoFormat } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
 import { FrameQueue } from "../frame/mailbox.ts";
+import { hasParameterSets } from "./h264.ts";
 import { MatroskaWriter } from "./matroska.ts";
+import { type Encoder, isCopied, recorderArguments } from "./recorder_arguments.ts";
 import { hold } from "./recording_file.ts";
 import type { Sink } from "../frame/sink.ts";
 import { SoundTrack } from "../frame/sound_track.ts";
 import { CallClock, type Placed, Timeline } from "../frame/timeline.ts";
 import { nowUs, type Timer, within } from "../clock.ts";
-
-/** The encoder of recordings. */
-const ENCODER = "mpeg4";
-
-/**
- * The size up to which a second thread costs more than it gains: a quarter of the time at 320 x
- * 240, measured.
- */
-const ONE_THREAD_PIXELS = 640 * 480;
 
 /**
  * Bytes that may wait for a recorder that cannot keep up: 14 s of raw 320 x 240 at 20 frames a
@@ -71,6 +52,9 @@ const SOUND_EVERY_MS = 50;
 /** Microseconds that voices may take to arrive. Sound is written when they are over. */
 const SOUND_BEHIND_US = 100_000;
 
+/** Microseconds between two pictures that are copied: a Matroska counts milliseconds. */
+const LEAST_STEP_US = 1000;
+
 /** The codec of the sound in a file: as it is, or in a quarter of the bytes. */
 export type SoundSize = "full" | "small";
 
@@ -79,10 +63,12 @@ export type VoiceName = "peer" | "own";
 
 /** The file to record to, and the frames for it. */
 export interface RecorderOptions {
-  /** The path of a file of ours, which is overwritten. */
+  /** The path of a file of ours, which is overwritten. Its ending says the kind of the file. */
   readonly path: string;
   /** The format of the pictures. Nothing if only sound is recorded. */
   readonly format: VideoFormat | undefined;
+  /** The encoder of pictures that are not copied: `mpeg4` if not given. */
+  readonly encoder?: Encoder | undefined;
   /** Pictures a second in the file. */
   readonly fps: number;
   /** The size of the sound. Nothing if none is recorded. */
@@ -108,65 +94,6 @@ export interface RecordedFile {
   readonly lost: number;
   /** The reason why it is not whole; nothing if it is. */
   readonly failure: string | undefined;
-}
-
-/** Arguments of ffmpeg for this recording. */
-export function recorderArguments(options: RecorderOptions): string[] {
-  const { path, format, sound } = options;
-  return [
-    ...["-hide_banner", "-nostats", "-loglevel", "warning", "-y"],
-    ...inputArguments(options),
-    ...(format ? pictureArguments(format) : []),
-    ...(sound ? ["-map", "0:a", "-c:a", SOUND_CODECS[sound], "-max_interleave_delta", "1"] : []),
-    ...["-flush_packets", "1", "-f", "avi", `file:${path}`],
-  ];
-}
-
-const SOUND_CODECS: Readonly<Record<SoundSize, string>> = {
-  full: "pcm_s16le",
-  small: "adpcm_ima_wav",
-};
-
-function inputArguments({ format, fps, sound }: RecorderOptions): string[] {
-  const rate = rateText(nearestRate(fps));
-  if (format?.codec === "raw" && sound === undefined) {
-    return [
-      ...["-f", "rawvideo", "-pixel_format", "bgr24"],
-      ...["-video_size", `${format.width}x${format.height}`],
-      // An ffmpeg that is told the rate of the input only takes the next usual rate for the output:
-      // 1 in place of 1.00049.
-      ...["-framerate", rate, "-i", "pipe:0", "-r", rate],
-    ];
-  }
-  return [
-    // One thread decodes: each further one would hold a frame back, which a kill would lose.
-    // `-stats` counts the frames.
-    ...["-stats", "-probesize", "32", "-analyzeduration", "0", "-threads", "1"],
-    ...(format ? ["-max_pixels", `${maxDecodedPixels(format)}`] : []),
-    ...["-f", "matroska", "-i", "pipe:0"],
-    ...(format && sound ? ["-map", "0:v"] : []),
-    ...(format?.codec === "raw" ? ["-r", rate] : []),
-    // Players take the colours of this file for BT.601 in the range of television. The file has no
-    // words for others.
-    ...(format && format.codec !== "raw"
-      ? ["-vf", `fps=${rate},scale=out_color_matrix=bt601:out_range=tv`, "-pix_fmt", "yuv420p"]
-      : []),
-  ];
-}
-
-function pictureArguments({ width, height }: VideoFormat): string[] {
-  const large = width * height > ONE_THREAD_PIXELS;
-  return ["-c:v", ENCODER, "-threads", large ? "0" : "1", "-vtag", "XVID", "-q:v", "3"];
-}
-
-/** A rate as ffmpeg reads it without rounding. */
-function rateText({ frames, seconds }: Rate): string {
-  return seconds === 1 ? `${frames}` : `${frames}/${seconds}`;
-}
-
-/** Finds out if there is an ffmpeg to record with. Throws `NotInstalledError` or `FfmpegError`. */
-export async function checkRecorder(watch?: ChildWatch): Promise<void> {
-  await findFfmpeg(ENCODER, watch);
 }
 
 /**
@@ -199,6 +126,7 @@ export class Recorder implements Sink {
   readonly #held: Deno.FsFile;
   readonly #format: VideoFormat | undefined;
   readonly #rate: Rate;
+  readonly #isCopied: boolean;
   readonly #clock = new CallClock();
   readonly #timeline: Timeline<Frame>;
   readonly #sound: SoundTrack | undefined;
@@ -214,6 +142,7 @@ export class Recorder implements Sink {
   #lastCaptureUs = 0;
   #pushed = 0;
   #written = 0;
+  #lastCopiedUs = -LEAST_STEP_US;
   #lost = 0;
   #failure: string | undefined;
   #closing: Promise<RecordedFile> | undefined;
@@ -224,6 +153,9 @@ export class Recorder implements Sink {
     this.path = path;
     this.#format = format;
     this.#rate = nearestRate(fps);
+    this.#isCopied = isCopied(options);
+    // A file is nothing without the parameters of its pictures.
+    this.#broken = this.#isCopied;
     if (originUs !== undefined) this.#clock.begin(originUs);
     // The file cannot say every rate. The places of the frames make up for the difference.
     const exactFps = this.#rate.frames / this.#rate.seconds;
@@ -281,7 +213,7 @@ export class Recorder implements Sink {
     if (format === undefined) return;
     this.#pushed++;
     const room = this.#queue.hasRoom(frame.data.length);
-    if (frame.keyframe) this.#broken = false;
+    if (frame.keyframe) this.#broken = this.#isCopied && !hasParameterSets(frame.data);
     if (!room && isInterCoded(format.codec)) this.#broken = true;
     if (this.#closing || this.#failure !== undefined || !room || this.#broken) {
       this.#lost++;
@@ -366,7 +298,7 @@ export class Recorder implements Sink {
     }
     const frames = this.#format?.codec === "raw" ? this.#written : this.#countedFrames(end);
     const seconds = this.#format
-      ? frames * this.#rate.seconds / this.#rate.frames
+      ? this.#timeUs(this.#isCopied ? this.#timeline.slots : frames) / 1e6
       : (this.#sound?.takenUs ?? 0) / 1e6;
     return { frames, seconds, lost: this.#lost, failure: this.#failure };
   }
@@ -449,7 +381,11 @@ export class Recorder implements Sink {
   /** Writes a frame at its slot. Resolves to true if ffmpeg took it. */
   async #writeFrame({ data, keyframe }: Frame, slot: number): Promise<boolean> {
     const options = { keyframe };
-    const header = this.#container?.frameHeader(0, data.length, this.#timeUs(slot), options);
+    let timeUs = this.#timeUs(slot);
+    // Nobody decodes these frames here, and no two of them may share a time.
+    if (this.#isCopied) timeUs = Math.max(timeUs, this.#lastCopiedUs + LEAST_STEP_US);
+    this.#lastCopiedUs = timeUs;
+    const header = this.#container?.frameHeader(0, data.length, timeUs, options);
     return (!header || await this.#child.write(header)) && await this.#child.write(data);
   }
 

@@ -17,6 +17,7 @@ import {
   type SoundSize,
   type VoiceName,
 } from "./recorder.ts";
+import type { Encoder } from "./recorder_arguments.ts";
 import { reserveFile } from "./recording_file.ts";
 
 /**
@@ -31,6 +32,8 @@ export interface RecordingOptions {
   readonly wanted: string;
   /** The format of the pictures. Nothing if there are none. */
   readonly format: VideoFormat | undefined;
+  /** The encoder of pictures that are not copied: `mpeg4` if not given. */
+  readonly encoder?: Encoder | undefined;
   /** The size of the sound. Nothing if there is none. */
   readonly sound?: SoundSize | undefined;
   /** The kind of the frames' times: those of their capture, or of their arrival only. */
@@ -146,12 +149,12 @@ export class Recording implements Sink {
 
   /** Starts a recorder on a file of its own. Resolves to nothing if that cannot be. */
   async #begin(): Promise<Recorder | undefined> {
-    const { wanted, format, sound, stamps, watch, onBegun, onRefused } = this.#options;
+    const { wanted, format, encoder, sound, stamps, watch, onBegun, onRefused } = this.#options;
     let reserved: string | undefined;
     try {
       const path = reserved = await reserveFile(wanted);
       const { fps } = format ?? DEFAULT_FORMAT;
-      const recorder = new Recorder({ path, format, sound, fps, stamps, watch });
+      const recorder = new Recorder({ path, format, encoder, sound, fps, stamps, watch });
       this.#startUs = nowUs();
       recorder.failed.then((detail) => this.#goOn(recorder, detail));
       onBegun(path);

@@ -309,6 +309,6 @@ export const english: Messages = {
     home: (typed) =>
       `only the shell knows the folder ~: type ${typed} with a space and without quotes, or the whole path`,
     place: (place) => `there is no ${place}; the places in a name are {date}, {time} and {peer}`,
-    recording: (typed) => `a recording is an AVI file: type ${typed}`,
+    recording: (typed) => `a recording is an AVI, MKV or MP4 file: type ${typed}`,
   },
 };

@@ -582,7 +582,7 @@ const INSTEAD = [
 
 /** Refuses a name that promises another format than the recording has. Throws `UsageError`. */
 export function checkRecordName(record: string, messages: Messages): void {
-  if (/\.avi$/i.test(record)) return;
+  if (/\.(avi|mkv|mp4)$/i.test(record)) return;
   const { usage } = messages;
   const name = `${record.replace(/\.((?=\w*[a-z])[a-z\d]{2,4})?$/i, "")}.avi`;
   throw usageError(

@@ -316,7 +316,7 @@ export const portuguese: Messages = {
     home: (typed) =>
       `só o shell conhece a pasta ~: digite ${typed} com um espaço e sem aspas, ou o caminho inteiro`,
     place: (place) => `não há ${place}; os lugares em um nome são {date}, {time} e {peer}`,
-    recording: (typed) => `uma gravação é um arquivo AVI: digite ${typed}`,
+    recording: (typed) => `uma gravação é um arquivo AVI, MKV ou MP4: digite ${typed}`,
   },
 };
 

@@ -361,7 +361,7 @@ export interface UsageMessages {
   readonly address: string;
   /** Of `bad`: a file in a folder `~` that the shell has not replaced, and the option with it. */
   home(typed: string): string;
-  /** Of `bad`: a recording whose name is no AVI's, and the option with a right name. */
+  /** Of `bad`: a recording whose name is none of a recording, and the option with a right name. */
   recording(typed: string): string;
   /** Of `bad`: a recording whose name has an unknown place. */
   place(place: string): string;

@@ -6,7 +6,7 @@
 import { outputArguments } from "../../lib/media/conversion.ts";
 import { displayArguments } from "../../lib/media/display.ts";
 import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
-import { recorderArguments } from "../../lib/media/recorder.ts";
+import { recorderArguments } from "../../lib/media/recorder_arguments.ts";
 import { Screen } from "../../tests/screen.ts";
 import { startClient, startServer } from "../kit/programs.ts";
 import { type Command, cpuSeconds, pipeline, timed, timedOn } from "./command.ts";

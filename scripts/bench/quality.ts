@@ -7,7 +7,7 @@
 import { within } from "../../lib/clock.ts";
 import { outputArguments } from "../../lib/media/conversion.ts";
 import { type Codec, CODECS, DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/format.ts";
-import { recorderArguments } from "../../lib/media/recorder.ts";
+import { recorderArguments } from "../../lib/media/recorder_arguments.ts";
 import { startClient, startServer } from "../kit/programs.ts";
 import { type Command, pipeline } from "./command.ts";
 import { type Figure, figureOf } from "./figure.ts";

@@ -1,7 +1,7 @@
 /** The frames a second that are received and recorded, none of them lost. */
 
 import { DEFAULT_FORMAT } from "../../lib/frame/format.ts";
-import { recorderArguments } from "../../lib/media/recorder.ts";
+import { recorderArguments } from "../../lib/media/recorder_arguments.ts";
 import { FFMPEG } from "./goals.ts";
 import { runFfmpeg, writeTestPictures } from "./pictures.ts";
 import { startWorker } from "./command.ts";
