@@ -1,7 +1,7 @@
 /**
  * `deno task demo`: a real call on this machine. Starts `server` and `client` as two processes
- * under their own rights. They talk over 127.0.0.1 for five seconds with a moving test picture.
- * Shows the words of both, and then the findings of ffprobe in the recording. In windows, if there
+ * under their own rights. They talk over 127.0.0.1 for five seconds, both with a moving test picture
+ * that flashes and ticks each second. Shows the words of both, and then the findings of ffprobe in the recording. In windows, if there
  * is a screen.
  */
 
@@ -42,9 +42,10 @@ const SENTENCES = {
     unnamed: "The server does not say what it has recorded.",
     unreadable: (file: string, detail: string) => `ffprobe cannot read ${file}: ${detail}`,
     other: (file: string) =>
-      `${file} is not as it should be: ${FRAMES} frames of 320x240 in mpeg4 (XVID), ${FPS} a second, were to be in it.`,
+      `${file} is not as it should be: ${FRAMES} frames of 320x240 in mpeg4 (XVID), ${FPS} a second, with sound, were to be in it.`,
     found: "In the recording, as ffprobe reads it:",
-    rows: ["file", "codec", "picture", "rate", "frames", "duration", "size"],
+    rows: ["file", "codec", "picture", "rate", "frames", "duration", "sound", "size"],
+    none: "none",
     fps: "frames a second",
     end: "Between two computers: type deno task serve on one, and what it shows on the other.",
   },
@@ -58,9 +59,10 @@ const SENTENCES = {
     unnamed: "O servidor não diz o que gravou.",
     unreadable: (file: string, detail: string) => `O ffprobe não consegue ler ${file}: ${detail}`,
     other: (file: string) =>
-      `${file} não está como deveria: seriam ${FRAMES} quadros de 320x240 em mpeg4 (XVID), ${FPS} por segundo.`,
+      `${file} não está como deveria: seriam ${FRAMES} quadros de 320x240 em mpeg4 (XVID), ${FPS} por segundo, com som.`,
     found: "Na gravação, como o ffprobe a lê:",
-    rows: ["arquivo", "codec", "imagem", "taxa", "quadros", "duração", "tamanho"],
+    rows: ["arquivo", "codec", "imagem", "taxa", "quadros", "duração", "som", "tamanho"],
+    none: "nenhum",
     fps: "quadros por segundo",
     end: "Entre dois computadores: digite deno task serve em um, e o que ele mostra no outro.",
   },
@@ -92,7 +94,10 @@ async function run(args: readonly string[], language: Language): Promise<number>
   }
   const variable = (name: string): string | undefined => Deno.env.get(name);
   const windows = args.length === 0 && displayDriver(Deno.build.os, variable) !== undefined;
-  const common = ["--host", "127.0.0.1", ...(windows ? [] : ["--no-display"])];
+  const common = [
+    ...["--host", "127.0.0.1", "--input", "test", "--microphone", "test", "--codec", "raw"],
+    ...(windows ? [] : ["--no-display"]),
+  ];
   Deno.chdir(new URL("..", import.meta.url));
   console.log(sentences.begin);
 
@@ -142,7 +147,7 @@ async function run(args: readonly string[], language: Language): Promise<number>
     if (port === undefined) throw new DemoError(sentences.unlistened);
 
     const client = start("client", [
-      ...[...common, "--port", port, "--input", "test", "--duration", `${SECONDS}`],
+      ...[...common, "--port", port, "--duration", `${SECONDS}`],
     ]);
     running.push(client);
     const { code: called } = await client.ended;
@@ -159,8 +164,9 @@ async function run(args: readonly string[], language: Language): Promise<number>
     console.log("");
     const { size } = await Deno.stat(file);
     console.log(formatFound({ file, size, ...video }, language));
-    const { codec, tag, width, height, frames } = video;
-    const asItShould = codec === "mpeg4" && tag === "XVID" && width === 320 && height === 240 &&
+    const { codec, tag, width, height, frames, sound } = video;
+    const asItShould = sound !== undefined && codec === "mpeg4" && tag === "XVID" &&
+      width === 320 && height === 240 &&
       fpsOf(video) === FPS && frames >= FRAMES * ENOUGH && frames <= FRAMES / ENOUGH;
     if (!asItShould) throw new DemoError(sentences.other(file));
     console.log("");
@@ -201,7 +207,7 @@ function formatFound(
   video: Probe & { readonly file: string; readonly size: number },
   language: Language,
 ): string {
-  const { found: title, rows, fps } = SENTENCES[language];
+  const { found: title, rows, fps, none } = SENTENCES[language];
   const number = new Intl.NumberFormat(language === "pt" ? "pt-BR" : "en");
   const values = [
     video.file,
@@ -210,6 +216,7 @@ function formatFound(
     `${number.format(fpsOf(video))} ${fps}`,
     number.format(video.frames),
     `${number.format(video.seconds)} s`,
+    video.sound ?? none,
     `${number.format(video.size)} bytes`,
   ];
   const width = Math.max(...rows.map((row) => row.length));

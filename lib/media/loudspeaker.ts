@@ -36,6 +36,9 @@ const SILENCE = new Uint8Array(PCM_FRAME_BYTES);
 /** A line of ffplay's statistics. It begins with the seconds that were played, or `nan`. */
 const CLOCK = /^(-?\d+\.\d+|nan)\s+M-A:/;
 
+/** Any line of the statistics, also before there is a clock. */
+const STATISTICS = /^(-?\d+\.\d+|nan)\s.*\bfd=/;
+
 /** Hears of a loudspeaker. */
 export interface LoudspeakerOptions {
   /** True to notice the end of a sound server by a witness. So on Linux if not given. */
@@ -182,7 +185,7 @@ class Player {
       onLine: (line): void => {
         const clockMs = clockOf(line);
         if (clockMs !== undefined) this.#hear(clockMs, onBegin);
-        else if (!CLOCK.test(line)) this.#words = line;
+        else if (!STATISTICS.test(line)) this.#words = line;
       },
     });
     this.#child.ended.then((end) => this.lose("failed", this.#words || statusOf(end)));
@@ -253,7 +256,7 @@ function withoutClock(watch: ChildWatch): ChildWatch {
   return {
     started: (child, words): void => watch.started(child, words),
     said: (child, line): void => {
-      if (!CLOCK.test(line)) watch.said(child, line);
+      if (!STATISTICS.test(line)) watch.said(child, line);
     },
     ended: (child, code): void => watch.ended(child, code),
   };
