@@ -1,7 +1,7 @@
 /** The backlog of a loudspeaker, before a player and a device that only exist here. */
 
 import { assertEquals } from "@std/assert";
-import { Backlog, GOOD_MS, LEAST_MS, MOST_MS, STILL_MS } from "../lib/media/backlog.ts";
+import { Backlog, GOOD_MS, LEAST_MS, MOST_MS, STILL_MS, WATCHED_MS } from "../lib/media/backlog.ts";
 import { test } from "./strict.ts";
 
 /** The peer, the network, the clocks and the user of a simulation. */
@@ -13,6 +13,8 @@ interface Conditions {
   readonly jitterMs?: number;
   /** Times at which no frame comes. Those of a stall come together when it is over. */
   readonly without?: { readonly fromMs: number; readonly toMs: number; readonly isStall: boolean };
+  /** The milliseconds of a stall that comes each two seconds. */
+  readonly stallsMs?: number;
   /** Times at which the player does nothing. */
   readonly stopped?: { readonly fromMs: number; readonly toMs: number };
 }
@@ -28,7 +30,7 @@ interface Row {
 
 /** Simulates a player that begins after 100 ms and tells its clock each 30 ms, in steps of 10. */
 function simulate(conditions: Conditions): Row[] {
-  const { seconds, pace = 1, jitterMs = 0, without, stopped } = conditions;
+  const { seconds, pace = 1, jitterMs = 0, stallsMs = 0, without, stopped } = conditions;
   const backlog = new Backlog(0);
   let written = backlog.silence(0) * 10;
   let played = 0;
@@ -39,7 +41,9 @@ function simulate(conditions: Conditions): Row[] {
     const late = jitterMs * ((index * 7919) % 101) / 100;
     const isAway = without && at >= without.fromMs && at < without.toMs;
     if (isAway && !without.isStall) continue;
-    arrivals.push(Math.max(isAway ? without.toMs : at + late, arrivals.at(-1) ?? 0));
+    const stalledMs = Math.max(stallsMs - at % 2000, 0);
+    const dueMs = isAway ? without.toMs : at + late + stalledMs;
+    arrivals.push(Math.max(dueMs, arrivals.at(-1) ?? 0));
   }
   for (let ms = 0; ms < seconds * 1000; ms++) {
     let left = 0;
@@ -118,6 +122,22 @@ test("Backlog is short again after a stall whose frames come all at once", () =>
   const { least, most } = range(rows, 2300);
   assertEquals([least > LEAST_MS - 20, most < MOST_MS + 20], [true, true], `${least} to ${most}`);
   assertEquals(total(rows, "left", 2300) > 20, true);
+});
+
+test("Backlog gives back what a short stall has left behind, in a few steps", () => {
+  // Long enough for silence to fill it up, too short for its upper limit.
+  const without = { fromMs: 2000, toMs: 2040, isStall: true };
+  const rows = simulate({ seconds: 20, without });
+  assertEquals(range(rows, 2100).most > GOOD_MS + 20, true, "the stall leaves nothing behind");
+  const { least, most } = range(rows, 2000 + 3 * WATCHED_MS);
+  assertEquals([least >= LEAST_MS, most <= GOOD_MS + 15], [true, true], `${least} to ${most}`);
+  assertEquals(total(rows, "left", 2040 + 3 * WATCHED_MS), 0);
+});
+
+test("Backlog keeps as much as stalls need that come again and again", () => {
+  const rows = simulate({ seconds: 60, stallsMs: 45 });
+  // A stall that finds too little is filled up once, not each time.
+  assertEquals(total(rows, "filled", 4000) <= 6, true, `${total(rows, "filled", 4000)}`);
 });
 
 test("Backlog is filled with silence while nothing comes", () => {

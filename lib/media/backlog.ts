@@ -12,7 +12,9 @@
  * **Means.** The player is given a bit of silence, and nothing more until its clock starts. From
  * then on the backlog lies between two limits. Above the upper one, frames are left out until it is
  * good again. Below the lower one, silence fills it up: the device never runs dry, also if the peer
- * is muted.
+ * is muted. A stall leaves more behind than it needs: silence has filled it up, and then the late
+ * frames come. So the least level of each few seconds is looked at. All of it that was never needed
+ * is left out.
  *
  * **Limits.** The clock comes each 30 ms, in steps of 10 ms: a mean of some readings counts. Between
  * two readings it is taken to run, but not for long: a player that is stopped must not be fed
@@ -29,6 +31,10 @@ export const MOST_MS = 110;
 
 /** The least milliseconds of backlog. */
 export const LEAST_MS = 50;
+
+/** Milliseconds for which the least level is looked at, and the most that it is to be. */
+export const WATCHED_MS = 3000;
+export const CALM_MS = 60;
 
 /** Milliseconds after which a clock that stands is one: its device is gone. */
 export const STILL_MS = 3000;
@@ -51,11 +57,16 @@ export class Backlog {
   #movedMs: number;
   // The first frames bring the level of the start down to the good one.
   #leavesOut = true;
+  /** The least level of late, since when, and the frames that are left out because of it. */
+  #leastMs = Infinity;
+  #leastSinceMs: number;
+  #surplus = 0;
 
   /** The backlog of a player that was started just now. */
   constructor(nowMs: number) {
     this.#heardMs = nowMs;
     this.#movedMs = nowMs;
+    this.#leastSinceMs = nowMs;
   }
 
   /** Hears the player's clock. */
@@ -76,14 +87,33 @@ export class Backlog {
     if (level === undefined) return false;
     if (level > MOST_MS) this.#leavesOut = true;
     else if (level <= GOOD_MS) this.#leavesOut = false;
-    if (!this.#leavesOut) this.#writtenMs += SOUND_FRAME_MS;
-    return !this.#leavesOut;
+    this.#watch(level, nowMs);
+    const isLeftOut = this.#leavesOut || this.#surplus > 0;
+    if (this.#surplus > 0) this.#surplus--;
+    if (!isLeftOut) this.#writtenMs += SOUND_FRAME_MS;
+    return !isLeftOut;
+  }
+
+  /** Looks at the least level of a while. */
+  #watch(level: number, nowMs: number): void {
+    // A level that is being brought down says nothing of what is needed.
+    if (this.#leavesOut || this.#surplus > 0) return this.#beginWatch(nowMs);
+    this.#leastMs = Math.min(this.#leastMs, level);
+    if (nowMs - this.#leastSinceMs < WATCHED_MS) return;
+    this.#surplus = Math.max(Math.floor((this.#leastMs - CALM_MS) / SOUND_FRAME_MS), 0);
+    this.#beginWatch(nowMs);
+  }
+
+  #beginWatch(nowMs: number): void {
+    this.#leastMs = Infinity;
+    this.#leastSinceMs = nowMs;
   }
 
   /** The number of frames of silence that are to be written now. They count as written then. */
   silence(nowMs: number): number {
     const level = this.#writtenMs === 0 ? 0 : this.levelMs(nowMs) ?? GOOD_MS;
     if (level >= LEAST_MS) return 0;
+    this.#beginWatch(nowMs);
     const frames = Math.ceil((GOOD_MS - level) / SOUND_FRAME_MS);
     this.#writtenMs += frames * SOUND_FRAME_MS;
     return frames;
