@@ -26,6 +26,10 @@ const CLICK_MS = 2.5;
 /** The amplitude of a click, of 1 at most. */
 const CLICK_AMPLITUDE = 0.8;
 
+/** The tone of a microphone that hums. */
+const HUM_AMPLITUDE = 0.3;
+const HUM_HZ = 1000;
+
 /** The least amplitude that is heard. */
 const AUDIBLE = 0.05;
 
@@ -53,6 +57,11 @@ export interface SoundServerOptions {
   readonly loudspeakers?: number;
   /** The number of microphones. One if not given. */
   readonly microphones?: number;
+  /**
+   * Samples that a microphone gives in a second of this machine's clock. With 48,000, as if not
+   * given, both ends of a call have one clock.
+   */
+  readonly microphoneRate?: number;
 }
 
 /** The samples of a click: 2.5 ms of a tone of 2,000 Hz, between -1 and 1. */
@@ -75,12 +84,12 @@ export class SoundServer implements AsyncDisposable {
   #daemon: Deno.ChildProcess | undefined;
 
   private constructor(folder: Folder, options: SoundServerOptions) {
-    const { loudspeakers = 1, microphones = 1 } = options;
+    const { loudspeakers = 1, microphones = 1, microphoneRate = SOUND_RATE } = options;
     this.#folder = folder;
     const numbers = (length: number): number[] => Array.from({ length }, (_, index) => index);
     this.ears = numbers(loudspeakers).map((number) => new Ear(`spk${number}`));
     this.microphones = numbers(microphones).map((number) =>
-      new TestMicrophone(`mic${number}`, `${folder.path}/mic${number}`)
+      new TestMicrophone(`mic${number}`, `${folder.path}/mic${number}`, microphoneRate)
     );
   }
 
@@ -302,22 +311,26 @@ export class Ear {
   }
 }
 
-/** A microphone that the test speaks into. It gives silence all the time. */
+/** A microphone that the test speaks into. Unless it hums, it gives silence all the time. */
 export class TestMicrophone {
+  /** True while it gives a steady tone in place of silence. */
+  hums = false;
   /** Its name, for programs. */
   readonly name: string;
   /** The module of the server that makes it. */
   readonly module: string;
   /** The path of its FIFO. */
   readonly fifo: string;
+  readonly #rate: number;
   #file: Deno.FsFile | undefined;
   #recorder: Deno.ChildProcess | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #sinceMs = 0;
   #given = 0;
 
-  /** A microphone of that name, at a FIFO that the server makes. */
-  constructor(name: string, fifo: string) {
+  /** A microphone of that name, of so many samples a second, at a FIFO that the server makes. */
+  constructor(name: string, fifo: string, rate: number = SOUND_RATE) {
+    this.#rate = rate;
     this.name = name;
     this.fifo = fifo;
     this.module = `module-pipe-source source_name=${name} file=${fifo} rate=${SOUND_RATE} ` +
@@ -351,11 +364,22 @@ export class TestMicrophone {
     }
   }
 
-  /** Gives silence until now. Returns the moment. */
+  /** Gives silence until now, or the tone. Returns the moment. */
   #catchUp(): number {
     const nowMs = performance.now();
-    const missing = Math.round((nowMs - this.#sinceMs) * SOUND_RATE / 1000) - this.#given;
-    if (missing > 0) this.say(new Float32Array(missing));
+    const missing = Math.round((nowMs - this.#sinceMs) * this.#rate / 1000) - this.#given;
+    if (missing > 0) {
+      const from = this.#given;
+      this.say(
+        Float32Array.from(
+          { length: missing },
+          (_, index) =>
+            this.hums
+              ? HUM_AMPLITUDE * Math.cos(2 * Math.PI * HUM_HZ * (from + index) / SOUND_RATE)
+              : 0,
+        ),
+      );
+    }
     return nowMs;
   }
 
