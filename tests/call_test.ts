@@ -84,6 +84,7 @@ test("a recording of 200 frames holds each once, in order, mirrored, as XVID at 
     rate: "20/1",
     frames: 200,
     seconds: 10,
+    sound: undefined,
   });
   const pictures = await readPictures(file);
   assertEquals(pictures.map(({ number }) => number), numbers);

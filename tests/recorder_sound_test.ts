@@ -97,7 +97,8 @@ async function recorder(
 ): Promise<Recorder> {
   const path = `${folder}/video.${ending}`;
   await Deno.writeFile(path, new Uint8Array());
-  const options = { path, format, fps: 20, stamps: "capture", encoder: "libx264" } as const;
+  const encoder = ending === "avi" ? "mpeg4" : "libx264";
+  const options = { path, format, fps: 20, stamps: "capture", encoder } as const;
   return new Recorder({ ...options, sound: soundSize });
 }
 

@@ -55,6 +55,13 @@ const SOUND_BEHIND_US = 100_000;
 /** Microseconds between two pictures that are copied: a Matroska counts milliseconds. */
 const LEAST_STEP_US = 1000;
 
+/**
+ * The longest piece, in microseconds and in bytes. A machine that slept for hours has hours of
+ * silence to write.
+ */
+const MOST_SOUND_US = 2_000_000;
+const MOST_SOUND_BYTES = MOST_SOUND_US / 1e6 * PCM.rate * Int16Array.BYTES_PER_ELEMENT;
+
 /** The codec of the sound in a file: as it is, or in a quarter of the bytes. */
 export type SoundSize = "full" | "small";
 
@@ -322,9 +329,14 @@ export class Recorder implements Sink {
   }
 
   #takeSound(untilUs: number): void {
-    const atUs = this.#sound?.takenUs ?? 0;
-    const sound = this.#sound?.take(untilUs);
-    if (sound?.length) this.#queue.push({ sound, atUs }, sound.byteLength);
+    while (this.#sound && this.#sound.takenUs < untilUs) {
+      // An AVI has no times: sound that is taken and finds no room would move all that follows.
+      if (!this.#queue.hasRoom(MOST_SOUND_BYTES)) return;
+      const atUs = this.#sound.takenUs;
+      const sound = this.#sound.take(Math.min(untilUs, atUs + MOST_SOUND_US));
+      if (sound.length === 0) return;
+      this.#queue.push({ sound, atUs }, sound.byteLength);
+    }
   }
 
   async #feed(): Promise<void> {
