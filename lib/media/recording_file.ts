@@ -66,13 +66,17 @@ export async function checkFolder(wanted: string): Promise<void> {
   await Deno.remove(probe);
 }
 
-/** True if a path names a folder: it says so itself, or there is one. */
+/**
+ * True if a path names a folder: it says so itself, or there is one. Throws `RecordingError` if this
+ * program may not look.
+ */
 export async function isFolder(path: string): Promise<boolean> {
   if (splitPath(path)[1] === "") return true;
   try {
     const [folder] = splitPath(await resolveFolder(`${path}/file`));
     return (await Deno.stat(folder)).isDirectory;
-  } catch {
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw recordingError(path, error);
     return false;
   }
 }
