@@ -27,6 +27,7 @@ import { checkFolder, isFolder } from "./media/recording_file.ts";
 import { LONGEST, nameInFolder, nameOf, unknownPlace } from "./media/recording_name.ts";
 import { Incoming } from "./incoming.ts";
 import type { Outgoing, Taker } from "./outgoing.ts";
+import type { TranscoderFailure } from "./transcoders.ts";
 import type { Voice } from "./user/log.ts";
 import { usageError } from "./user/command_line.ts";
 import { checkRecordName } from "./user/options.ts";
@@ -350,7 +351,10 @@ export class Call implements Taker {
 
   #openIncoming(): Incoming {
     return new Incoming(this.#parts.peer, {
-      openTranscoder: (from, to) => openTranscoder({ from, to, watch: this.#around.watch }),
+      openTranscoder: (from, to, onFailed) =>
+        openTranscoder({ from, to, onFailed, watch: this.#around.watch }),
+      onTranscoderFailed: (failure) =>
+        tellTranscoder(failure, this.#around, (sentence) => this.#warn(sentence)),
       onPicture: (frame) => {
         this.#display?.push(frame);
         this.#recording?.push(frame);
@@ -659,6 +663,16 @@ export function openDisplay(
     );
     return undefined;
   }
+}
+
+/** Logs that a transcoder has failed. Tells the user if it fails again and again. */
+export function tellTranscoder(
+  { from, to, detail, isLasting }: TranscoderFailure,
+  { log, messages }: Pick<Surroundings, "log" | "messages">,
+  warn: (sentence: string) => void,
+): void {
+  log.debug("transcoder", `${from.codec} to ${to.codec}: ${detail}`);
+  if (isLasting) warn(messages.transcoderFailed(from.codec, to.codec, detail));
 }
 
 /** Renews the live line, if there is one, until disposed of. */

@@ -1,6 +1,6 @@
 /** The making of all that this end gives, as the user wants it: its streams and its sources. */
 
-import { openDisplay, type Surroundings } from "./call.ts";
+import { openDisplay, type Surroundings, tellTranscoder } from "./call.ts";
 import {
   type Codec,
   type Format,
@@ -106,7 +106,9 @@ export function outgoingOf(
     openMicrophone: sound &&
       ((signal) =>
         openMicrophone({ wanted: sound.microphone, system: systemOf(system), watch }, signal)),
-    openTranscoder: (from, to) => openTranscoder({ from, to, watch }),
+    openTranscoder: (from, to, onFailed) => openTranscoder({ from, to, onFailed, watch }),
+    onTranscoderFailed: (failure) =>
+      tellTranscoder(failure, around, (sentence) => log.warn(sentence)),
     openView: () =>
       given === undefined || host.isVain() ? undefined : openDisplay(
         { format: given.format, title: TITLES.sending, place: host.place() },

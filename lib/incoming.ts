@@ -13,13 +13,15 @@
 
 import { type Format, PCM, type SoundFormat, type VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
-import type { Transcoding } from "./outgoing.ts";
+import { type OpenTranscoder, type TranscoderFailure, Transcoders } from "./transcoders.ts";
 import type { Peer } from "./wire/line.ts";
 
 /** The listeners, and the way to open transcoders. */
 export interface IncomingOptions {
   /** Opens a transcoder. */
-  readonly openTranscoder: (from: Format, to: Format) => Transcoding;
+  readonly openTranscoder: OpenTranscoder;
+  /** Hears that a transcoder has failed. */
+  readonly onTranscoderFailed?: (failure: TranscoderFailure) => void;
   /** Hears of each picture. A frame that is to be kept has to be held. */
   readonly onPicture: (frame: Frame) => void;
   /** Hears of each frame of sound. */
@@ -34,11 +36,10 @@ export class Incoming implements AsyncDisposable {
   readonly sound: SoundFormat | undefined;
   readonly #streams: Peer["streams"];
   readonly #options: IncomingOptions;
-  readonly #transcoders = new Map<number, Transcoding>();
+  readonly #transcoders: Transcoders;
   /** The newest stream of each kind, and the one whose frames are given. */
   readonly #newest = new Map<Format["kind"], number>();
   readonly #given = new Map<Format["kind"], number>();
-  readonly #pumps: Promise<void>[] = [];
 
   /** Prepares for the streams of a peer. */
   constructor({ streams, format, sound }: Peer, options: IncomingOptions) {
@@ -47,9 +48,16 @@ export class Incoming implements AsyncDisposable {
     this.sound = sound && PCM;
     this.#streams = streams;
     this.#options = options;
+    this.#transcoders = new Transcoders({
+      open: options.openTranscoder,
+      onFrame: (frame, stream): void => this.#give(frame, stream, streams[stream]!.kind),
+      onFailed: options.onTranscoderFailed,
+    });
     // A transcoder takes a while to start. The peer begins with its first stream.
     const first = streams.findIndex((stream) => stream?.kind === "video");
-    if (several && format!.codec !== "raw") this.#transcoder(first, format!, this.picture!);
+    if (several && format!.codec !== "raw") {
+      this.#transcoders.prepare(first, format!, this.picture!);
+    }
   }
 
   /** Takes a frame of one of the peer's streams. Never waits, never throws. */
@@ -59,29 +67,12 @@ export class Incoming implements AsyncDisposable {
     this.#newest.set(from.kind, frame.stream);
     const to = from.kind === "video" ? this.picture! : PCM;
     if (from.codec === to.codec) this.#give(frame, frame.stream, from.kind);
-    else this.#transcoder(frame.stream, from, to).push(frame);
+    else this.#transcoders.push(frame, frame.stream, from, to);
   }
 
   /** Closes the transcoders. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const all = [...this.#transcoders.values()];
-    this.#transcoders.clear();
-    await Promise.all(all.map((one) => one[Symbol.asyncDispose]()));
-    await Promise.all(this.#pumps);
-  }
-
-  #transcoder(stream: number, from: Format, to: Format): Transcoding {
-    const open = this.#transcoders.get(stream);
-    if (open) return open;
-    const transcoder = this.#options.openTranscoder(from, to);
-    this.#transcoders.set(stream, transcoder);
-    this.#pumps.push((async (): Promise<void> => {
-      for await (const frame of transcoder.frames()) {
-        this.#give(frame, stream, from.kind);
-        frame.lease?.letGo();
-      }
-    })());
-    return transcoder;
+    await this.#transcoders[Symbol.asyncDispose]();
   }
 
   /** Gives a frame, unless the peer has gone over to another stream that gives frames already. */

@@ -20,6 +20,7 @@ import type { Format } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { Sink } from "./frame/sink.ts";
 import type { Source } from "./frame/source.ts";
+import { type OpenTranscoder, type TranscoderFailure, Transcoders } from "./transcoders.ts";
 
 /** A taker of frames, for a while. */
 export interface Taker {
@@ -32,9 +33,6 @@ export interface Taker {
   /** Takes each frame as the source gives it, whatever the taker sends of it. */
   pushOwn?(frame: Frame, format: Format): void;
 }
-
-/** A source and a sink: what is pushed comes out in another codec. */
-export interface Transcoding extends Sink, Source {}
 
 /** The streams, the ways to open our sources, and the listeners. */
 export interface OutgoingOptions {
@@ -49,8 +47,10 @@ export interface OutgoingOptions {
   readonly openSource?: ((signal: AbortSignal) => Promise<Source>) | undefined;
   /** Opens the microphone. Absent if there is none. */
   readonly openMicrophone?: ((signal: AbortSignal) => Promise<Source>) | undefined;
-  /** Opens a transcoder. */
-  readonly openTranscoder?: (from: Format, to: Format) => Transcoding;
+  /** Opens a transcoder. Absent if no stream needs one. */
+  readonly openTranscoder?: OpenTranscoder;
+  /** Hears that a transcoder has failed. */
+  readonly onTranscoderFailed?: (failure: TranscoderFailure) => void;
   /** Opens the window in which this end sees itself, if there is to be one. */
   readonly openView: () => Sink | undefined;
   /**
@@ -84,8 +84,9 @@ export class Outgoing implements AsyncDisposable {
   readonly #source: Feed | undefined;
   readonly #microphone: Feed | undefined;
   readonly #takers = new Map<Taker, Taking>();
-  readonly #transcoders = new Map<number, Transcoding>();
-  readonly #closing = new Set<Promise<void>>();
+  readonly #transcoders: Transcoders | undefined;
+  /** The streams whose transcoder fails again and again, as long as anybody takes from us. */
+  readonly #broken = new Set<number>();
   #formats: readonly Format[];
   #muted = false;
   /** True if the source of pictures has sound, which is then taken in place of the microphone's. */
@@ -98,7 +99,15 @@ export class Outgoing implements AsyncDisposable {
   constructor(options: OutgoingOptions) {
     this.#options = options;
     this.#formats = options.formats;
-    const { openSource, openMicrophone, openView, onOver } = options;
+    const { openSource, openMicrophone, openTranscoder, openView, onOver } = options;
+    this.#transcoders = openTranscoder && new Transcoders({
+      open: openTranscoder,
+      onFrame: (frame, stream): void => this.#give({ ...frame, stream }),
+      onFailed: (failure, stream): void => {
+        options.onTranscoderFailed?.(failure);
+        if (failure.isLasting) this.#fallBack(stream);
+      },
+    });
     let view: Sink | undefined;
     const onFrame = (frame: Frame, source: Source): void => {
       if (!this.#hasOwnSound) this.#noteOwnSound(source);
@@ -159,7 +168,7 @@ export class Outgoing implements AsyncDisposable {
   join(taker: Taker): void {
     const wanted = new Map<Format["kind"], number>();
     for (const [number, { kind }] of this.formats.entries()) {
-      if (!wanted.has(kind)) wanted.set(kind, number);
+      if (!wanted.has(kind)) wanted.set(kind, this.#whole(number));
     }
     this.#takers.set(taker, { wanted, got: new Map() });
     this.#source?.start();
@@ -168,7 +177,7 @@ export class Outgoing implements AsyncDisposable {
 
   /** Gives another stream to a taker, in place of the one of the same kind, once it has begun. */
   choose(taker: Taker, stream: number): void {
-    this.#takers.get(taker)?.wanted.set(this.formats[stream]!.kind, stream);
+    this.#takers.get(taker)?.wanted.set(this.formats[stream]!.kind, this.#whole(stream));
   }
 
   /** Gives no more frames to a taker. The last one to leave closes the sources. */
@@ -201,8 +210,8 @@ export class Outgoing implements AsyncDisposable {
   async #close(): Promise<void> {
     clearTimeout(this.#reopening);
     await Promise.all([this.#source?.stop(), this.#microphone?.stop()]);
-    this.#closeTranscoders();
-    await Promise.all(this.#closing);
+    this.#broken.clear();
+    await this.#transcoders?.[Symbol.asyncDispose]();
   }
 
   #given(kind: Format["kind"]): Format | undefined {
@@ -244,7 +253,7 @@ export class Outgoing implements AsyncDisposable {
     for (const [number, format] of this.formats.entries()) {
       if (format.kind !== given.kind || !this.#isTaken(number)) continue;
       if (format.codec === given.codec) this.#give({ ...frame, stream: number });
-      else this.#transcoder(number, given)?.push(frame);
+      else this.#transcoders?.push(frame, number, given, format);
     }
   }
 
@@ -270,32 +279,28 @@ export class Outgoing implements AsyncDisposable {
     );
   }
 
-  /** The transcoder into a stream, open or opened now. */
-  #transcoder(stream: number, given: Format): Transcoding | undefined {
-    let transcoder = this.#transcoders.get(stream);
-    if (transcoder) return transcoder;
-    transcoder = this.#options.openTranscoder?.(given, this.formats[stream]!);
-    if (transcoder === undefined) return undefined;
-    this.#transcoders.set(stream, transcoder);
-    void this.#pump(transcoder, stream);
-    return transcoder;
+  /** The stream itself, or the first one of its kind that works if its transcoder does not. */
+  #whole(stream: number): number {
+    if (!this.#broken.has(stream)) return stream;
+    const { kind } = this.formats[stream]!;
+    const other = this.formats.findIndex((format, number) =>
+      format.kind === kind && !this.#broken.has(number)
+    );
+    return other < 0 ? stream : other;
   }
 
-  async #pump(transcoder: Transcoding, stream: number): Promise<void> {
-    for await (const frame of transcoder.frames()) {
-      this.#give({ ...frame, stream });
-      frame.lease?.letGo();
+  /** Gives another stream to all that want this one. */
+  #fallBack(stream: number): void {
+    this.#broken.add(stream);
+    for (const { wanted } of this.#takers.values()) {
+      for (const [kind, number] of wanted) wanted.set(kind, this.#whole(number));
     }
   }
 
   /** Closes the transcoders that nobody takes from. */
   #closeTranscoders(): void {
-    for (const [stream, transcoder] of this.#transcoders) {
-      if (this.#isTaken(stream)) continue;
-      this.#transcoders.delete(stream);
-      const closing: Promise<void> = Promise.resolve(transcoder[Symbol.asyncDispose]())
-        .finally(() => this.#closing.delete(closing));
-      this.#closing.add(closing);
+    for (const stream of this.#transcoders?.streams ?? []) {
+      if (!this.#isTaken(stream)) this.#transcoders!.close(stream);
     }
   }
 }

@@ -137,6 +137,7 @@ const SENTENCES: {
   microphoneBack: (m) => [m.microphoneBack],
   noLoudspeaker: (m) => [m.noLoudspeaker("ffplay ended with status 1")],
   loudspeakerBack: (m) => [m.loudspeakerBack],
+  transcoderFailed: (m) => [m.transcoderFailed("raw", "h264", "Killed")],
   codecChosen: (m) => [m.codecChosen("h264", "opus"), m.codecChosen("mjpeg", undefined)],
   endedBy: (m) => PARTIES.map((party) => m.endedBy(party)),
   complaint: (m) => PARTIES.map((party) => m.complaint(party, "what it was")),

@@ -6,7 +6,10 @@ import type { Frame } from "../lib/frame/frame.ts";
 import { FramePool } from "../lib/frame/pool.ts";
 import type { Sink } from "../lib/frame/sink.ts";
 import type { Source } from "../lib/frame/source.ts";
-import { Outgoing, type OutgoingOptions, type Taker, type Transcoding } from "../lib/outgoing.ts";
+import { Incoming } from "../lib/incoming.ts";
+import { Outgoing, type OutgoingOptions, type Taker } from "../lib/outgoing.ts";
+import type { Transcoding } from "../lib/transcoders.ts";
+import { FakeTime } from "./fake_time.ts";
 import { until } from "./harness.ts";
 import { test } from "./strict.ts";
 
@@ -297,11 +300,19 @@ class Codec implements Transcoding {
   readonly to: Format;
   readonly pushed: number[] = [];
   isOpen = true;
+  readonly #onFailed: (detail: string) => void;
   #give: ((frame: Frame | undefined) => void) | undefined;
 
-  constructor(from: Format, to: Format) {
+  constructor(from: Format, to: Format, onFailed: (detail: string) => void) {
     this.from = from;
     this.to = to;
+    this.#onFailed = onFailed;
+  }
+
+  /** Fails, as when its ffmpeg is killed. */
+  fail(): void {
+    this.#give?.(undefined);
+    this.#onFailed("Killed");
   }
 
   push({ sequence }: Frame): void {
@@ -347,8 +358,8 @@ class Rig {
       given: [FORMAT, PCM],
       openSource: (signal) => this.camera.open(signal),
       openMicrophone: (signal) => this.microphone.open(signal),
-      openTranscoder: (from, to): Codec => {
-        const codec = new Codec(from, to);
+      openTranscoder: (from, to, onFailed): Codec => {
+        const codec = new Codec(from, to, onFailed);
         this.codecs.push(codec);
         return codec;
       },
@@ -356,6 +367,8 @@ class Rig {
       onOver: (error) => this.told.push(`over: ${error}`),
       onSilent: (error) => this.told.push(`silent: ${(error as Error)?.message}`),
       onHeard: () => this.told.push("heard"),
+      onTranscoderFailed: ({ to, detail, isLasting }) =>
+        this.told.push(`${to.codec}: ${detail}${isLasting ? ", lasting" : ""}`),
       ...options,
     });
   }
@@ -502,4 +515,105 @@ test("an input's own sound is taken in place of the microphone's", async () => {
   await until("the picture", () => one.got.length === 2 || undefined, 1);
   assertEquals(one.got, ["3:4", "1:0"]);
   assertEquals(rig.microphone.opened, 0);
+});
+
+test("a transcoder that fails is opened again with a later frame, every 2 s at most", async () => {
+  using time = new FakeTime({ stands: true });
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  const one = noting();
+  outgoing.join(one);
+  await rig.see(0);
+  await rig.codecs[0]!.give(0);
+  rig.codecs[0]!.fail();
+  assert(!rig.codecs[0]!.isOpen, "the dead one is let go");
+  time.forwardMs = 1998;
+  await rig.see(1);
+  assertEquals(rig.codecs.length, 1);
+  time.forwardMs = 2001;
+  await rig.see(2);
+  assertEquals([rig.codecs.length, rig.codecs[1]!.pushed], [2, [2]]);
+  await rig.codecs[1]!.give(1);
+  assertEquals([one.got, rig.told], [["0:0", "0:1"], ["mjpeg: Killed"]]);
+  // A word of one that is gone changes nothing.
+  rig.codecs[0]!.fail();
+  assert(rig.codecs[1]!.isOpen);
+  assertEquals(rig.told.length, 1);
+});
+
+test("three failures in a row are told once, and the call gets a stream that works", async () => {
+  using time = new FakeTime({ stands: true });
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  const one = noting();
+  outgoing.join(one);
+  for (let n = 0; n < 3; n++) {
+    await rig.see(n);
+    rig.codecs[n]!.fail();
+    time.forwardMs += 2001;
+  }
+  assertEquals(rig.told, ["mjpeg: Killed", "mjpeg: Killed", "mjpeg: Killed, lasting"]);
+  await rig.see(3);
+  assertEquals(one.got, ["1:3"]);
+  // Neither a choice nor another call gets the broken one.
+  const other = noting();
+  outgoing.join(other);
+  outgoing.choose(one, 0);
+  await rig.see(4);
+  assertEquals([one.got, other.got], [["1:3", "1:4"], ["1:4"]]);
+  assertEquals(rig.codecs.length, 3);
+});
+
+test("failures far apart are never told, and a transcoder that cannot be opened has failed", async () => {
+  using time = new FakeTime({ stands: true });
+  const rig = new Rig();
+  await using outgoing = rig.outgoing;
+  outgoing.join(noting());
+  for (let n = 0; n < 5; n++) {
+    await rig.see(n);
+    time.forwardMs += 10_001;
+    rig.codecs[n]!.fail();
+  }
+  assertEquals(rig.told, Array(5).fill("mjpeg: Killed"));
+
+  const bare = new Rig({
+    openTranscoder: (): never => {
+      throw new Error("no ffmpeg");
+    },
+  });
+  await using bareOutgoing = bare.outgoing;
+  bareOutgoing.join(noting());
+  await bare.see(0);
+  await bare.see(1);
+  assertEquals(bare.told, ["mjpeg: no ffmpeg"]);
+});
+
+test("what comes goes on after a failure, too, and lasting ones are told once", async () => {
+  using time = new FakeTime({ stands: true });
+  const codecs: Codec[] = [];
+  const [told, seen]: [boolean[], number[]] = [[], []];
+  const peer = {
+    ...{ name: "", streams: [MJPEG, H264, PCM], format: MJPEG, sound: PCM, stamps: "none" },
+  } as unknown as ConstructorParameters<typeof Incoming>[0];
+  await using incoming = new Incoming(peer, {
+    openTranscoder: (from, to, onFailed): Codec => {
+      codecs.push(new Codec(from, to, onFailed));
+      return codecs.at(-1)!;
+    },
+    onTranscoderFailed: ({ isLasting }) => told.push(isLasting),
+    onPicture: ({ sequence }) => seen.push(sequence),
+    onSound: ({ sequence }) => seen.push(sequence),
+  });
+  for (let n = 0; n < 5; n++) {
+    incoming.push(picture(n));
+    incoming.push(picture(n));
+    codecs[n]!.fail();
+    incoming.push({ ...picture(10 + n), stream: 2 });
+    time.forwardMs += 2001;
+  }
+  assertEquals(told, [false, false, true, false, false]);
+  assertEquals(seen, [10, 11, 12, 13, 14]);
+  incoming.push(picture(5));
+  await codecs[5]!.give(5);
+  assertEquals(seen.at(-1), 5);
 });

@@ -88,6 +88,8 @@ export const english: Messages = {
       detail && ` (${detail})`
     }: check that there is a loudspeaker and that the sound server runs. The call goes on, and the sound comes back by itself; --no-sound says that none is wanted.`,
   loudspeakerBack: "The loudspeaker is back.",
+  transcoderFailed: (from, to, detail) =>
+    `ffmpeg has failed three times to turn ${from} into ${to} (${detail}): end programs that take the memory, or reinstall ffmpeg. The call goes on with what works.`,
   codecChosen: (codec, sound) =>
     `The pictures go out as ${codec}${
       sound ? `, the sound as ${sound}` : ""

@@ -90,6 +90,8 @@ export const portuguese: Messages = {
       detail && ` (${detail})`
     }: confira se há um alto-falante e se o servidor de som roda. A chamada continua, e o som volta sozinho; --no-sound diz que não se quer nenhum.`,
   loudspeakerBack: "O alto-falante voltou.",
+  transcoderFailed: (from, to, detail) =>
+    `O ffmpeg falhou três vezes ao mudar ${from} para ${to} (${detail}): feche programas que ocupam a memória, ou reinstale o ffmpeg. A chamada continua com o que funciona.`,
   codecChosen: (codec, sound) =>
     `As imagens saem como ${codec}${sound ? `, o som como ${sound}` : ""}: é o que a rede leva.`,
   endedBy: (party) =>

@@ -176,6 +176,8 @@ export interface Messages {
   noLoudspeaker(detail: string): string;
   /** Behind `noLoudspeaker`: it is back. */
   readonly loudspeakerBack: string;
+  /** During a call: ffmpeg fails again and again to turn one codec into another. */
+  transcoderFailed(from: string, to: string, detail: string): string;
   /** During a call, where the codec follows the link: the codec of the pictures from now on. */
   codecChosen(codec: string, sound: string | undefined): string;
   /** A call, or the wait for one, ends because somebody wanted it: the last sentence. */
