@@ -32,8 +32,10 @@ export const MOST_MS = 110;
 /** The least milliseconds of backlog. */
 export const LEAST_MS = 50;
 
-/** Milliseconds for which the least level is looked at, and the most that it is to be. */
+/** Milliseconds for which the least level is looked at. */
 export const WATCHED_MS = 3000;
+
+/** The most milliseconds that the least level is to be. */
 export const CALM_MS = 60;
 
 /** Milliseconds after which a clock that stands is one: its device is gone. */
