@@ -1,6 +1,6 @@
 /**
  * Links: two network namespaces, a switch between them in a third, and `tc … tbf` on the sender's
- * side if the link is to be slow. The measure is the age of a frame when the server takes it, from
+ * side, or on both, if the link is to be slow. The measure is the age of a frame when the server takes it, from
  * its capture to its arrival. Both programs are on one machine, so it is one clock.
  */
 
@@ -9,7 +9,8 @@ import { probe, startClient, type StartOptions, startServer, temporaryFolder } f
 
 /** The server's address on the cable. */
 export const SERVER_ADDRESS = "10.77.0.1";
-const CLIENT_ADDRESS = "10.77.0.2";
+/** The client's. */
+export const CLIENT_ADDRESS = "10.77.0.2";
 
 async function run(command: string): Promise<boolean> {
   const [program, ...args] = command.split(" ");
@@ -32,24 +33,35 @@ async function run(command: string): Promise<boolean> {
  */
 export type Cut = "client" | "server" | "middle";
 
+/** The end whose bytes take their time. */
+export type SlowEnd = Exclude<Cut, "middle">;
+
 /** Two machines that are none, and the cables between them. */
 export class Link implements AsyncDisposable {
   readonly server: StartOptions;
   readonly client: StartOptions;
   readonly #names: Readonly<Record<Cut, string>>;
+  readonly #slow: readonly SlowEnd[];
 
-  private constructor(names: Readonly<Record<Cut, string>>) {
+  private constructor(names: Readonly<Record<Cut, string>>, slow: readonly SlowEnd[]) {
     this.#names = names;
+    this.#slow = slow;
     this.server = { inside: ["ip", "netns", "exec", names.server] };
     this.client = { inside: ["ip", "netns", "exec", names.client] };
   }
 
-  /** Lays a cable of that many Mbit/s. Resolves to nothing if namespaces cannot be made. */
-  static async lay(megabits?: number): Promise<Link | undefined> {
+  /**
+   * Lays a cable of that many Mbit/s for all that these ends send. Resolves to nothing if namespaces
+   * cannot be made.
+   */
+  static async lay(
+    megabits?: number,
+    slow: readonly SlowEnd[] = ["client"],
+  ): Promise<Link | undefined> {
     const id = `chamada-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
     const names = { server: `${id}-s`, client: `${id}-c`, middle: `${id}-m` };
     const { server, client, middle } = names;
-    const link = new Link(names);
+    const link = new Link(names, slow);
     const commands = [
       ...[server, client, middle].map((name) => `ip netns add ${name}`),
       `ip -n ${middle} link add call type bridge`,
@@ -62,9 +74,9 @@ export class Link implements AsyncDisposable {
           `ip -n ${name} link set call up`,
         ],
       ),
-      ...(megabits === undefined ? [] : [
-        `tc -n ${client} qdisc add dev call root tbf ${shape(megabits)}`,
-      ]),
+      ...(megabits === undefined
+        ? []
+        : slow.map((end) => `tc -n ${names[end]} qdisc add dev call root tbf ${shape(megabits)}`)),
     ];
     for (const command of commands) {
       if (await run(command)) continue;
@@ -87,9 +99,10 @@ export class Link implements AsyncDisposable {
 
   /** Lets that many Mbit/s through from now on. */
   async carry(megabits: number): Promise<void> {
-    assert(
-      await run(`tc -n ${this.#names.client} qdisc change dev call root tbf ${shape(megabits)}`),
-    );
+    for (const end of this.#slow) {
+      const change = `tc -n ${this.#names[end]} qdisc change dev call root tbf ${shape(megabits)}`;
+      assert(await run(change));
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -63,6 +63,15 @@ export function drawingsOf(chapters: readonly Chapter[], folder: string): Drawin
       row: rows.get("cpu.windows"),
       logarithmic: false,
     }),
+    ...["loopback", "20", "5", "1"].map((way) =>
+      barChart(
+        `sound-${way}`,
+        `From mouth to ear, ${
+          way === "loopback" ? "within a machine" : `${way} Mbit/s`
+        }: ms, median`,
+        { row: rows.get(`sound.${way}.median`), logarithmic: true },
+      )
+    ),
     barChart("first", "From starting the client to the first picture: ms", {
       row: rows.get("first.pixel"),
       logarithmic: true,

@@ -25,6 +25,8 @@ export const PAIR = "ffmpeg pair";
 export const OPPOSITE = "two calls one way";
 export const ONE_WAY = "one way";
 export const CLEAR = "in the clear";
+export const SILENT = "without sound";
+export const TALK_PAIRS = "ffmpeg and ffplay, both ways";
 
 /** The contender with the least figure of all others. */
 const BEST = "the best of them";
@@ -83,6 +85,16 @@ export const GOALS: Readonly<Record<string, readonly Goal[]>> = {
   "private.beginning": [{ beside: CLEAR, atMostAbove: 10 }],
   "private.cpu.raw": [{ beside: CLEAR, atMostAbove: 1 }],
   "private.cpu.h264": [{ beside: CLEAR, atMostAbove: 0.2 }],
+  "sound.loopback.median": [{ atMost: 90 }],
+  "sound.loopback.p95": [{ atMost: 130 }],
+  "sound.20.median": [{ atMost: 120 }],
+  "sound.5.median": [{ atMost: 120 }],
+  "sound.1.median": [{ atMost: 180 }],
+  "sound.stall": [{ atMost: 1000 }],
+  "sound.long.growth": [{ atMost: 20 }],
+  "sound.long.silence": [{ atMost: 0.5 }],
+  "sound.cpu": [{ beside: SILENT, atMost: 1.35 }],
+  "sound.memory": [{ atMost: 110 }],
   "calls": [{ atLeast: 16 }],
   "calls.burst": [{ atLeast: 16 }],
   "first.pixel": [{ atMost: 1000 }],

@@ -12,6 +12,9 @@ interface Need {
   readonly packages: readonly string[];
 }
 
+/** The name of the sound server that the bench starts for itself. */
+export const SOUND_SERVER = "PulseAudio";
+
 const NEEDS: Readonly<Record<string, Need>> = {
   ffmpeg: { check: ["ffmpeg", "-version"], packages: ["ffmpeg"] },
   ffplay: { check: ["ffplay", "-version"], packages: ["ffmpeg"] },
@@ -19,9 +22,13 @@ const NEEDS: Readonly<Record<string, Need>> = {
   Xvfb: { check: ["sh", "-c", "command -v Xvfb"], packages: ["xvfb"] },
   numpy: { check: [PYTHON, "-c", "import numpy"], packages: ["python3-numpy"] },
   [OPENCV]: { check: [PYTHON, "-c", "import cv2"], packages: ["python3-opencv"] },
+  [SOUND_SERVER]: {
+    check: ["sh", "-c", "command -v pulseaudio && command -v parec && command -v pactl"],
+    packages: ["pulseaudio", "pulseaudio-utils"],
+  },
   [GSTREAMER]: {
     // One element of each package.
-    check: elements("tcpserversink", "jpegenc", "ximagesink"),
+    check: elements("tcpserversink", "jpegenc", "ximagesink", "pulsesrc"),
     packages: [
       ...["gstreamer1.0-tools", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good"],
       "gstreamer1.0-x",

@@ -6,12 +6,9 @@
  * ffplays. Our programs are two in place of four, and are told of by themselves.
  */
 
-import { within } from "../../lib/clock.ts";
 import { DEFAULT_FORMAT, type VideoFormat } from "../../lib/frame/format.ts";
 import { Screen } from "../../tests/screen.ts";
-import { cpuSecondsOf, peakBytes, treeOf } from "../kit/processes.ts";
 import { startClient, startServer } from "../kit/programs.ts";
-import type { Running } from "../kit/running.ts";
 import { writeAll } from "../kit/writing.ts";
 import { cpuSeconds, timedOn } from "./command.ts";
 import { Eye, WIDE_SCREEN } from "./eye.ts";
@@ -33,12 +30,10 @@ import {
   type Skip,
   type Values,
 } from "./section.ts";
+import { watchPrograms } from "./watched.ts";
 
 /** Seconds of the call that the processor time is told for. */
 const TOLD_SECONDS = 60;
-
-/** Milliseconds between two looks at the programs. */
-const SAMPLE_MS = 200;
 
 /** The format of both directions. */
 const FORMATS: readonly VideoFormat[] = [
@@ -158,43 +153,15 @@ async function callCost({ format, seconds, both, display, folder }: CallOptions)
   await using client = startClient(called.port, [
     ...[...shape, ...(both ? record() : []), "--duration", `${seconds}`],
   ], options);
-  const programs = [new Program(called.server), new Program(client)];
-  let over = false;
+  const programs = [client, called.server];
   const patienceMs = (seconds + 30) * 1000;
-  const ended = Promise.all(
-    [client, called.server].map((program) => program.exits(0, patienceMs)),
-  );
-  ended.finally(() => over = true).catch(() => {});
-  while (!over) {
-    await Promise.all(programs.map((program) => program.look()));
-    await within(ended, SAMPLE_MS);
-  }
-  const outcomes = await ended;
+  const ended = Promise.all(programs.map((program) => program.exits(0, patienceMs)));
+  const watched = await watchPrograms(programs, ended);
   return {
-    cpu: outcomes.map(cpuSeconds).reduce((sum, one) => sum + one, 0),
-    own: programs.reduce((sum, { own }) => sum + own, 0),
-    peak: Math.max(...programs.map(({ peak }) => peak)),
+    cpu: (await ended).map(cpuSeconds).reduce((sum, one) => sum + one, 0),
+    own: watched.reduce((sum, { own }) => sum + own, 0),
+    peak: Math.max(...watched.map(({ peak }) => peak)),
   };
-}
-
-/** A program of ours below the shell that tells its time, in the state of the last look. */
-class Program {
-  /** Seconds of processor time. */
-  own = 0;
-  /** The most memory it has had, in MB. */
-  peak = 0;
-  readonly #shell: Running;
-
-  constructor(shell: Running) {
-    this.#shell = shell;
-  }
-
-  async look(): Promise<void> {
-    const [, pid] = await treeOf(this.#shell.pid);
-    if (pid === undefined) return;
-    this.own = Math.max(this.own, await cpuSecondsOf([pid]));
-    this.peak = Math.max(this.peak, await peakBytes(pid).catch(() => 0) / 1e6);
-  }
 }
 
 /** The age of pictures at one end in a call both ways, and one way. */

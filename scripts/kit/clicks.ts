@@ -6,8 +6,13 @@ import type { Ear, TestMicrophone } from "./sound_server.ts";
 /** The clicks to make. */
 export interface ClickOptions {
   readonly count: number;
-  /** Milliseconds between two of them: more than one takes, so that none is another's. */
+  /** Milliseconds between two of them, at least. */
   readonly apartMs?: number;
+  /**
+   * Milliseconds for which each is waited for: more than one takes, so that none is another's. The
+   * time between two if not given.
+   */
+  readonly patienceMs?: number;
 }
 
 /** The clicks that were heard, and those that were not. */
@@ -27,33 +32,39 @@ const SHIFT_MS = 7;
 /** The milliseconds between two pictures. */
 const PICTURE_MS = 50;
 
+/** Milliseconds between two looks for a click that takes its time. */
+const LOOK_MS = 20;
+
 /** Clicks at a microphone, and listens at a loudspeaker. */
 export async function hearClicks(
   microphone: TestMicrophone,
   ear: Ear,
-  { count, apartMs = 400 }: ClickOptions,
+  { count, apartMs = 400, patienceMs = apartMs }: ClickOptions,
 ): Promise<HeardClicks> {
-  const madeMs: number[] = [];
+  const delaysMs: number[] = [];
   for (let click = 0; click < count; click++) {
-    madeMs.push(microphone.click());
-    await pause(apartMs + click * SHIFT_MS % PICTURE_MS);
+    const madeMs = microphone.click();
+    const shiftedMs = click * SHIFT_MS % PICTURE_MS;
+    await pause(apartMs + shiftedMs);
+    const heard = (): number | undefined => ear.clicksMs.find((ms) => ms >= madeMs);
+    while (heard() === undefined && performance.now() - madeMs < patienceMs) await pause(LOOK_MS);
+    const heardMs = heard();
+    if (heardMs !== undefined) delaysMs.push(heardMs - madeMs);
   }
-  // A later click counts for none of these: the last one has had its time.
-  const endsMs = [...madeMs.slice(1), performance.now()];
-  const delaysMs = madeMs.flatMap((ms, click) => {
-    const heardMs = ear.clicksMs.find((heard) => heard >= ms && heard < endsMs[click]!);
-    return heardMs === undefined ? [] : [heardMs - ms];
-  });
   return { delaysMs, lost: count - delaysMs.length };
 }
 
 /**
- * Clicks until one is heard, three times in a row: a call takes a while to begin. Throws if that
- * does not come to pass.
+ * Clicks until three are heard in a row: a call takes a while to begin. Throws if that does not
+ * come to pass.
  */
-export async function untilHeard(microphone: TestMicrophone, ear: Ear): Promise<void> {
+export async function untilHeard(
+  microphone: TestMicrophone,
+  ear: Ear,
+  options: Omit<ClickOptions, "count"> = {},
+): Promise<void> {
   for (let tries = 0; tries < 20; tries++) {
-    const { lost } = await hearClicks(microphone, ear, { count: 3 });
+    const { lost } = await hearClicks(microphone, ear, { count: 3, ...options });
     if (lost === 0) return;
   }
   throw new Error(`Cannot hear ${microphone.name} at ${ear.name}`);

@@ -1,5 +1,6 @@
 /** Ports of this machine. */
 
+import type { StartOptions } from "./running.ts";
 import { until } from "./waiting.ts";
 
 /** A port that nobody listens on. */
@@ -10,16 +11,29 @@ export function freePort(): number {
 
 /**
  * Waits until somebody listens on a port, without connecting to it: a connection would take the
- * place of the caller. Linux only.
+ * place of the caller. `inside` is a command line that runs others on another machine, if it is
+ * there. Linux only.
  */
-export async function untilListening(port: number): Promise<void> {
+export async function untilListening(
+  port: number,
+  { inside = [] }: Pick<StartOptions, "inside"> = {},
+): Promise<void> {
   await until(`a listener on port ${port}`, async () => {
-    const tables = await Promise.all(
-      ["tcp", "tcp6"].map((name) => Deno.readTextFile(`/proc/net/${name}`).catch(() => "")),
-    );
-    const lines = tables.flatMap((table) => table.split("\n"));
+    const lines = (await readTables(inside)).split("\n");
     return lines.some((line) => isListening(line, port)) ? true : undefined;
   }, 10);
+}
+
+/** Reads Linux's tables of connections. */
+async function readTables(inside: readonly string[]): Promise<string> {
+  const [program, ...args] = [...inside, "cat", "/proc/net/tcp", "/proc/net/tcp6"];
+  const { stdout } = await new Deno.Command(program!, {
+    args,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).output();
+  return new TextDecoder().decode(stdout);
 }
 
 /** True if a line of Linux's table of connections is that of a listener on this port. */
