@@ -170,10 +170,10 @@ async function call(
   }
   tellOfSound(options, outgoing, around);
   using _mute = watchMute(outgoing, around);
-  const { patienceSeconds, durationSeconds, play, auto, recordSound } = options;
+  const { patienceSeconds, durationSeconds, play, auto, recordSound, recordEach } = options;
   const talk = new Call({
     ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
-    ...{ host, play, auto, recordSound },
+    ...{ host, play, auto, recordSound, recordEach },
     open: () => Promise.resolve(line),
     sourceOver: sourceOver.promise,
     window: { title: TITLES.receiving.HOST, place: { slot: isHere ? 2 : 1, inGrid: false } },

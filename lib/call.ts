@@ -22,8 +22,9 @@ import { Loudspeaker } from "./media/loudspeaker.ts";
 import { NO_PICTURES, type SoundSize } from "./media/recorder.ts";
 import { checkRecorder, type Encoder } from "./media/recorder_arguments.ts";
 import { openTranscoder } from "./media/transcoder.ts";
-import { type FinishedFile, Recording } from "./media/recording.ts";
-import { checkFolder, isFolder } from "./media/recording_file.ts";
+import { type FinishedFile, Recording, type RecordingOptions } from "./media/recording.ts";
+import { checkFolder, isFolder, ownPath } from "./media/recording_file.ts";
+import { RecordingPair } from "./media/recording_pair.ts";
 import { LONGEST, nameInFolder, nameOf, unknownPlace } from "./media/recording_name.ts";
 import { Incoming } from "./incoming.ts";
 import type { Outgoing, Taker } from "./outgoing.ts";
@@ -113,6 +114,8 @@ export interface CallParts {
   readonly record: RecordPlan | undefined;
   /** True if the peer's sound is to be heard. */
   readonly play: boolean;
+  /** True if our own frames are recorded as well, in a file beside it. */
+  readonly recordEach: boolean;
   /** The size of the sound in the recording. */
   readonly recordSound: SoundSize;
   /** The window for the peer's frames. */
@@ -168,6 +171,7 @@ export class Call implements Taker {
   readonly #down = new Meter();
   #line: Line | undefined;
   #recording: Recording | undefined;
+  #ownRecording: Recording | undefined;
   #recordingProblem: string | undefined;
   #recorderSlow = false;
   #display: Display | undefined;
@@ -220,9 +224,16 @@ export class Call implements Taker {
     this.#line?.rest?.(stream);
   }
 
-  /** Records our own voice. */
+  /** Records our own voice, and our pictures if they have a file. */
   pushOwn(frame: Frame, { kind }: Format): void {
-    if (kind === "sound") this.#recording?.pushSound("own", frame);
+    if (!this.#parts.recordEach) {
+      if (kind === "sound") this.#recording?.pushSound("own", frame);
+    } else if (kind === "sound") {
+      // In this file, our voice is the one that goes with the pictures.
+      this.#ownRecording?.pushSound("peer", frame);
+    } else {
+      this.#ownRecording?.push(frame);
+    }
   }
 
   /** The microphone is back: most likely the sound server was gone, and the loudspeaker with it. */
@@ -260,7 +271,7 @@ export class Call implements Taker {
   /** Has the call and prints its end. */
   async run(): Promise<CallOutcome> {
     const { log, messages } = this.#around;
-    const { end, files } = await this.#have();
+    const { end, files, ownFiles } = await this.#have();
     log.status("");
     const figures = this.#line?.figures ?? NOTHING;
     const lost = this.#lost(figures);
@@ -272,7 +283,7 @@ export class Call implements Taker {
       const { seconds } = this.#given;
       log.say(messages.sent({ seconds, frames, dropped, sound: sound.sent > 0 }));
     }
-    const problem = await this.#tellWhatCame(files, figures);
+    const problem = await this.#tellWhatCame(files, figures) ?? await this.#tellOwn(ownFiles);
     if (this.#isGone && files.length > 0) log.warn(messages.recordingCutShort);
     if (problem) log.error(problem);
     const exit = this.#tellEnd(end, problem !== undefined);
@@ -281,7 +292,7 @@ export class Call implements Taker {
   }
 
   /** Opens all that a call needs, waits for its end, and closes it. */
-  async #have(): Promise<{ readonly end: End; readonly files: readonly FinishedFile[] }> {
+  async #have(): Promise<Had> {
     const { log, hangUp } = this.#around;
     const { outgoing, sourceOver, peer, we, narrowCure } = this.#parts;
     await using stack = new AsyncDisposableStack();
@@ -298,10 +309,10 @@ export class Call implements Taker {
     try {
       line = this.#line = await this.#parts.open();
     } catch (error) {
-      return { end: { kind: "error", error }, files: [] };
+      return { end: { kind: "error", error }, files: [], ownFiles: [] };
     }
     line.watch?.(this);
-    const recording = this.#recording = this.#openRecording(incoming);
+    this.#openRecordings(incoming, stack);
     if (peer.format) {
       const looking = setTimeout(() => void this.#lookForPictures(), PICTURES_MS);
       stack.defer(() => clearTimeout(looking));
@@ -325,13 +336,16 @@ export class Call implements Taker {
     // If the network was gone, the recording ends with the last picture that came.
     const untilNow = end.kind === "hang-up" && line.figures.waitingMs === undefined;
     // The recording is finished first and waits for nobody: byes and windows may take their time.
-    const [files] = await Promise.all([
-      recording?.close({ untilNow }) ?? [],
+    const [[files, ownFiles]] = await Promise.all([
+      Promise.all([
+        this.#recording?.close({ untilNow }) ?? [],
+        this.#ownRecording?.close({ untilNow }) ?? [],
+      ]),
       line.hangUp(endReason(end)),
       outgoing?.leave(this),
     ]);
     await taking;
-    return { end, files };
+    return { end, files, ownFiles };
   }
 
   /** Shows, plays and records the peer's frames, until the line ends. */
@@ -366,19 +380,46 @@ export class Call implements Taker {
     });
   }
 
-  #openRecording({ picture, sound }: Incoming): Recording | undefined {
-    const { log, messages, system, watch } = this.#around;
-    const { record, peer, host, we, outgoing } = this.#parts;
-    if (record === undefined || !picture && !sound) return undefined;
+  /** Opens the recording of the call, or one of each end with the same beginning. */
+  #openRecordings({ picture, sound }: Incoming, stack: AsyncDisposableStack): void {
+    const { record, recordEach, peer, host, outgoing } = this.#parts;
+    if (record === undefined) return;
     const wanted = nameOf(record.wanted, { at: new Date(), peer: peer.name, host });
-    const hasSound = sound !== undefined || outgoing?.gives("sound");
+    const ourSound = outgoing?.gives("sound") ?? false;
+    const { stamps } = peer;
+    if (!recordEach) {
+      const hasSound = sound !== undefined || ourSound;
+      if (picture || sound) {
+        this.#recording = this.#openRecording({ wanted, format: picture, stamps }, hasSound);
+      }
+      return;
+    }
+    const pair = stack.use(new RecordingPair(wanted));
+    const originUs = nowUs();
+    if (picture || sound) {
+      const reserve = (): Promise<string> => pair.reserve("peer");
+      const parts = { originUs, reserve, wanted, format: picture, stamps };
+      this.#recording = this.#openRecording(parts, sound !== undefined);
+    }
+    const format = outgoing?.given("video") as VideoFormat | undefined;
+    if (format || ourSound) {
+      const reserve = (): Promise<string> => pair.reserve("own");
+      const parts = { originUs, reserve, wanted: ownPath(wanted), format } as const;
+      this.#ownRecording = this.#openRecording({ ...parts, stamps: "capture" }, ourSound);
+    }
+  }
+
+  #openRecording(
+    parts: Pick<RecordingOptions, "wanted" | "format" | "stamps" | "originUs" | "reserve">,
+    hasSound: boolean,
+  ): Recording {
+    const { log, messages, system, watch } = this.#around;
+    const { record, recordSound, we } = this.#parts;
     let files = 0;
     return new Recording({
-      wanted,
-      format: picture,
-      encoder: record.encoder,
-      sound: hasSound ? this.#parts.recordSound : undefined,
-      stamps: peer.stamps,
+      ...parts,
+      encoder: record?.encoder,
+      sound: hasSound ? recordSound : undefined,
       watch,
       onBegun: (path) => {
         log.debug("recorder", path);
@@ -549,6 +590,21 @@ export class Call implements Taker {
       : this.#recordingProblem;
   }
 
+  /** Tells of the files of our own frames. Returns the problem with them. */
+  async #tellOwn(files: readonly FinishedFile[]): Promise<string | undefined> {
+    const { log, messages } = this.#around;
+    for (const { path: file, seconds, frames, lost, failure } of files) {
+      this.#made.push(file);
+      const { size: bytes } = await Deno.stat(file).catch(() => ({ size: 0 }));
+      const sound = this.#parts.outgoing?.gives("sound") ?? false;
+      log.say(messages.summary({ seconds, frames, received: frames, lost, file, sound, bytes }));
+      if (failure === undefined || this.#recordingProblem) continue;
+      log.error(messages.recordingFailed(file, failure));
+      this.#recordingProblem = messages.recordingIncomplete(file);
+    }
+    return this.#recordingProblem;
+  }
+
   /** Tells how the call ended. Returns the exit status. */
   #tellEnd(end: End, isIncomplete: boolean): number {
     const { log, messages, system } = this.#around;
@@ -605,6 +661,13 @@ export class Call implements Taker {
     this.#recorderSlow = true;
     log.warn(messages.recorderSlow);
   }
+}
+
+/** The end of a call, and the files of both ends. */
+interface Had {
+  readonly end: End;
+  readonly files: readonly FinishedFile[];
+  readonly ownFiles: readonly FinishedFile[];
 }
 
 /** The figures of a call that never had a line. */

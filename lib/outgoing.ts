@@ -124,7 +124,7 @@ export class Outgoing implements AsyncDisposable {
       open: openMicrophone,
       onFrame: (frame): void => {
         if (this.#isSilent) this.#tellHeard();
-        this.#hand(frame, this.#given("sound")!);
+        this.#hand(frame, this.given("sound")!);
       },
       onOver: (error): void => {
         this.#tellSilent(error);
@@ -141,6 +141,11 @@ export class Outgoing implements AsyncDisposable {
   /** True if there are streams of this kind. */
   gives(kind: Format["kind"]): boolean {
     return this.formats.some((format) => format.kind === kind);
+  }
+
+  /** The format of the source of this kind, if there is one. */
+  given(kind: Format["kind"]): Format | undefined {
+    return this.#options.given.find((format) => format.kind === kind);
   }
 
   /**
@@ -214,10 +219,6 @@ export class Outgoing implements AsyncDisposable {
     await this.#transcoders?.[Symbol.asyncDispose]();
   }
 
-  #given(kind: Format["kind"]): Format | undefined {
-    return this.#options.given.find((format) => format.kind === kind);
-  }
-
   #startMicrophone(): void {
     clearTimeout(this.#reopening);
     if (this.#takers.size > 0 && !this.#hasOwnSound && this.gives("sound")) {
@@ -243,7 +244,7 @@ export class Outgoing implements AsyncDisposable {
 
   /** The format of a frame of the source of pictures, which may have sound as well. */
   #formatOf(frame: Frame, { formats }: Source): Format | undefined {
-    return this.#given(formats?.[frame.stream]?.kind ?? "video");
+    return this.given(formats?.[frame.stream]?.kind ?? "video");
   }
 
   /** Hands a frame of a source on, into every stream of its kind that somebody wants. */

@@ -154,7 +154,7 @@ export class Reception {
 
   async #have(incoming: IncomingCall): Promise<HadCall> {
     const { peer } = incoming;
-    const { recordSound, maxCalls, patienceSeconds, given, play, auto } = this.#options;
+    const { recordSound, recordEach, maxCalls, patienceSeconds, given, play, auto } = this.#options;
     const several = maxCalls > 1;
     // With one call at a time, everybody knows whose sentences these are.
     const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
@@ -168,6 +168,7 @@ export class Reception {
         play,
         auto,
         recordSound,
+        recordEach,
         outgoing: this.outgoing,
       },
       open: () => incoming.accept(),

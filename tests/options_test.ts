@@ -33,6 +33,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     port: "9000",
     record: "aula.avi",
     "record-sound": "small",
+    "record-each": undefined,
     "no-record": undefined,
     "no-display": undefined,
     hidden: undefined,
@@ -67,6 +68,7 @@ const OPTIONS: Readonly<Record<Program, Readonly<Record<string, string | undefin
     port: "9000",
     record: "aula.avi",
     "record-sound": "small",
+    "record-each": undefined,
     "no-display": undefined,
     find: undefined,
     wait: undefined,
@@ -103,7 +105,11 @@ const BESIDE: Readonly<Record<Program, Readonly<Record<string, readonly string[]
     ...{ size: ["--talk"], "no-mirror": ["--talk"], codec: ["--talk"] },
     "no-camera": ["--talk"],
   },
-  client: { "no-camera": ["--talk"], "record-sound": ["--record", "aula.avi"] },
+  client: {
+    "no-camera": ["--talk"],
+    "record-sound": ["--record", "aula.avi"],
+    "record-each": ["--record", "aula.avi"],
+  },
 };
 
 function server(...args: string[]): ServerOptions {
@@ -138,6 +144,7 @@ test("server: without options, it listens on 8080, shows, and records one call t
     instead: undefined,
     language: "en",
     record: "video.avi",
+    recordEach: false,
     recordSound: "full",
     patienceSeconds: 30,
     sound: undefined,
@@ -165,6 +172,7 @@ test("client: without options, it sends camera 0 mirrored, 320x240 at 20 fps, to
     instead: undefined,
     language: "en",
     record: undefined,
+    recordEach: false,
     recordSound: "full",
     patienceSeconds: 30,
     sound: undefined,

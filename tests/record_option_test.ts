@@ -1,8 +1,15 @@
 /** The recording as the command line asks for it, in whole calls. */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { outputOf } from "./encoded.ts";
-import { commandLine, Running, startClient, startServer, temporaryFolder } from "./harness.ts";
+import {
+  commandLine,
+  probe,
+  Running,
+  startClient,
+  startServer,
+  temporaryFolder,
+} from "./harness.ts";
 import { test } from "./strict.ts";
 
 /** The codecs of a file's tracks. */
@@ -55,4 +62,42 @@ test("--record with a place that is unknown names those that there are", async (
     assertStringIncludes(stderr, sentence);
     assertStringIncludes(stderr, "{date}, {time}");
   }
+});
+
+test(
+  "--record-each: two files with the same number, one of each end, of the same length",
+  async () => {
+    await using folder = await temporaryFolder();
+    // The first number is taken for one of the two.
+    await Deno.writeTextFile(`${folder.path}/v-own.avi`, "mine");
+    const theirs = `${folder.path}/v.avi`;
+    await using called = await startServer([...BOTH, "--record", theirs, "--record-each"]);
+    const ours = `${folder.path}/ours.mkv`;
+    const args = [...BOTH, "--record", ours, "--record-each", "--quiet", "--duration", "3"];
+    await using client = startClient(called.port, args);
+    const { stdout } = await client.exits(0);
+    assertEquals(stdout, `${ours}\n${folder.path}/ours-own.mkv\n`);
+    await called.server.exits(0);
+    const names = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+    assertEquals(names, ["ours-own.mkv", "ours.mkv", "v-2-own.avi", "v-2.avi", "v-own.avi"]);
+    assertEquals(await Deno.readTextFile(`${folder.path}/v-own.avi`), "mine");
+    for (const name of ["v-2-own.avi", "v-2.avi"]) {
+      assertEquals(await codecs(`${folder.path}/${name}`), ["mpeg4", "pcm_s16le"]);
+    }
+    const [one, other] = await Promise.all(
+      ["v-2-own.avi", "v-2.avi"].map((name) => probe(`${folder.path}/${name}`)),
+    );
+    assertLess(Math.abs(one!.seconds - other!.seconds), 0.6);
+  },
+  { slow: true },
+);
+
+test("--record-each: an end that gives nothing has no file", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/v.avi`;
+  await using called = await startServer(["--record", file, "--record-each"]);
+  await using client = startClient(called.port, ["--codec", "raw", "--duration", "0.5"]);
+  await client.exits(0);
+  await called.server.exits(0);
+  assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["v.avi"]);
 });

@@ -297,3 +297,33 @@ for (const [ending, full, small] of KINDS) {
     assertEquals(await one.close(), { frames: 0, seconds: 0, lost: 20, failure: NO_PICTURES });
   });
 }
+
+test("a recording that begins before its first picture holds it from its beginning", async () => {
+  await using folder = await temporaryFolder();
+  const cases = [["raw", "avi", true], ["raw", "avi", false], ["mjpeg", "avi", false], [
+    "h264",
+    "avi",
+    true,
+  ], ["h264", "mkv", false]] as const;
+  for (const [at, [codec, ending, hasSound]] of cases.entries()) {
+    const format: VideoFormat = { ...RAW, codec };
+    const frames = codec === "raw" ? [] : await encodedFrames(format, 20);
+    const path = `${folder.path}/${at}.${ending}`;
+    const originUs = nowUs() - 2_000_000;
+    const options = { path, format, fps: 20, stamps: "capture", originUs } as const;
+    const one = new Recorder({ ...options, sound: hasSound ? "full" : undefined });
+    const startUs = nowUs();
+    for (let number = 0; number < 20; number++) {
+      await pause(Math.max((startUs + number * 50_000 - nowUs()) / 1000, 0));
+      const plain = picture(nowUs(), number === 10);
+      one.push({ ...plain, data: frames[number] ?? plain.data, keyframe: number === 0 });
+      if (hasSound) one.pushSound("peer", sound(plain.captureUs, number === 10));
+    }
+    const { seconds, failure } = await one.close();
+    assertEquals(failure, undefined, path);
+    assertLess(Math.abs(seconds - 3), 0.2, path);
+    assertLess(Math.abs((await times(path)).at(-1)! - 2.95), 0.2, path);
+    if (codec === "raw") assertLess(Math.abs((await flashes(path))[0]! - 2.5), 0.15, path);
+    if (hasSound) assertLess(Math.abs((await clicks(path))[0]! - 2.5), 0.15, path);
+  }
+}, { slow: true });

@@ -10,6 +10,7 @@ import {
   numberedPath,
   numberOf,
   reserveFile,
+  reservePair,
   resolveFolder,
 } from "../lib/media/recording_file.ts";
 import { temporaryFolder } from "./harness.ts";
@@ -246,4 +247,15 @@ test("checkFolder(): a name that no system takes is refused with the system's wo
   const error = await assertRejects(() => checkFolder(path), RecordingError);
   assertEquals([error.kind, error.path], ["other", path]);
   assert(error.cause instanceof Error && error.cause.message !== "");
+});
+
+test("reservePair(): the first number that is free for both, and nothing else is made", async () => {
+  await using folder = await temporaryFolder();
+  const { path } = folder;
+  await Deno.writeTextFile(`${path}/v-own.avi`, "");
+  await Deno.writeTextFile(`${path}/v-2.avi`, "");
+  assertEquals(await reservePair(`${path}/v.avi`), [`${path}/v-3.avi`, `${path}/v-3-own.avi`]);
+  assertEquals(namesIn(path), ["v-2.avi", "v-3-own.avi", "v-3.avi", "v-own.avi"]);
+  const error = await assertRejects(() => reservePair(`${path}/none/v.avi`), RecordingError);
+  assertEquals(error.kind, "no-folder");
 });

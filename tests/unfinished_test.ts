@@ -59,15 +59,25 @@ test("isUnfinished(): what is empty, cut or no file at all is not one", async ()
 
 test("findUnfinished(): all of that name, whichever of them are missing, and no other file", async () => {
   await using folder = await temporaryFolder();
-  const names = ["video.avi", "video-3.avi", "video-12.avi", "other.avi", "video-x.avi", "video-3"];
+  const names = [
+    "video.avi",
+    "video-3.avi",
+    "video-12.avi",
+    "other.avi",
+    "video-x.avi",
+    "video-3",
+    "video-3-own.avi",
+  ];
   for (const name of names) await writeParts(`${folder.path}/${name}`, [[0, "AVI ", 0]]);
   const found = await findUnfinished(`${folder.path}/video.avi`);
   assertEquals(
     found,
-    ["video-12.avi", "video-3.avi", "video.avi"].map((name) => `${folder.path}/${name}`),
+    ["video-12.avi", "video-3-own.avi", "video-3.avi", "video.avi"].map((name) =>
+      `${folder.path}/${name}`
+    ),
   );
   await Deno.remove(`${folder.path}/video.avi`);
-  assertEquals((await findUnfinished(`${folder.path}/video.avi`)).length, 2);
+  assertEquals((await findUnfinished(`${folder.path}/video.avi`)).length, 3);
   assertEquals(await findUnfinished(`${folder.path}/none/video.avi`), []);
 });
 

@@ -149,6 +149,7 @@ export class Recorder implements Sink {
   #lastCaptureUs = 0;
   #pushed = 0;
   #written = 0;
+  #hasPicture = false;
   #lastCopiedUs = -LEAST_STEP_US;
   #lost = 0;
   #failure: string | undefined;
@@ -166,7 +167,8 @@ export class Recorder implements Sink {
     if (originUs !== undefined) this.#clock.begin(originUs);
     // The file cannot say every rate. The places of the frames make up for the difference.
     const exactFps = this.#rate.frames / this.#rate.seconds;
-    this.#timeline = new Timeline(exactFps, stamps, sound && this.#clock);
+    const isTimed = sound !== undefined || originUs !== undefined;
+    this.#timeline = new Timeline(exactFps, stamps, isTimed ? this.#clock : undefined);
     this.#sound = sound && new SoundTrack();
     const tracks = [...(format ? [format] : []), ...(sound ? [PCM] : [])];
     const isBare = format?.codec === "raw" && sound === undefined;
@@ -354,7 +356,6 @@ export class Recorder implements Sink {
   /** Writes a picture, and those before it that repeat the last one. True if ffmpeg took them. */
   async #writePicture({ frame, repeatsBefore, slot }: PictureJob): Promise<boolean> {
     const isRaw = this.#format!.codec === "raw";
-    // A recording may begin before its first picture, which then stands from the beginning.
     this.#last ??= frame;
     if (isRaw) await this.#repeat(repeatsBefore);
     if (this.#last !== frame) this.#last.lease?.letGo();
@@ -393,7 +394,9 @@ export class Recorder implements Sink {
   /** Writes a frame at its slot. Resolves to true if ffmpeg took it. */
   async #writeFrame({ data, keyframe }: Frame, slot: number): Promise<boolean> {
     const options = { keyframe };
-    let timeUs = this.#timeUs(slot);
+    // A recording may begin before its first picture, which then stands from the beginning.
+    let timeUs = this.#hasPicture ? this.#timeUs(slot) : 0;
+    this.#hasPicture = true;
     // Nobody decodes these frames here, and no two of them may share a time.
     if (this.#isCopied) timeUs = Math.max(timeUs, this.#lastCopiedUs + LEAST_STEP_US);
     this.#lastCopiedUs = timeUs;

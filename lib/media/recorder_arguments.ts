@@ -110,8 +110,10 @@ function inputArguments(options: RecorderOptions): string[] {
 function pictureArguments({ width, height }: VideoFormat, options: RecorderOptions): string[] {
   if (isCopied(options)) return ["-c:v", "copy"];
   const { frames, seconds } = nearestRate(options.fps);
+  const isAvi = containerOf(options.path) === "avi";
   // x264 halves the colours of whole pairs of pixels only.
-  if (options.encoder === "libx264" && width % 2 === 0 && height % 2 === 0) {
+  const isEven = width % 2 === 0 && height % 2 === 0;
+  if (options.encoder === "libx264" && !isAvi && isEven) {
     const distance = Math.ceil(frames / seconds * KEYFRAME_SECONDS);
     return [
       // An encoder that looks ahead holds frames back, which a kill would lose.
@@ -120,7 +122,7 @@ function pictureArguments({ width, height }: VideoFormat, options: RecorderOptio
     ];
   }
   const large = width * height > ONE_THREAD_PIXELS;
-  const tag = containerOf(options.path) === "avi" ? ["-vtag", "XVID"] : [];
+  const tag = isAvi ? ["-vtag", "XVID"] : [];
   return ["-c:v", "mpeg4", "-threads", large ? "0" : "1", ...tag, "-q:v", "3"];
 }
 

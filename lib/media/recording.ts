@@ -36,6 +36,10 @@ export interface RecordingOptions {
   readonly encoder?: Encoder | undefined;
   /** The size of the sound. Nothing if there is none. */
   readonly sound?: SoundSize | undefined;
+  /** The time of our clock at which it begins: with its first frame if not given. */
+  readonly originUs?: number | undefined;
+  /** Makes the first file. One is made under the wanted name if not given. */
+  readonly reserve?: (() => Promise<string>) | undefined;
   /** The kind of the frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
   /** Hears what its ffmpegs do. */
@@ -149,12 +153,15 @@ export class Recording implements Sink {
 
   /** Starts a recorder on a file of its own. Resolves to nothing if that cannot be. */
   async #begin(): Promise<Recorder | undefined> {
-    const { wanted, format, encoder, sound, stamps, watch, onBegun, onRefused } = this.#options;
+    const { wanted, reserve, format, encoder, sound, stamps, watch, onBegun, onRefused } =
+      this.#options;
     let reserved: string | undefined;
     try {
-      const path = reserved = await reserveFile(wanted);
+      const isFirst = this.#finished.length === 0;
+      const path = reserved = isFirst && reserve ? await reserve() : await reserveFile(wanted);
       const { fps } = format ?? DEFAULT_FORMAT;
-      const recorder = new Recorder({ path, format, encoder, sound, fps, stamps, watch });
+      const originUs = isFirst ? this.#options.originUs : undefined;
+      const recorder = new Recorder({ originUs, path, format, encoder, sound, fps, stamps, watch });
       this.#startUs = nowUs();
       recorder.failed.then((detail) => this.#goOn(recorder, detail));
       onBegun(path);

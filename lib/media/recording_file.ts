@@ -5,6 +5,9 @@
 
 import { RecordingError } from "../errors.ts";
 
+/** A path, in two parts: up to the ending, and the ending. */
+const NAME = /^(.*?)(\.[^./\\]*)?$/s;
+
 /** The number of names that are tried before the folder is read for the free ones. */
 const TRIED_NAMES = 16;
 
@@ -26,6 +29,39 @@ export async function reserveFile(wanted: string): Promise<string> {
   } catch (error) {
     throw recordingError(wanted, error);
   }
+}
+
+/**
+ * Makes the files for the recordings of two ends beside each other, under the first number that is
+ * free for both: `video.avi` and `video-own.avi`, `video-2.avi` and `video-2-own.avi`, … Throws
+ * `RecordingError`.
+ */
+export async function reservePair(wanted: string): Promise<readonly [peer: string, own: string]> {
+  const passed: string[] = [];
+  try {
+    while (true) {
+      const peer = await reserveFile(wanted);
+      const own = ownPath(peer);
+      if (await isMade(own)) return [peer, own];
+      // It keeps its number from us until we have another one.
+      passed.push(peer);
+    }
+  } catch (error) {
+    throw recordingError(wanted, error);
+  } finally {
+    for (const path of passed) await Deno.remove(path).catch(() => {});
+  }
+}
+
+/** The name for the recording of our own end beside that of the peer. */
+export function ownPath(path: string): string {
+  const [, stem, ending] = NAME.exec(path)!;
+  return `${stem}-own${ending ?? ""}`;
+}
+
+/** The name of the recording of the peer beside that of our own end; other names are kept. */
+export function withoutOwn(name: string): string {
+  return name.replace(/-own(\.[^./\\]*)?$/, "$1");
 }
 
 /** True if the file was made: it was not there before. */
@@ -142,7 +178,7 @@ export async function isHeld(path: string): Promise<boolean> {
 /** The name of the n-th recording of this name: `video.avi`, `video-2.avi`, … */
 export function numberedPath(path: string, number: number): string {
   if (number === 1) return path;
-  const [, stem, extension] = /^(.*?)(\.[^./\\]*)?$/s.exec(path)!;
+  const [, stem, extension] = NAME.exec(path)!;
   return `${stem}-${number}${extension ?? ""}`;
 }
 

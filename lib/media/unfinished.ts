@@ -7,7 +7,14 @@
 import { type Child, type ChildWatch, openChild } from "./child.ts";
 import { within } from "../clock.ts";
 import { patternOf } from "./recording_name.ts";
-import { isHeld, numberOf, reserveFile, resolveFolder, splitPath } from "./recording_file.ts";
+import {
+  isHeld,
+  numberOf,
+  reserveFile,
+  resolveFolder,
+  splitPath,
+  withoutOwn,
+} from "./recording_file.ts";
 
 /**
  * The values of ffmpeg's in place of an AVI's size that is not known yet. An unfinished file still
@@ -49,7 +56,10 @@ export async function findUnfinished(wanted: string): Promise<string[]> {
       pattern?.test(entry) ?? numberOf(name, entry) !== undefined;
     const paths: string[] = [];
     for await (const entry of Deno.readDir(folder || ".")) {
-      if (entry.isFile && isNamed(entry.name)) paths.push(`${folder}${entry.name}`);
+      const { name, isFile } = entry;
+      if (isFile && (isNamed(name) || isNamed(withoutOwn(name)))) {
+        paths.push(`${folder}${entry.name}`);
+      }
     }
     for (const path of await writtenLast(paths)) {
       // A file that cannot be read is none of ours.

@@ -127,6 +127,14 @@ const TABLE: readonly Option[] = [
     },
   },
   {
+    name: "record-each",
+    programs: BOTH,
+    help: {
+      en: "record this end as well, in a file beside it: video-own.avi",
+      pt: "gravar também este lado, em um arquivo ao lado: video-own.avi",
+    },
+  },
+  {
     name: "no-record",
     programs: SERVER,
     help: { en: "show only", pt: "apenas mostrar" },
@@ -379,6 +387,8 @@ export interface CommonOptions {
   readonly name: string | undefined;
   /** The file that records the peer's frames; nothing where they are not recorded. */
   readonly record: string | undefined;
+  /** True if this end is recorded as well, in a file of its own. */
+  readonly recordEach: boolean;
   /** The size of the sound in it. */
   readonly recordSound: "full" | "small";
   /** Seconds that a lost network is waited for. */
@@ -460,7 +470,7 @@ export interface ClientOptions extends CommonOptions {
 export function parseServerOptions(args: readonly string[], system: Language): ServerOptions {
   const words = readWords("server", args, TABLE, system);
   words.refuseBoth("record", "no-record");
-  words.refuseBoth("record-sound", "no-record");
+  for (const option of ["record-sound", "record-each"]) words.refuseBoth(option, "no-record");
   words.refuseBoth("private", "open");
   return {
     ...common(words, { minPort: 0, alone: false }),
@@ -497,8 +507,9 @@ export function parseClientOptions(args: readonly string[], system: Language): C
   if (wire !== "call" && needless !== undefined) {
     throw words.conflict(`--wire ${wire}`, `--${needless}`);
   }
-  if (words.value("record") === undefined && words.value("record-sound") !== undefined) {
-    throw words.wrong(words.messages.usage.needs("--record-sound", "--record"));
+  const [ofRecord] = words.given(["record-sound", "record-each"]);
+  if (words.value("record") === undefined && ofRecord !== undefined) {
+    throw words.wrong(words.messages.usage.needs(`--${ofRecord}`, "--record"));
   }
   const where = { minPort: 1, alone: true };
   return {
@@ -603,6 +614,7 @@ function common(
     port: port ?? 8080,
     name: words.name("name"),
     patienceSeconds: words.seconds("patience") ?? PATIENCE_SECONDS,
+    recordEach: words.on("record-each"),
     recordSound: words.oneOf("record-sound", SOUND_SIZES) ?? "full",
     sound: readSound(words),
     auto: isAuto(words),
