@@ -148,6 +148,6 @@ export const GSTREAMER_SMALL_TALK: TalkPair = gstreamerPair("GStreamer, H.264 an
   ],
   sound: [
     "opusenc frame-size=10 bitrate=32000 audio-type=restricted-lowdelay ! rtpopuspay",
-    "encoding-name=OPUS ! rtpstreamdepay ! rtpopusdepay ! opusdec",
+    "encoding-name=OPUS,payload=96 ! rtpstreamdepay ! rtpopusdepay ! opusdec",
   ],
 });
