@@ -5,6 +5,7 @@ import { nowUs, pause } from "../lib/clock.ts";
 import { DEFAULT_FORMAT, rawFrameBytes, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
 import { NO_PICTURES, Recorder, type SoundSize } from "../lib/media/recorder.ts";
+import { Recording } from "../lib/media/recording.ts";
 import { findUnfinished, mend } from "../lib/media/unfinished.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
 import { childrenWith, temporaryFolder } from "./harness.ts";
@@ -326,4 +327,26 @@ test("a recording that begins before its first picture holds it from its beginni
     if (codec === "raw") assertLess(Math.abs((await flashes(path))[0]! - 2.5), 0.15, path);
     if (hasSound) assertLess(Math.abs((await clicks(path))[0]! - 2.5), 0.15, path);
   }
+}, { slow: true });
+
+test("our voice is with the pictures even if the file took its time to be made", async () => {
+  await using folder = await temporaryFolder();
+  const one = new Recording({
+    ...{ wanted: `${folder.path}/video.avi`, format: RAW, sound: "full", stamps: "capture" },
+    ...{ onBegun: () => {}, onRefused: () => {}, onBroken: () => {} },
+  });
+  const startUs = nowUs();
+  one.push(picture(startUs));
+  // The program stands still, and the file is begun that much later.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  for (let tick = 31; tick < 200; tick++) {
+    const captureUs = startUs + tick * 10_000;
+    await pause(Math.max((captureUs - nowUs()) / 1000, 0));
+    if (tick % 5 === 0) one.push(picture(captureUs, tick === 100));
+    one.pushSound("own", sound(captureUs, tick === 100));
+  }
+  const [file] = await one.close();
+  const [seen] = await flashes(file!.path);
+  const [heard] = await clicks(file!.path);
+  assertLess(Math.abs(seen! - heard!), 0.1);
 }, { slow: true });

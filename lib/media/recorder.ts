@@ -216,8 +216,8 @@ export class Recorder implements Sink {
     return (await Deno.stat(this.path).catch(() => undefined))?.size === 0;
   }
 
-  /** Takes a picture for the file, or counts it as lost. */
-  push(frame: Frame): void {
+  /** Takes a picture for the file, or counts it as lost. It may have arrived some time ago. */
+  push(frame: Frame, arrivedUs: number = nowUs()): void {
     const format = this.#format;
     if (format === undefined) return;
     this.#pushed++;
@@ -228,7 +228,7 @@ export class Recorder implements Sink {
       this.#lost++;
       return;
     }
-    this.#lastPushUs = nowUs();
+    this.#lastPushUs = arrivedUs;
     this.#lastCaptureUs = frame.captureUs;
     frame.lease?.hold();
     const { thinned } = this.#timeline;

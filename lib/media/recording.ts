@@ -67,7 +67,7 @@ export class Recording implements Sink {
   readonly #finished: Promise<FinishedFile>[] = [];
   #recorder: Recorder | undefined;
   #opening: Promise<void> | undefined;
-  #waiting: Frame[] = [];
+  #waiting: { readonly frame: Frame; readonly arrivedUs: number }[] = [];
   #startUs = 0;
   #over = false;
   #lostBetween = 0;
@@ -104,9 +104,9 @@ export class Recording implements Sink {
       this.#lostBetween++;
       return;
     }
-    // The frame waits until the file is made.
+    // The frame waits until the file is made. Its time is that of its arrival all the same.
     frame.lease?.hold();
-    this.#waiting.push(frame);
+    this.#waiting.push({ frame, arrivedUs: nowUs() });
     if (first) this.#opening = this.#open();
   }
 
@@ -144,8 +144,8 @@ export class Recording implements Sink {
     const recorder = await this.#begin();
     this.#opening = undefined;
     this.#recorder = recorder;
-    for (const frame of this.#waiting.splice(0)) {
-      if (recorder) recorder.push(frame);
+    for (const { frame, arrivedUs } of this.#waiting.splice(0)) {
+      if (recorder) recorder.push(frame, arrivedUs);
       else this.#lostBetween++;
       frame.lease?.letGo();
     }
