@@ -56,6 +56,23 @@ test("whoever has left the door is not turned out, and everybody else is in the 
   assertEquals([answered.closed, waiting.closed, door.size], [false, true, 0]);
 });
 
+test("a caller whose connection is closed already is turned out like the others", () => {
+  const door = new Door(2);
+  const gone = (): Connection => ({
+    ...closable(),
+    close: (): void => {
+      throw new Deno.errors.BadResource("Bad resource ID");
+    },
+  });
+  const waiting = closable();
+  door.enter(gone(), "a");
+  door.enter(gone(), "a");
+  door.enter(gone(), "a");
+  door.enter(waiting, "b");
+  door.clear();
+  assertEquals([waiting.closed, door.size], [true, 0]);
+});
+
 test("twenty strangers are told of at once, then one each three seconds; the rest is counted", () => {
   let nowMs = 1000;
   const limit = new TellLimit(() => nowMs);

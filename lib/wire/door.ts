@@ -3,7 +3,7 @@
  * them. Strangers may come in any number. The places and the lines that they cost are bounded.
  */
 
-import type { Connection } from "./wire.ts";
+import { closeConnection, type Connection } from "./wire.ts";
 
 /** The most callers at the door at once. */
 const PLACES = 64;
@@ -63,7 +63,8 @@ export class Door {
   }
 
   #turnOut(connection: Connection): void {
-    if (this.#callers.delete(connection)) connection.close();
+    // A caller that was silent for too long is closed a moment before it leaves.
+    if (this.#callers.delete(connection)) closeConnection(connection);
   }
 }
 

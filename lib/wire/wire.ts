@@ -44,6 +44,15 @@ export function isOneMachine({ localAddr, remoteAddr }: Connection): boolean {
   return localAddr !== undefined && localAddr.hostname === remoteAddr?.hostname;
 }
 
+/** Lets go of a connection. Safe for one that somebody else has closed: Deno's would throw. */
+export function closeConnection(connection: Pick<Connection, "close">): void {
+  try {
+    connection.close();
+  } catch {
+    // Nothing is left to let go of.
+  }
+}
+
 /** Bytes of the length in front of every message. */
 export const LENGTH_BYTES = 8;
 
@@ -304,11 +313,8 @@ export class Wire {
     this.#stopTicking();
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      this.#connection.close();
-    } catch {
-      // The giver of the connection has closed it before us, to wake us.
-    }
+    // The giver of the connection may have closed it before us, to wake us.
+    closeConnection(this.#connection);
   }
 
   /** The error for a length that no message has here. Nobody but a stranger sends one in a seal. */
