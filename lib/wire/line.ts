@@ -487,7 +487,7 @@ export class CallLine implements Line {
     const { pictures } = this.#peers;
     const hasToBegin = this.#beginsAtOnce && pictures.length > 0 && sum(pictures, "received") === 0;
     return hasToBegin || this.#receive.some((stream) => stream && !stream.resting) ||
-      this.#send.some((stream) => stream.isExpecting);
+      this.#ours.pictures.some((stream) => stream.isExpecting);
   }
 
   get #isSending(): boolean {

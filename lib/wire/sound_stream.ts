@@ -9,6 +9,8 @@
 import { SOUND_FPS, SOUND_FRAME_MS, type SoundFormat } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { Rest } from "./rest.ts";
+import { SequenceCount } from "./sequence_count.ts";
 
 /** Milliseconds that a frame may wait for the link. */
 const MAX_WAIT_MS = 200;
@@ -16,21 +18,14 @@ const MAX_WAIT_MS = 200;
 /** The frames that may wait: the microphone gives no more in that time, unless it was stopped. */
 const MAX_WAITING = MAX_WAIT_MS / SOUND_FRAME_MS;
 
-/** Milliseconds without a frame after which a sender says that its stream rests. */
-const REST_AFTER_MS = 1000;
-
 /** A sound stream that this end sends: the last moments of sound wait for the link. */
 export class SendSound {
   readonly #waiting: { readonly frame: Frame; readonly sinceMs: number }[] = [];
+  readonly #rest = new Rest(performance.now());
   #sequence = 0;
   #sent = 0;
   #dropped = 0;
-  #lastPushMs = performance.now();
-  #saidResting = false;
   #closed = false;
-
-  /** Sound is never acknowledged: no ack is expected. */
-  readonly isExpecting = false;
 
   /** Frames handed to the connection. */
   get sent(): number {
@@ -50,7 +45,8 @@ export class SendSound {
   /** Takes a frame in and gives it the next sequence of this stream. */
   push(frame: Frame): void {
     if (this.#closed) return;
-    const nowMs = this.#lastPushMs = performance.now();
+    const nowMs = performance.now();
+    this.#rest.end(nowMs);
     this.#waiting.push({ frame: { ...frame, sequence: this.#sequence++ }, sinceMs: nowMs });
     this.#drop(nowMs);
   }
@@ -75,7 +71,7 @@ export class SendSound {
 
   /** Rests until the next frame is pushed. */
   rest(): void {
-    this.#lastPushMs = -Infinity;
+    this.#rest.begin();
   }
 
   /**
@@ -83,15 +79,13 @@ export class SendSound {
    * none.
    */
   takeRest(): boolean | undefined {
-    const resting = performance.now() - this.#lastPushMs >= REST_AFTER_MS;
-    if (resting === this.#saidResting) return undefined;
-    return this.#saidResting = resting;
+    return this.#rest.take(performance.now());
   }
 
   /** Notes that the connection was lost. The waiting sound will be too old for the next one. */
   restart(): void {
     this.#dropped += this.#waiting.splice(0).length;
-    this.#saidResting = false;
+    this.#rest.restart();
   }
 
   /** Drops the waiting frames, and takes no more. */
@@ -107,10 +101,10 @@ export class ReceiveSound {
   readonly format: SoundFormat;
   /** True while the peer has said that nothing comes. */
   resting = false;
-  readonly #limit = new RateLimit(SOUND_FPS, performance.now(), "sound frames");
-  #nextSequence: number | undefined;
+  readonly #count = new SequenceCount(
+    new RateLimit(SOUND_FPS, performance.now(), "sound frames"),
+  );
   #received = 0;
-  #missing = 0;
 
   /** A stream of frames of this format. */
   constructor(format: SoundFormat) {
@@ -124,24 +118,18 @@ export class ReceiveSound {
 
   /** Frames that did not come, by the sequence of those that did. */
   get lost(): number {
-    return this.#missing;
+    return this.#count.missing;
   }
 
   /** True until a frame of it has come. */
   get isNew(): boolean {
-    return this.received + this.lost === 0;
+    return this.#count.isNew;
   }
 
   /** Counts a frame. Throws `ProtocolError` if frames come far faster than sound does. */
   take(frame: Frame): void {
-    const nowMs = performance.now();
-    this.#limit.count(nowMs);
+    this.#count.take(frame.sequence, performance.now());
     this.resting = false;
-    const ahead = frame.sequence - (this.#nextSequence ?? frame.sequence);
-    this.#nextSequence = frame.sequence + 1;
-    // The sequence is the peer's own word. More than it can have sent are not missing.
-    const most = this.#limit.most(nowMs);
-    this.#missing = Math.min(this.#missing + Math.max(ahead, 0), most);
     this.#received++;
   }
 }

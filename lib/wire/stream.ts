@@ -11,7 +11,9 @@ import { NewestFrame, newestOptions } from "../frame/mailbox.ts";
 import { FramePool } from "../frame/pool.ts";
 import { FrameAges, RecentMean } from "./delay.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { Rest } from "./rest.ts";
 import { type LinkRate, SendWindow } from "./send_window.ts";
+import { SequenceCount } from "./sequence_count.ts";
 import { FRAME_HEADER_BYTES } from "./session.ts";
 import { LENGTH_BYTES } from "./wire.ts";
 
@@ -19,9 +21,6 @@ import { LENGTH_BYTES } from "./wire.ts";
  * Seconds that frames which need each other may wait for the link. Then all of them are dropped.
  */
 const WAITING_SECONDS = 0.4;
-
-/** Milliseconds without a frame after which a sender says that its stream rests. */
-const REST_AFTER_MS = 1000;
 
 /**
  * Milliseconds for which frames may come that need a missing one. Encoders make a keyframe each
@@ -47,13 +46,12 @@ export class SendStream {
   /** The times of capture and of sending of the frames under way, by their sequence. */
   readonly #times = new Map<number, { readonly captureUs: number; readonly sentUs: number }>();
   readonly #delay = new RecentMean();
+  readonly #rest = new Rest(performance.now());
   #roundTripUs: number | undefined;
   #sequence = 0;
   #sent = 0;
   #sentBytes = 0;
   #begins = true;
-  #lastPushMs = performance.now();
-  #saidResting = false;
 
   /** A stream of frames of this format. */
   constructor(format: VideoFormat, { roundTripUs, rate }: SendOptions = {}) {
@@ -107,7 +105,7 @@ export class SendStream {
 
   /** Takes a frame in and gives it the next sequence of this stream. */
   push(frame: Frame): void {
-    this.#lastPushMs = performance.now();
+    this.#rest.end(performance.now());
     // A camera that serves several calls may be between two keyframes. The peer can begin with a
     // keyframe only.
     if (this.#begins && !frame.keyframe) return;
@@ -159,7 +157,7 @@ export class SendStream {
     for (let frame = this.#waiting.poll(); frame; frame = this.#waiting.poll()) {
       frame.lease?.letGo();
     }
-    this.#lastPushMs = -Infinity;
+    this.#rest.begin();
     this.#begins = true;
   }
 
@@ -168,9 +166,7 @@ export class SendStream {
    * none.
    */
   takeRest(): boolean | undefined {
-    const resting = performance.now() - this.#lastPushMs >= REST_AFTER_MS;
-    if (resting === this.#saidResting) return undefined;
-    return this.#saidResting = resting;
+    return this.#rest.take(performance.now());
   }
 
   /**
@@ -181,7 +177,7 @@ export class SendStream {
     this.#window.restart();
     this.#times.clear();
     this.#waiting.restart();
-    this.#saidResting = false;
+    this.#rest.restart();
   }
 
   /** Lets go of the waiting frames, and takes no more. */
@@ -209,15 +205,13 @@ export class ReceiveStream {
   resting = false;
   /** Memory for its messages; raw frames are all of one size. */
   readonly pool: FramePool | undefined;
-  readonly #limit: RateLimit;
+  readonly #count: SequenceCount;
   readonly #ages = new FrameAges();
   readonly #delay = new RecentMean();
   readonly #aheadUs: number | undefined;
-  #nextSequence: number | undefined;
   #broken: boolean;
   #brokenMs = performance.now();
   #received = 0;
-  #missing = 0;
   #torn = 0;
 
   /**
@@ -227,7 +221,7 @@ export class ReceiveStream {
   constructor(format: VideoFormat, { aheadUs, limitFps = format.fps }: ReceiveOptions) {
     this.format = format;
     this.#aheadUs = aheadUs;
-    this.#limit = new RateLimit(limitFps, performance.now());
+    this.#count = new SequenceCount(new RateLimit(limitFps, performance.now()));
     this.#broken = isInterCoded(format.codec);
     if (format.codec === "raw") {
       this.pool = new FramePool(FRAME_HEADER_BYTES + maxFrameBytes(format) + LENGTH_BYTES);
@@ -241,7 +235,7 @@ export class ReceiveStream {
 
   /** True until a frame of it has come. */
   get isNew(): boolean {
-    return this.received + this.lost === 0;
+    return this.#count.isNew;
   }
 
   /**
@@ -249,7 +243,7 @@ export class ReceiveStream {
    * one.
    */
   get lost(): number {
-    return this.#missing + this.#torn;
+    return this.#count.missing + this.#torn;
   }
 
   /**
@@ -266,15 +260,9 @@ export class ReceiveStream {
    */
   take(frame: Frame): boolean {
     const nowMs = performance.now();
-    this.#limit.count(nowMs);
+    const follows = this.#count.take(frame.sequence, nowMs);
     this.resting = false;
-    const ahead = frame.sequence - (this.#nextSequence ?? frame.sequence);
-    this.#nextSequence = frame.sequence + 1;
-    // The sequence is the peer's own word. Frames beyond the number that it can have sent are not
-    // missing.
-    const most = this.#limit.most(nowMs);
-    this.#missing = Math.min(this.#missing + Math.max(ahead, 0), most);
-    const torn = this.#broken || (ahead !== 0 && isInterCoded(this.format.codec));
+    const torn = this.#broken || (!follows && isInterCoded(this.format.codec));
     this.#setBroken(torn && !frame.keyframe, nowMs);
     this.#measure(frame.captureUs);
     if (this.#broken) this.#torn++;
