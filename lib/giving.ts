@@ -13,7 +13,7 @@ import { openSource } from "./media/capture.ts";
 import { ENCODERS } from "./media/conversion.ts";
 import { systemOf } from "./media/devices.ts";
 import type { WindowPlace } from "./media/display.ts";
-import { readEncoders } from "./media/ffmpeg.ts";
+import { findFfmpeg } from "./media/ffmpeg.ts";
 import { withoutSecrets } from "./media/input.ts";
 import { openMicrophone } from "./media/microphone.ts";
 import { openTranscoder } from "./media/transcoder.ts";
@@ -74,14 +74,15 @@ export function streamsOf(
 }
 
 /**
- * The encoders of this machine, if it matters which it has. Without sound, the ffmpeg that captures
- * tells by itself if it lacks one. Throws `NotInstalledError`.
+ * The encoders of this machine, for a call with sound. Empty if nobody asked, or ffmpeg did not
+ * answer in time. Without sound, the first ffmpeg that lacks one tells that by itself. Throws
+ * `NotInstalledError`, or `FfmpegError` (`old`).
  */
 export async function encodersFor(
   { sound }: GivenOptions,
   { watch }: Pick<Surroundings, "watch">,
 ): Promise<ReadonlySet<string>> {
-  return sound ? await readEncoders(watch) : new Set();
+  return sound ? (await findFfmpeg(undefined, watch)).encoders : new Set();
 }
 
 /** Makes the sources of all calls of this end, as the user wants them. Nothing is opened yet. */

@@ -404,6 +404,8 @@ test("an ffmpeg that is too old, or lacks an encoder, is named with what to inst
   assertStringIncludes(await server(), "This ffmpeg (3.4.2) is too old, 4.0 or newer is needed: ");
   await using called = await startServer(["--no-record", "--stay"]);
   assertStringIncludes(await client(called.port), "1 This ffmpeg (3.4.2) is too old");
+  const soundOnly = await client(called.port, "--talk", "--no-camera");
+  assertStringIncludes(soundOnly, "1 This ffmpeg (3.4.2) is too old");
 
   const without = (encoder: string): string =>
     `case "$*" in

@@ -10,7 +10,7 @@ import { FfmpegError } from "../errors.ts";
 export interface Ffmpeg {
   /** Its own name for it, such as `5.1.9-0+deb12u1` or `N-109999-gabcdef`. */
   readonly version: string;
-  /** The names of its encoders. */
+  /** The names of its encoders. Empty if it did not answer in time. */
   readonly encoders: ReadonlySet<string>;
   /**
    * Its option that keeps it from making up frames: `-fps_mode` since 5.1, `-vsync` before. Version
@@ -27,7 +27,7 @@ const ANSWER_MS = 5000;
 
 /**
  * Finds out the abilities of this system's ffmpeg, and that it has this encoder, if one is named.
- * Throws
+ * An ffmpeg that does not answer in time is taken for a new one without known encoders. Throws
  * `NotInstalledError`, or `FfmpegError` (`old`, `lacks`).
  */
 export async function findFfmpeg(
@@ -43,15 +43,6 @@ export async function findFfmpeg(
     throw new FfmpegError("lacks", encoder);
   }
   return ffmpeg;
-}
-
-/**
- * The encoders of this system's ffmpeg. Empty if it does not answer in time. Throws
- * `NotInstalledError`.
- */
-export async function readEncoders(watch?: ChildWatch): Promise<ReadonlySet<string>> {
-  const { text } = await readCommand("ffmpeg", ["-nostdin", "-encoders"], ANSWER_MS, { watch });
-  return parseFfmpeg(text).encoders;
 }
 
 /** The version of this system's ffmpeg, in its own words. Throws `NotInstalledError`. */
