@@ -2,16 +2,7 @@
 /** The client: captures, connects and sends. */
 
 import config from "./deno.json" with { type: "json" };
-import {
-  Call,
-  checkRecording,
-  type End,
-  everyStatus,
-  EXIT,
-  other,
-  type RecordPlan,
-  type Surroundings,
-} from "./lib/call.ts";
+import { Call, checkRecording, type End, type RecordPlan } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { examine } from "./lib/doctor.ts";
@@ -20,9 +11,11 @@ import { AGAIN_MS, type FindingOptions, findServer, listServers } from "./lib/fi
 import { encodersFor, outgoingOf, tellOfSound, watchMute } from "./lib/giving.ts";
 import type { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, interfaces, runProgram } from "./lib/program.ts";
+import { EXIT, type Surroundings } from "./lib/surroundings.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
 import type { CalleeLook } from "./lib/user/diagnosis.ts";
+import { everyStatus } from "./lib/user/log.ts";
 import { type NarrowCure, TITLES } from "./lib/user/sentences.ts";
 import { shownName } from "./lib/user/name.ts";
 import { type ClientOptions, parseClientOptions, withoutCode } from "./lib/user/options.ts";
@@ -308,7 +301,7 @@ async function introduce(
   } catch (error) {
     hangUp.throwIfAborted();
     if (error instanceof CodeError) return error;
-    const sentence = describe(error, messages, system, other("CLIENT"));
+    const sentence = describe(error, messages, system, "HOST");
     if (!(error instanceof PeerLostError)) {
       log.error(sentence);
       return EXIT.failed;

@@ -3,7 +3,7 @@
 
 import config from "./deno.json" with { type: "json" };
 import type { Caller } from "./lib/answer.ts";
-import { checkRecording, EXIT, type Surroundings } from "./lib/call.ts";
+import { checkRecording } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { examine } from "./lib/doctor.ts";
 import { NoCameraError } from "./lib/errors.ts";
@@ -11,6 +11,7 @@ import { LEAST_OWN, makeCode, readCode, shownCode } from "./lib/wire/code.ts";
 import { encodersFor, tellOfSound } from "./lib/giving.ts";
 import { commandOf, findOwnAddress, interfaces, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
+import { EXIT, type Surroundings } from "./lib/surroundings.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
 import { parseServerOptions, type ServerOptions } from "./lib/user/options.ts";

@@ -13,12 +13,11 @@
  */
 
 import { nowUs } from "./clock.ts";
-import { endsInOrder, NotInstalledError, PeerLostError, REASON, RecordingError } from "./errors.ts";
+import { endsInOrder, PeerLostError, REASON, RecordingError } from "./errors.ts";
 import { type Format, SOUND_FPS, type VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
-import type { ChildWatch } from "./media/child.ts";
-import { Display, type DisplayOptions } from "./media/display.ts";
-import { Loudspeaker } from "./media/loudspeaker.ts";
+import type { Display, DisplayOptions } from "./media/display.ts";
+import type { Loudspeaker } from "./media/loudspeaker.ts";
 import { NO_PICTURES, type SoundSize } from "./media/recorder.ts";
 import { checkRecorder, type Encoder } from "./media/recorder_arguments.ts";
 import { openTranscoder } from "./media/transcoder.ts";
@@ -28,56 +27,18 @@ import { RecordingPair } from "./media/recording_pair.ts";
 import { LONGEST, nameInFolder, nameOf, unknownPlace } from "./media/recording_name.ts";
 import { Incoming } from "./incoming.ts";
 import type { Outgoing, Taker } from "./outgoing.ts";
-import type { TranscoderFailure } from "./transcoders.ts";
-import type { Voice } from "./user/log.ts";
+import { openDisplay, openLoudspeaker } from "./showing.ts";
+import { EXIT, type Surroundings } from "./surroundings.ts";
+import { tellTranscoder } from "./transcoders.ts";
 import { usageError } from "./user/command_line.ts";
 import { checkRecordName } from "./user/options.ts";
 import { describe } from "./user/problems.ts";
-import {
-  installCommand,
-  type Messages,
-  messagesIn,
-  type NarrowCure,
-  type Party,
-  type Status,
-} from "./user/sentences.ts";
+import { messagesIn, type NarrowCure, other, type Party, type Status } from "./user/sentences.ts";
 import { Meter } from "./user/meter.ts";
 import { type Line, type LineFigures, NO_SOUND, type Peer } from "./wire/line.ts";
 import { TellLimit } from "./wire/door.ts";
 import { CodecChoice } from "./wire/codec_choice.ts";
 import { LinkWatch } from "./wire/link_watch.ts";
-
-/** The surroundings of a program's calls. */
-export interface Surroundings {
-  /** The log that tells what happens. */
-  readonly log: Voice;
-  /** Hears what child processes do, if somebody wants to know. */
-  readonly watch: ChildWatch | undefined;
-  /** The sentences of the user's language. */
-  readonly messages: Messages;
-  /** The name that this end gives itself. It may be empty. */
-  readonly name: string;
-  /** The system, by the names of `Deno.build.os`. */
-  readonly system: typeof Deno.build.os;
-  /** The driver for windows: `none` if there shall be none, nothing if there can be none. */
-  readonly screen: string | undefined;
-  /** True if the keys are watched. */
-  readonly keys: boolean;
-  /** Aborted when the user hangs up in the terminal or the system wants us to end. */
-  readonly hangUp: AbortSignal;
-  /**
-   * Gets a `quit` event when `q` is pressed. A listener that ends less than the whole program calls
-   * `preventDefault`. Otherwise `hangUp` is aborted. Gets a `mute` event when `m` is pressed.
-   */
-  readonly keyboard: EventTarget;
-  /** The code of private calls, out of the environment. */
-  readonly code: string | undefined;
-  /** Reads a line from the terminal that is not shown, where there is a terminal. */
-  readonly readHidden: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
-}
-
-/** Exit statuses, the same for both programs. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, lost: 3 } as const;
 
 /** The end of a call: somebody hung up, or something went wrong. */
 export type End =
@@ -148,9 +109,6 @@ export interface CallOutcome {
   /** True if it was a stranger's visit: then nothing was said of it. */
   readonly isStranger: boolean;
 }
-
-/** Milliseconds between two renewals of the live line. */
-const STATUS_MS = 500;
 
 /**
  * The milliseconds and the number of frames after which the call looks for pictures in the frames.
@@ -303,8 +261,15 @@ export class Call implements Taker {
 
     // A caller sends once it hears yes. Whatever starts slowly has to be started by then.
     const incoming = stack.use(this.#openIncoming());
-    if (incoming.picture) this.#openDisplay(incoming.picture, stack);
-    if (incoming.sound && this.#parts.play) this.#openLoudspeaker(stack);
+    const warn = (sentence: string): void => this.#warn(sentence);
+    if (incoming.picture) {
+      const onClosed = (): void => this.hangUp(REASON.windowClosed);
+      const options = { format: incoming.picture, ...this.#parts.window, onClosed };
+      this.#display = stack.use(openDisplay(options, this.#around, warn));
+    }
+    if (incoming.sound && this.#parts.play) {
+      this.#loudspeaker = stack.use(openLoudspeaker(this.#around, warn));
+    }
     let line: Line;
     try {
       line = this.#line = await this.#parts.open();
@@ -434,29 +399,6 @@ export class Call implements Taker {
         log.error(messages.recordingFailed(path, detail));
       },
     });
-  }
-
-  #openDisplay(format: VideoFormat, stack: AsyncDisposableStack): void {
-    const around = { ...this.#around, warn: (sentence: string): void => this.#warn(sentence) };
-    const onClosed = (): void => this.hangUp(REASON.windowClosed);
-    this.#display = openDisplay({ format, ...this.#parts.window }, around, onClosed);
-    if (this.#display) stack.use(this.#display);
-  }
-
-  /** Opens a loudspeaker. If that cannot be, says so and goes on in silence. */
-  #openLoudspeaker(stack: AsyncDisposableStack): void {
-    const { messages, system, watch } = this.#around;
-    try {
-      const loudspeaker = this.#loudspeaker = new Loudspeaker({
-        watch,
-        onSilent: (detail) => this.#warn(messages.noLoudspeaker(detail)),
-        onHeard: () => this.#warn(messages.loudspeakerBack),
-      });
-      stack.use(loudspeaker);
-    } catch (error) {
-      if (!(error instanceof NotInstalledError)) throw error;
-      this.#warn(messages.noLoudspeaker(messages.notInstalled("ffplay", installCommand(system))));
-    }
   }
 
   /** Says the words that had to wait until the call has begun. */
@@ -690,63 +632,6 @@ class Span {
   get seconds(): number {
     return this.firstUs === undefined ? 0 : (this.#endUs - this.firstUs) / 1e6;
   }
-}
-
-/** The other party. */
-export function other(party: Party): Party {
-  return party === "CLIENT" ? "HOST" : "CLIENT";
-}
-
-/** Opens a window if there is to be one. If it cannot be opened, says so and goes on without. */
-export function openDisplay(
-  options: Pick<DisplayOptions, "format" | "title" | "place">,
-  { messages, system, screen, watch, warn }: Omit<Surroundings, "log"> & {
-    readonly warn: (sentence: string) => void;
-  },
-  onClosed: () => void,
-): Display | undefined {
-  if (screen === "none") return undefined;
-  if (screen === undefined) {
-    warn(messages.noScreen);
-    return undefined;
-  }
-  try {
-    const onStill = (): void => warn(messages.displayStill);
-    const display = new Display({ ...options, driver: screen, onStill, watch });
-    display.ended.then((end) => {
-      if (end.kind === "closed") onClosed();
-      else warn(messages.displayFailed(end.detail));
-    });
-    return display;
-  } catch (error) {
-    warn(
-      error instanceof NotInstalledError
-        ? messages.noFfplay(installCommand(system))
-        : messages.displayFailed((error as Error).message),
-    );
-    return undefined;
-  }
-}
-
-/** Logs that a transcoder has failed. Tells the user if it fails again and again. */
-export function tellTranscoder(
-  { from, to, detail, isLasting }: TranscoderFailure,
-  { log, messages }: Pick<Surroundings, "log" | "messages">,
-  warn: (sentence: string) => void,
-): void {
-  log.debug("transcoder", `${from.codec} to ${to.codec}: ${detail}`);
-  if (isLasting) warn(messages.transcoderFailed(from.codec, to.codec, detail));
-}
-
-/** Renews the live line, if there is one, until disposed of. */
-export function everyStatus(log: Voice, text: () => string): Disposable {
-  const timer = log.live ? setInterval(() => log.status(text()), STATUS_MS) : undefined;
-  return {
-    [Symbol.dispose](): void {
-      clearInterval(timer);
-      log.status("");
-    },
-  };
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import { statfs } from "node:fs/promises";
-import { checkRecording, EXIT, type Surroundings } from "./call.ts";
+import { checkRecording } from "./call.ts";
 import { MicrophoneError, RecordingError, UsageError } from "./errors.ts";
 import { readFirewall } from "./firewall.ts";
 import { DEFAULT_FORMAT } from "./frame/format.ts";
@@ -17,6 +17,7 @@ import { openMicrophone } from "./media/microphone.ts";
 import { listMicrophones } from "./media/microphones.ts";
 import { resolveFolder, splitPath } from "./media/recording_file.ts";
 import { readRoutes } from "./routes.ts";
+import { EXIT, type Surroundings } from "./surroundings.ts";
 import {
   type AddressLook,
   type CalleeLook,

@@ -1,6 +1,5 @@
 /** The making of all that this end gives, as the user wants it: its streams and its sources. */
 
-import { openDisplay, type Surroundings, tellTranscoder } from "./call.ts";
 import {
   type Codec,
   type Format,
@@ -18,6 +17,9 @@ import { withoutSecrets } from "./media/input.ts";
 import { openMicrophone } from "./media/microphone.ts";
 import { openTranscoder } from "./media/transcoder.ts";
 import { Outgoing } from "./outgoing.ts";
+import { openDisplay } from "./showing.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { tellTranscoder } from "./transcoders.ts";
 import type { CommonOptions, Given } from "./user/options.ts";
 import { describe } from "./user/problems.ts";
 import { TITLES } from "./user/sentences.ts";
@@ -95,6 +97,7 @@ export function outgoingOf(
   const { given, sound } = options;
   if (given === undefined && sound === undefined) return undefined;
   const { log, messages, system, watch } = around;
+  const warn = (sentence: string): void => log.warn(sentence);
   return new Outgoing({
     formats: streamsOf(options, encoders),
     given: [...(given ? [given.format] : []), ...(sound ? [PCM] : [])],
@@ -108,13 +111,15 @@ export function outgoingOf(
       ((signal) =>
         openMicrophone({ wanted: sound.microphone, system: systemOf(system), watch }, signal)),
     openTranscoder: (from, to, onFailed) => openTranscoder({ from, to, onFailed, watch }),
-    onTranscoderFailed: (failure) =>
-      tellTranscoder(failure, around, (sentence) => log.warn(sentence)),
+    onTranscoderFailed: (failure) => tellTranscoder(failure, around, warn),
     openView: () =>
       given === undefined || host.isVain() ? undefined : openDisplay(
-        { format: given.format, title: TITLES.sending, place: host.place() },
-        { ...around, warn: (sentence) => log.warn(sentence) },
-        host.onClosed,
+        {
+          ...{ format: given.format, title: TITLES.sending },
+          ...{ place: host.place(), onClosed: host.onClosed },
+        },
+        around,
+        warn,
       ),
     onOver: host.onOver,
     onSilent: (error) => log.warn(describe(error, messages, system, "HOST")),

@@ -1,8 +1,8 @@
 /** Prints the devices of this machine: `--list-cameras`, `--list-devices`. */
 
-import { EXIT, type Surroundings } from "./call.ts";
 import { type Device, listCameras, systemOf } from "./media/devices.ts";
 import { listMicrophones } from "./media/microphones.ts";
+import { EXIT, type Surroundings } from "./surroundings.ts";
 
 /** Prints the cameras. Resolves to the exit status: it failed if there is none. */
 export async function showCameras(around: Surroundings): Promise<number> {

@@ -4,7 +4,6 @@
  * every error into a sentence and an exit status.
  */
 
-import { EXIT, type Surroundings } from "./call.ts";
 import { withoutSecrets } from "./media/input.ts";
 import { type ChildWatch, shellLine } from "./media/child.ts";
 import { displayDriver } from "./media/display.ts";
@@ -20,6 +19,7 @@ import { shownName } from "./user/name.ts";
 import type { Program } from "./user/command_line.ts";
 import { type CommonOptions, formatHelp } from "./user/options.ts";
 import { readRoutes } from "./routes.ts";
+import { EXIT, type Surroundings } from "./surroundings.ts";
 
 /** The variable that has the code of private calls. */
 const CODE_VARIABLE = "CHAMADA_CODE";

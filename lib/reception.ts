@@ -10,21 +10,14 @@ import {
   type IncomingCall,
   strangerSentence,
 } from "./answer.ts";
-import {
-  Call,
-  type CallOutcome,
-  everyStatus,
-  EXIT,
-  isUsual,
-  type RecordPlan,
-  type Surroundings,
-} from "./call.ts";
+import { Call, type CallOutcome, isUsual, type RecordPlan } from "./call.ts";
 import { REASON } from "./errors.ts";
 import { outgoingOf, watchMute } from "./giving.ts";
 import { opensOnce } from "./media/capture.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
 import type { Outgoing } from "./outgoing.ts";
-import { sayWhose } from "./user/log.ts";
+import { EXIT, type Surroundings } from "./surroundings.ts";
+import { everyStatus, sayWhose } from "./user/log.ts";
 import { shownName } from "./user/name.ts";
 import { describe } from "./user/problems.ts";
 import { TITLES } from "./user/sentences.ts";

@@ -7,6 +7,7 @@ import type { Format } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { Sink } from "./frame/sink.ts";
 import type { Source } from "./frame/source.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** A source and a sink: what is pushed comes out in another codec. */
 export interface Transcoding extends Sink, Source {}
@@ -144,4 +145,14 @@ export class Transcoders implements AsyncDisposable {
     const tracked = work.finally(() => void this.#closing.delete(tracked));
     this.#closing.add(tracked);
   }
+}
+
+/** Logs that a transcoder has failed. Tells the user if it fails again and again. */
+export function tellTranscoder(
+  { from, to, detail, isLasting }: TranscoderFailure,
+  { log, messages }: Pick<Surroundings, "log" | "messages">,
+  warn: (sentence: string) => void,
+): void {
+  log.debug("transcoder", `${from.codec} to ${to.codec}: ${detail}`);
+  if (isLasting) warn(messages.transcoderFailed(from.codec, to.codec, detail));
 }

@@ -39,6 +39,9 @@ const LEAVE_MS = 1000;
 /** Milliseconds between two plain lines that stand for the live one. */
 const PLAIN_MS = 10_000;
 
+/** Milliseconds between two renewals of the live line. */
+const STATUS_MS = 500;
+
 /** Says things, and keeps one live line below them where standard error is a terminal. */
 export class Log {
   readonly #quiet: boolean;
@@ -172,6 +175,17 @@ export function sayWhose(log: Voice, whose: () => string): Voice {
       return log.columns;
     },
     status: (text): void => log.status(text),
+  };
+}
+
+/** Renews the live line, if there is one, until disposed of. */
+export function everyStatus(log: Voice, text: () => string): Disposable {
+  const timer = log.live ? setInterval(() => log.status(text()), STATUS_MS) : undefined;
+  return {
+    [Symbol.dispose](): void {
+      clearInterval(timer);
+      log.status("");
+    },
   };
 }
 

@@ -15,6 +15,11 @@ export type Language = "pt" | "en";
 /** The two roles in a call. */
 export type Party = "CLIENT" | "HOST";
 
+/** The other party. */
+export function other(party: Party): Party {
+  return party === "CLIENT" ? "HOST" : "CLIENT";
+}
+
 /** The result of a recording or a sending, for its one line of summary. */
 export interface Summary {
   /** Seconds that it lasts. */
