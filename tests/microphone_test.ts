@@ -208,6 +208,7 @@ async function fakeFfmpeg(path: string, words: string): Promise<Record<string, s
 test("microphone: the system's own one on each system", async () => {
   const found = [{ index: 0, name: "Fone", device: "Fone" }];
   const cases = [
+    ["linux", { layer: "pulse", found }, "-f pulse -wallclock 0 -channels 1 -sample_rate 48000"],
     ["linux", { layer: "pulse", found }, "-f pulse -channels 1 -sample_rate 48000"],
     ["linux", { layer: "pulse", found }, "-f pulse -fragment_size 1920 -i default"],
     ["linux", { layer: "alsa", found: [] }, "-f alsa -channels 1 -sample_rate 48000 -i default"],

@@ -16,20 +16,36 @@ const LAYERS: readonly SoundLayer[] = ["pulse", "alsa", "avfoundation", "dshow"]
 const first = (layer: SoundLayer, device: string): string =>
   microphoneArguments({ layer, device })[0]!.join(" ");
 
+const CONVERTED = ["-af", "asetpts=N", "-ac", "1", "-ar", "48000"];
+
+test("microphone arguments: an ffmpeg without the filters of packets is asked to convert", () => {
+  const [copied, converted] = microphoneArguments({ layer: "pulse", device: "default" });
+  assert(copied!.includes("copy"));
+  assertEquals(
+    converted!.join(" "),
+    `-f pulse -channels 1 -sample_rate 48000 -fragment_size 960 -i default ${CONVERTED.join(" ")}`,
+  );
+});
+
 test("microphone arguments: each layer gives small packets, of one channel where it can", () => {
   assertEquals(
     first("pulse", "default"),
-    "-f pulse -channels 1 -sample_rate 48000 -fragment_size 960 -i default",
+    "-f pulse -wallclock 0 -channels 1 -sample_rate 48000 -fragment_size 960 -i default " +
+      "-c copy -bsf:a pcm_rechunk=n=480:p=0,setts=N",
   );
-  assertEquals(first("alsa", "default"), "-f alsa -channels 1 -sample_rate 48000 -i default");
-  assertEquals(first("avfoundation", "default"), "-f avfoundation -i :default");
-  assertEquals(first("avfoundation", "1"), "-f avfoundation -i :1");
+  assertEquals(
+    first("alsa", "default"),
+    `-f alsa -channels 1 -sample_rate 48000 -i default ${CONVERTED.join(" ")}`,
+  );
+  assertEquals(first("avfoundation", "default"), `-f avfoundation -i :default ${CONVERTED.join(" ")}`);
+  assertEquals(first("avfoundation", "1"), `-f avfoundation -i :1 ${CONVERTED.join(" ")}`);
+  const input = ["-i", "audio=Microfone (USB), nº 2", ...CONVERTED];
   assertEquals(
     microphoneArguments({ layer: "dshow", device: "Microfone (USB), nº 2" }),
     [
-      ["-f", "dshow", "-audio_buffer_size", "20", "-i", "audio=Microfone (USB), nº 2"],
-      ["-f", "dshow", "-audio_buffer_size", "50", "-i", "audio=Microfone (USB), nº 2"],
-      ["-f", "dshow", "-i", "audio=Microfone (USB), nº 2"],
+      ["-f", "dshow", "-audio_buffer_size", "20", ...input],
+      ["-f", "dshow", "-audio_buffer_size", "50", ...input],
+      ["-f", "dshow", ...input],
     ],
   );
 });

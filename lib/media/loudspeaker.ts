@@ -15,7 +15,7 @@ import type { Frame } from "../frame/frame.ts";
 import type { Sink } from "../frame/sink.ts";
 import { Backlog } from "./backlog.ts";
 
-/** Milliseconds between two looks at the backlog. */
+/** The least milliseconds between two looks at the backlog, if nothing is pushed. */
 const LOOK_MS = 10;
 
 /** Milliseconds between the end of a player that failed and the next try. */
@@ -161,8 +161,8 @@ class Player {
   readonly #child: Child;
   readonly #backlog = new Backlog(performance.now());
   readonly #lost = Promise.withResolvers<Loss>();
-  readonly #looking: Timer;
   readonly #options: LoudspeakerOptions;
+  #looking: Timer | undefined;
   #witness: Child | undefined;
   #words = "";
   #begun = false;
@@ -190,18 +190,18 @@ class Player {
     });
     this.#child.ended.then((end) => this.lose("failed", this.#words || statusOf(end)));
     this.#look();
-    this.#looking = setInterval(() => this.#look(), LOOK_MS);
   }
 
   /** Plays 10 ms of sound, or leaves it out. */
   push(data: Uint8Array): void {
     if (this.#backlog.takes(performance.now())) this.#child.write(data);
+    this.#look();
   }
 
   /** Is not wanted any more. */
   lose(kind: Loss["kind"], detail: string): void {
     this.#isLost = true;
-    clearInterval(this.#looking);
+    clearTimeout(this.#looking);
     this.#lost.resolve({ kind, detail });
   }
 
@@ -242,12 +242,20 @@ class Player {
     onBegin();
   }
 
+  /**
+   * Looks at the backlog now, and again when it may be low. Each push is a look, so that a steady
+   * sound wakes nobody in between.
+   */
   #look(): void {
+    if (this.#isLost) return;
+    clearTimeout(this.#looking);
     const nowMs = performance.now();
     for (let frames = this.#backlog.silence(nowMs); frames > 0; frames--) {
       this.#child.write(SILENCE);
     }
-    if (this.#backlog.isStill(nowMs)) this.lose("failed", this.#words);
+    if (this.#backlog.isStill(nowMs)) return this.lose("failed", this.#words);
+    const spareMs = this.#backlog.spareMs(nowMs);
+    this.#looking = setTimeout(() => this.#look(), Math.max(spareMs, LOOK_MS));
   }
 }
 

@@ -37,11 +37,7 @@ const SILENCE_MS = 5000;
 /** Milliseconds that an ffmpeg without further sound may take to end. */
 const ENDING_MS = 1000;
 
-/**
- * Arguments that turn any microphone into PCM on stdout. The times of its packets do not count:
- * ffmpeg would fill and cut by them.
- */
-const OUTPUT = ["-af", "asetpts=N", "-ac", "1", "-ar", "48000", "-f", "s16le", "pipe:1"];
+const OUTPUT = ["-f", "s16le", "pipe:1"];
 
 const BEFORE_INPUT = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+warning"];
 

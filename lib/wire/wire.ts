@@ -12,6 +12,7 @@
  * `Connection` as it is.
  */
 
+import { concat } from "@std/bytes/concat";
 import type { Timer } from "../clock.ts";
 import { PeerLostError, ProtocolError, SealError } from "../errors.ts";
 import { guessLength } from "../near_miss.ts";
@@ -97,6 +98,21 @@ export const STILL_MS = 5000;
 
 /** Milliseconds that a hang-up waits even if they move: a peer may read a byte a second. */
 const HANG_UP_MS = 15_000;
+
+/** Bytes that are worth a copy if that spares a write. */
+const JOINED_BYTES = 4096;
+
+/** Joins the first parts, as far as they are small. Returns them and the others. */
+function joinedStart(
+  parts: readonly Uint8Array[],
+): readonly [Uint8Array, readonly Uint8Array[]] {
+  let bytes = 0;
+  let count = 0;
+  while (count < parts.length && bytes + parts[count]!.length <= JOINED_BYTES) {
+    bytes += parts[count++]!.length;
+  }
+  return [concat(parts.slice(0, count)), parts.slice(count)];
+}
 
 /** Settings of a wire. */
 export interface WireOptions {
@@ -229,19 +245,19 @@ export class Wire {
   }
 
   /**
-   * Writes one message given in parts. The first is sent together with the length and should be
-   * small. The others may be large: in the clear they are never joined. Calls must not overlap.
-   * Throws `PeerLostError`.
+   * Writes one message given in parts. In the clear, a message of some thousand bytes leaves in one
+   * piece, and the large parts of others are not copied. Calls must not overlap. Throws
+   * `PeerLostError`.
    */
-  async writeMessage(head: Uint8Array, ...rest: readonly Uint8Array[]): Promise<void> {
-    const length = rest.reduce((sum, part) => sum + part.length, head.length);
+  async writeMessage(...parts: readonly Uint8Array[]): Promise<void> {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
     this.#writing = length;
     this.#writeTicks = 0;
     try {
-      if (this.#sealer) return await this.#writeAll(this.#sealer.seal([head, ...rest]));
-      const start = new Uint8Array(LENGTH_BYTES + head.length);
-      new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
-      start.set(head, LENGTH_BYTES);
+      if (this.#sealer) return await this.#writeAll(this.#sealer.seal(parts));
+      const header = new Uint8Array(LENGTH_BYTES);
+      new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
+      const [start, rest] = joinedStart([header, ...parts]);
       await this.#writeAll(start);
       for (const part of rest) await this.#writeAll(part);
     } finally {
