@@ -14,6 +14,7 @@ import type { Source } from "../lib/frame/source.ts";
 import { openSource } from "../lib/media/capture.ts";
 import { outputArguments } from "../lib/media/conversion.ts";
 import { MatroskaWriter } from "../lib/media/matroska.ts";
+import { makeFilm, runFfmpeg } from "./film.ts";
 import { temporaryFolder } from "./harness.ts";
 import { test } from "./strict.ts";
 
@@ -98,28 +99,6 @@ function assertWhole(sound: readonly Frame[]): void {
   });
 }
 
-async function ffmpeg(...args: readonly string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command("ffmpeg", {
-    args: ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y", ...args],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-}
-
-const FLASHES = "color=black:size=320x240:rate=25," +
-  "drawbox=c=white:t=fill:enable='lt(mod(t+0.0001,1),0.04)'";
-const TICKS = "aevalsrc='0.5*sin(6283.2*t)*lt(mod(t,1),0.05)':s=44100";
-
-/** A film of some seconds that flashes and ticks at each whole one. */
-async function makeFilm(path: string, seconds: number, ...args: readonly string[]): Promise<void> {
-  await ffmpeg(
-    ...["-f", "lavfi", "-i", FLASHES, "-f", "lavfi", "-i", TICKS, "-t", `${seconds}`],
-    ...["-c:v", "libx264", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "aac", ...args, path],
-  );
-}
-
 test("input test with sound: ticks and flashes at the same moments, at any rate", async () => {
   for (const fps of [20, 29.97]) {
     const taken = await take("test", { format: { ...DEFAULT_FORMAT, fps }, most: fps * 2.5 | 0 });
@@ -138,7 +117,7 @@ test("input test without sound: the picture is as ever, and does not flash", asy
 test("input: the sound of a film is in step with its pictures, and comes at its time", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/film.mp4`;
-  await makeFilm(path, 3);
+  await makeFilm(path, { seconds: 3 });
   const taken = await take(path);
   assertEquals(taken.pictures.length, 60);
   assertInStep(taken, 3);
@@ -153,12 +132,12 @@ test("input: the sound of a film is in step with its pictures, and comes at its 
 test("input: a film ends with its pictures, however long its sound is", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/film.mp4`;
-  await makeFilm(path, 2);
+  await makeFilm(path, { seconds: 2 });
   for (
     const [name, filter] of [["long", "apad=whole_dur=30"], ["short", "atrim=end=1"]] as const
   ) {
     const other = `${folder.path}/${name}.mkv`;
-    await ffmpeg("-i", path, "-af", filter, "-c:v", "copy", other);
+    await runFfmpeg("-i", path, "-af", filter, "-c:v", "copy", other);
     const startMs = performance.now();
     const taken = await take(other);
     assertEquals(taken.pictures.length, 40, name);
@@ -172,13 +151,13 @@ test("input: a film ends with its pictures, however long its sound is", async ()
 test("input: sound or pictures that begin late stand where they belong", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/film.mp4`;
-  await makeFilm(path, 2);
+  await makeFilm(path, { seconds: 2 });
   const late = ["-itsoffset", "1", "-i", path];
   const maps = (
     picture: number,
   ): string[] => ["-map", `${picture}:v`, "-map", `${1 - picture}:a`, "-c", "copy"];
-  await ffmpeg("-i", path, ...late, ...maps(0), `${folder.path}/sound.mkv`);
-  await ffmpeg("-i", path, ...late, ...maps(1), `${folder.path}/picture.mkv`);
+  await runFfmpeg("-i", path, ...late, ...maps(0), `${folder.path}/sound.mkv`);
+  await runFfmpeg("-i", path, ...late, ...maps(1), `${folder.path}/picture.mkv`);
   const sound = await take(`${folder.path}/sound.mkv`);
   assertEquals(sound.pictures.length, 40);
   // One of the two flashes has a tick, as the sound is a second late.
@@ -192,9 +171,9 @@ test("input: sound or pictures that begin late stand where they belong", async (
 test("input: without sound it is as ever, and sound that cannot be read is left out", async () => {
   await using folder = await temporaryFolder();
   const silent = `${folder.path}/silent.mp4`;
-  await makeFilm(silent, 1, "-an");
+  await makeFilm(silent, { seconds: 1, args: ["-an"] });
   const broken = `${folder.path}/broken.avi`;
-  await makeFilm(broken, 1, "-c:v", "mpeg4", "-c:a", "pcm_s16le");
+  await makeFilm(broken, { seconds: 1, args: ["-c:v", "mpeg4", "-c:a", "pcm_s16le"] });
   // The format of the sound, behind its header, becomes one that nobody knows.
   const bytes = await Deno.readFile(broken);
   const text = new TextDecoder("latin1").decode(bytes);
@@ -210,7 +189,7 @@ test("input: without sound it is as ever, and sound that cannot be read is left 
 test("input: a cover stays, without the song behind it", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/song.mkv`;
-  await makeFilm(path, 1, "-frames:v", "1");
+  await makeFilm(path, { seconds: 1, args: ["-frames:v", "1"] });
   const { formats, pictures, sound } = await take(path, { most: 30 });
   assertEquals([formats, pictures.length, sound.length], [[DEFAULT_FORMAT], 30, 0]);
 });

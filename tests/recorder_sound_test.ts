@@ -8,6 +8,8 @@ import { NO_PICTURES, Recorder, type SoundSize } from "../lib/media/recorder.ts"
 import { Recording } from "../lib/media/recording.ts";
 import { findUnfinished, mend } from "../lib/media/unfinished.ts";
 import { encodedFrames, outputOf } from "./encoded.ts";
+import { SetClock } from "./fake_time.ts";
+import { clicksIn, flashesIn, samplesIn } from "./film.ts";
 import { childrenWith, temporaryFolder } from "./harness.ts";
 import { test } from "./strict.ts";
 
@@ -24,37 +26,6 @@ function sound(captureUs: number, isClick = false): Frame {
   const samples = Int16Array.from({ length: 480 }, (_, at) => isClick && at < 96 ? 20_000 : 0);
   const data = new Uint8Array(samples.buffer);
   return { stream: 1, data, captureUs, sequence: 0, keyframe: true };
-}
-
-/** The samples of a recording. */
-async function samplesIn(path: string): Promise<Int16Array> {
-  const args = ["-v", "error", "-i", path, "-map", "0:a", "-ac", "1", "-ar", "48000"];
-  const bytes = await outputOf("ffmpeg", [...args, "-f", "s16le", "-"], new Uint8Array());
-  return new Int16Array(bytes.buffer, 0, bytes.length >> 1);
-}
-
-/** The moments in seconds at which a recording clicks. */
-async function clicks(path: string): Promise<number[]> {
-  const samples = await samplesIn(path);
-  const found: number[] = [];
-  let silence = Infinity;
-  samples.forEach((sample, at) => {
-    if (Math.abs(sample) < 5000) return void silence++;
-    if (silence > 2400) found.push(at / 48_000);
-    silence = 0;
-  });
-  return found;
-}
-
-/** The moments in seconds at which a recording flashes. */
-async function flashes(path: string): Promise<number[]> {
-  const args = ["-v", "error", "-i", path, "-map", "0:v", "-vf", "scale=1:1:flags=area"];
-  const bytes = await outputOf(
-    "ffmpeg",
-    [...args, "-f", "rawvideo", "-pix_fmt", "gray", "-"],
-    new Uint8Array(),
-  );
-  return [...bytes].flatMap((level, at) => level > 128 && !(bytes[at - 1]! > 128) ? [at / 20] : []);
 }
 
 /** The facts about the tracks of a file: kind, codec and seconds. */
@@ -110,8 +81,8 @@ test("a flash and a click of one moment are together in the recording, ours as w
   const { frames, failure, lost } = await one.close();
   assertEquals([failure, lost], [undefined, 0]);
   assertLessOrEqual(Math.abs(frames - 80), 2);
-  const [flash] = await flashes(one.path);
-  const [click, own] = await clicks(one.path);
+  const [flash] = await flashesIn(one.path);
+  const [click, own] = await clicksIn(one.path);
   assertLess(Math.abs(click! - flash!), 0.04);
   assertLess(Math.abs(own! - 2.5), 0.06);
   const [video, audio] = await tracks(one.path);
@@ -129,11 +100,11 @@ test(
     await feed(one, 1.5, { pictures: false, clickAt: 50 });
     await feed(one, 1, { clickAt: 50, flashAt: 50 });
     await one.close();
-    const heard = await clicks(one.path);
+    const heard = await clicksIn(one.path);
     const wanted = [0.5, 3, 4.5];
     assertEquals(heard.length, 3);
     for (const [at, seconds] of heard.entries()) assertLess(Math.abs(seconds - wanted[at]!), 0.1);
-    const [flash] = await flashes(one.path);
+    const [flash] = await flashesIn(one.path);
     assertLess(Math.abs(flash! - heard[2]!), 0.04);
     for (const [, , seconds] of await tracks(one.path)) assertLess(Math.abs(seconds - 5), 0.15);
   },
@@ -158,7 +129,7 @@ test("encoded pictures beside sound, and small sound", async () => {
   assertLessOrEqual(Math.abs(count - 40), 2);
   const [, audio] = await tracks(one.path);
   assertEquals(audio![1], "adpcm_ima_wav");
-  const [click] = await clicks(one.path);
+  const [click] = await clicksIn(one.path);
   assertLess(Math.abs(click! - 1), 0.08);
 }, { slow: true });
 
@@ -173,7 +144,7 @@ test("a call of voices alone is a recording of sound alone", async () => {
   assertEquals(failure, undefined);
   assertLess(Math.abs(seconds - 1.5), 0.1);
   assertEquals((await tracks(path)).map(([kind]) => kind), ["audio"]);
-  assertEquals((await clicks(path)).length, 1);
+  assertEquals((await clicksIn(path)).length, 1);
 }, { slow: true });
 
 test(
@@ -224,8 +195,8 @@ for (const [ending, full, small] of KINDS) {
     assertEquals([failure, lost], [undefined, 0]);
     assertLessOrEqual(Math.abs(frames - 60), 2);
     assertLess(Math.abs(seconds - 3), 0.1);
-    const [flash] = await flashes(one.path);
-    const [click, own] = await clicks(one.path);
+    const [flash] = await flashesIn(one.path);
+    const [click, own] = await clicksIn(one.path);
     assertLess(Math.abs(click! - flash!), 0.04);
     assertLess(Math.abs(own! - 2.5), 0.06);
     assertEquals(await codecs(one.path), ["h264", full]);
@@ -257,7 +228,7 @@ for (const [ending, full, small] of KINDS) {
     const args = ["-v", "error", "-i", one.path, "-map", "0:v", "-fps_mode", "passthrough"];
     const shown = await outputOf("ffmpeg", [...args, "-f", "rawvideo", "-"], new Uint8Array());
     assertEquals(shown.length, 40 * 320 * 240 * 1.5);
-    assertLess(Math.abs((await clicks(one.path))[0]! - 0.5), 0.08);
+    assertLess(Math.abs((await clicksIn(one.path))[0]! - 0.5), 0.08);
   }, { slow: true });
 
   test(`.${ending}: a killed ffmpeg leaves all but a second, and nothing to mend`, async () => {
@@ -324,8 +295,8 @@ test("a recording that begins before its first picture holds it from its beginni
     assertEquals(failure, undefined, path);
     assertLess(Math.abs(seconds - 3), 0.2, path);
     assertLess(Math.abs((await times(path)).at(-1)! - 2.95), 0.2, path);
-    if (codec === "raw") assertLess(Math.abs((await flashes(path))[0]! - 2.5), 0.15, path);
-    if (hasSound) assertLess(Math.abs((await clicks(path))[0]! - 2.5), 0.15, path);
+    if (codec === "raw") assertLess(Math.abs((await flashesIn(path))[0]! - 2.5), 0.15, path);
+    if (hasSound) assertLess(Math.abs((await clicksIn(path))[0]! - 2.5), 0.15, path);
   }
 }, { slow: true });
 
@@ -346,7 +317,39 @@ test("our voice is with the pictures even if the file took its time to be made",
     one.pushSound("own", sound(captureUs, tick === 100));
   }
   const [file] = await one.close();
-  const [seen] = await flashes(file!.path);
-  const [heard] = await clicks(file!.path);
+  const [seen] = await flashesIn(file!.path);
+  const [heard] = await clicksIn(file!.path);
   assertLess(Math.abs(seen! - heard!), 0.1);
 }, { slow: true });
+
+test("files of two ends: the voice is there even before its end's first picture", async () => {
+  await using folder = await temporaryFolder();
+  const moments = [0.5, 2.5, 4];
+  const originUs = nowUs();
+  using clock = new SetClock(originUs);
+  const open = (name: string): { recording: Recording; begun: Promise<string> } => {
+    const { promise: begun, resolve: onBegun } = Promise.withResolvers<string>();
+    const recording = new Recording({
+      ...{ wanted: `${folder.path}/${name}.avi`, format: RAW, sound: "full", stamps: "capture" },
+      ...{ originUs, onBegun, onRefused: () => {}, onBroken: () => {} },
+    });
+    return { recording, begun };
+  };
+  const [theirs, ours] = [open("theirs"), open("ours")];
+  for (let tick = 0; tick < 500; tick++) {
+    clock.us = originUs + tick * 10_000;
+    const isMoment = moments.includes(tick / 100);
+    for (const [end, first] of [[theirs, 0], [ours, 300]] as const) {
+      end.recording.pushSound("peer", sound(clock.us, isMoment));
+      if (tick < first || tick % 5 > 0) continue;
+      end.recording.push(picture(clock.us, isMoment));
+      if (tick === first) await end.begun;
+    }
+  }
+  for (const { recording, begun } of [theirs, ours]) {
+    await recording.close();
+    const clicks = await clicksIn(await begun);
+    assertEquals(clicks.map((seconds) => Math.round(seconds * 50) / 50), moments);
+    assertLess(Math.abs((await flashesIn(await begun)).at(-1)! - 4), 0.04);
+  }
+});

@@ -83,7 +83,7 @@ export class CallClock {
 
   /**
    * Microseconds from the first frame to one that was captured at `timeUs` and arrived at
-   * `arrivalUs`.
+   * `arrivalUs`. One that arrived before the last one moves nothing.
    */
   since(timeUs: number, arrivalUs: number): number {
     const offsetUs = arrivalUs - timeUs;
@@ -92,7 +92,7 @@ export class CallClock {
       this.#originUs ??= arrivalUs;
       this.#offsetUs = offsetUs;
     } else {
-      const sinceLastUs = arrivalUs - this.#lastArrivalUs;
+      const sinceLastUs = Math.max(arrivalUs - this.#lastArrivalUs, 0);
       if (sinceLastUs > MAX_SKEW_US) {
         [this.#silenceUs, this.#silenceEndUs] = [sinceLastUs, arrivalUs];
       }
@@ -104,7 +104,7 @@ export class CallClock {
         ? skewUs
         : Math.max(Math.min(skewUs, driftUs), -driftUs);
     }
-    this.#lastArrivalUs = arrivalUs;
+    this.#lastArrivalUs = Math.max(arrivalUs, this.#lastArrivalUs);
     return timeUs + this.#offsetUs - this.#originUs!;
   }
 

@@ -52,6 +52,9 @@ const SOUND_EVERY_MS = 50;
 /** Microseconds that voices may take to arrive. Sound is written when they are over. */
 const SOUND_BEHIND_US = 100_000;
 
+/** Microseconds that the track may be behind the sound that comes before more of it is written. */
+const MOST_BEHIND_US = 1_000_000;
+
 /** Microseconds between two pictures that are copied: a Matroska counts milliseconds. */
 const LEAST_STEP_US = 1000;
 
@@ -254,16 +257,19 @@ export class Recorder implements Sink {
   }
 
   /**
-   * Takes 10 ms of PCM of a voice. A recording with pictures begins with the first of these: sound
-   * before that is left out.
+   * Takes 10 ms of PCM of a voice, which may have arrived some time ago. A recording with pictures
+   * begins with the first of these, unless its beginning is given: sound before that is left out.
    */
-  pushSound(voice: VoiceName, { data, captureUs }: Frame): void {
+  pushSound(voice: VoiceName, { data, captureUs }: Frame, arrivedUs: number = nowUs()): void {
     if (this.#sound === undefined || this.#closing) return;
-    if (this.#format === undefined) this.#clock.begin(nowUs());
+    if (this.#format === undefined) this.#clock.begin(arrivedUs);
     const { originUs } = this.#clock;
     if (originUs === undefined) return;
+    // The track has room for two seconds. Sound that waited for the file may be longer.
+    const behindUs = arrivedUs - originUs - this.#sound.takenUs;
+    if (behindUs > MOST_BEHIND_US) this.#takeSound(arrivedUs - originUs - SOUND_BEHIND_US);
     // The peer's sound is on the clock of its pictures, and ours on our own.
-    const atUs = voice === "own" ? captureUs - originUs : this.#clock.since(captureUs, nowUs());
+    const atUs = voice === "own" ? captureUs - originUs : this.#clock.since(captureUs, arrivedUs);
     this.#sound.add(voice, samplesOf(data), atUs);
   }
 

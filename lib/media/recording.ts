@@ -61,13 +61,29 @@ export interface FinishedFile extends RecordedFile {
   readonly path: string;
 }
 
+/**
+ * Frames of sound that are held until the recording begins: 10 s of one voice. It comes before the
+ * pictures of its moment, and a camera takes its time to open.
+ */
+const MAX_HELD_SOUND = 1000;
+
+/** A frame that waits until the file is made. Its time is that of its arrival all the same. */
+interface Waiting {
+  readonly frame: Frame;
+  readonly arrivedUs: number;
+  /** The voice, if it is sound. */
+  readonly voice?: VoiceName;
+}
+
 /** Records a call. */
 export class Recording implements Sink {
   readonly #options: RecordingOptions;
   readonly #finished: Promise<FinishedFile>[] = [];
   #recorder: Recorder | undefined;
   #opening: Promise<void> | undefined;
-  #waiting: { readonly frame: Frame; readonly arrivedUs: number }[] = [];
+  /** The pictures and the sound that wait until the file is made. */
+  readonly #pictures: Waiting[] = [];
+  readonly #sound: Waiting[] = [];
   #startUs = 0;
   #over = false;
   #lostBetween = 0;
@@ -104,19 +120,20 @@ export class Recording implements Sink {
       this.#lostBetween++;
       return;
     }
-    // The frame waits until the file is made. Its time is that of its arrival all the same.
     frame.lease?.hold();
-    this.#waiting.push({ frame, arrivedUs: nowUs() });
+    this.#pictures.push({ frame, arrivedUs: nowUs() });
     if (first) this.#opening = this.#open();
   }
 
   /** Takes 10 ms of PCM of a voice for the file. */
   pushSound(voice: VoiceName, frame: Frame): void {
+    if (this.#recorder) return this.#recorder.pushSound(voice, frame);
     const { format, sound } = this.#options;
-    if (this.#recorder) this.#recorder.pushSound(voice, frame);
-    else if (format === undefined && sound !== undefined && !this.#over) {
-      this.#opening ??= this.#open();
-    }
+    if (sound === undefined || this.#over) return;
+    frame.lease?.hold();
+    this.#sound.push({ frame, arrivedUs: nowUs(), voice });
+    if (this.#sound.length > MAX_HELD_SOUND) this.#sound.shift()!.frame.lease?.letGo();
+    if (format === undefined) this.#opening ??= this.#open();
   }
 
   /**
@@ -137,6 +154,7 @@ export class Recording implements Sink {
     await this.#opening;
     const recorder = this.#recorder;
     if (recorder) this.#finish(recorder, untilNow);
+    for (const { frame } of this.#sound.splice(0)) frame.lease?.letGo();
     return await Promise.all(this.#finished);
   }
 
@@ -144,11 +162,20 @@ export class Recording implements Sink {
     const recorder = await this.#begin();
     this.#opening = undefined;
     this.#recorder = recorder;
-    for (const { frame, arrivedUs } of this.#waiting.splice(0)) {
-      if (recorder) recorder.push(frame, arrivedUs);
+    for (const { voice, frame, arrivedUs } of this.#takeWaiting()) {
+      if (voice) recorder?.pushSound(voice, frame, arrivedUs);
+      else if (recorder) recorder.push(frame, arrivedUs);
       else this.#lostBetween++;
       frame.lease?.letGo();
     }
+  }
+
+  /** All that waits, in the order of its arrival, behind the picture that the file begins with. */
+  #takeWaiting(): Waiting[] {
+    const [first, ...pictures] = this.#pictures.splice(0);
+    const rest = [...pictures, ...this.#sound.splice(0)]
+      .toSorted((one, other) => one.arrivedUs - other.arrivedUs);
+    return first ? [first, ...rest] : rest;
   }
 
   /** Starts a recorder on a file of its own. Resolves to nothing if that cannot be. */
