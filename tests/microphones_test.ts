@@ -37,7 +37,10 @@ test("microphone arguments: each layer gives small packets, of one channel where
     first("alsa", "default"),
     `-f alsa -channels 1 -sample_rate 48000 -i default ${CONVERTED.join(" ")}`,
   );
-  assertEquals(first("avfoundation", "default"), `-f avfoundation -i :default ${CONVERTED.join(" ")}`);
+  assertEquals(
+    first("avfoundation", "default"),
+    `-f avfoundation -i :default ${CONVERTED.join(" ")}`,
+  );
   assertEquals(first("avfoundation", "1"), `-f avfoundation -i :1 ${CONVERTED.join(" ")}`);
   const input = ["-i", "audio=Microfone (USB), nº 2", ...CONVERTED];
   assertEquals(
