@@ -9,12 +9,18 @@
  *        ├─ pcm ────────────────────────────────────────────────► sound, PCM
  *        └─ opus ─► transcoder ─────────────────────────────────► sound, PCM
  * ```
+ *
+ * A transcoder takes a while to start. One whose stream the peer has left stays open for some
+ * seconds, in case that the peer comes back.
  */
 
 import { type Format, PCM, type SoundFormat, type VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import { type OpenTranscoder, type TranscoderFailure, Transcoders } from "./transcoders.ts";
 import type { Peer } from "./wire/line.ts";
+
+/** Milliseconds that a transcoder waits for the next frame while another stream gives frames. */
+const IDLE_MS = 10_000;
 
 /** The listeners, and the way to open transcoders. */
 export interface IncomingOptions {
@@ -53,7 +59,7 @@ export class Incoming implements AsyncDisposable {
       onFrame: (frame, stream): void => this.#give(frame, stream, streams[stream]!.kind),
       onFailed: options.onTranscoderFailed,
     });
-    // A transcoder takes a while to start. The peer begins with its first stream.
+    // The peer begins with its first stream, as a rule.
     const first = streams.findIndex((stream) => stream?.kind === "video");
     if (several && format!.codec !== "raw") {
       this.#transcoders.prepare(first, format!, this.picture!);
@@ -75,11 +81,17 @@ export class Incoming implements AsyncDisposable {
     await this.#transcoders[Symbol.asyncDispose]();
   }
 
-  /** Gives a frame, unless the peer has gone over to another stream that gives frames already. */
+  /**
+   * Gives a frame, unless the peer has gone over to another stream that gives frames already.
+   * Closes what that peer has left.
+   */
   #give(frame: Frame, stream: number, kind: Format["kind"]): void {
     if (this.#given.get(kind) !== stream) {
       if (this.#newest.get(kind) !== stream) return;
       this.#given.set(kind, stream);
+    }
+    for (const other of this.#transcoders.idleFor(IDLE_MS)) {
+      if (other !== stream && this.#streams[other]!.kind === kind) this.#transcoders.close(other);
     }
     if (kind === "video") this.#options.onPicture(frame);
     else this.#options.onSound(frame);

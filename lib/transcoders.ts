@@ -54,6 +54,8 @@ const LASTING = 3;
 interface Slot {
   open: Transcoding | undefined;
   openedMs: number;
+  /** The time of the last frame, or of the opening. */
+  fedMs: number;
   failures: number;
   told: boolean;
 }
@@ -74,20 +76,22 @@ export class Transcoders implements AsyncDisposable {
     return [...this.#slots].filter(([, { open }]) => open).map(([stream]) => stream);
   }
 
+  /** The streams whose transcoder has had no frame for so many milliseconds. */
+  idleFor(milliseconds: number): readonly number[] {
+    const sinceMs = performance.now() - milliseconds;
+    return this.streams.filter((stream) => this.#slots.get(stream)!.fedMs <= sinceMs);
+  }
+
   /** Pushes a frame into the transcoder of a stream. The frame is lost while there can be none. */
   push(frame: Frame, stream: number, from: Format, to: Format): void {
-    this.prepare(stream, from, to);
-    this.#slots.get(stream)?.open?.push(frame);
+    const slot = this.#opened(stream, from, to);
+    slot.fedMs = performance.now();
+    slot.open?.push(frame);
   }
 
   /** Opens the transcoder of a stream, unless it is open or has just failed. */
   prepare(stream: number, from: Format, to: Format): void {
-    let slot = this.#slots.get(stream);
-    if (slot === undefined) {
-      slot = { open: undefined, openedMs: -Infinity, failures: 0, told: false };
-      this.#slots.set(stream, slot);
-    }
-    if (slot.open === undefined) this.#open(slot, stream, from, to);
+    this.#opened(stream, from, to);
   }
 
   /** Closes the transcoder of a stream. What failed before stays known. */
@@ -106,10 +110,22 @@ export class Transcoders implements AsyncDisposable {
     while (this.#closing.size > 0) await Promise.all(this.#closing);
   }
 
+  /** The slot of a stream, with a transcoder if there can be one. */
+  #opened(stream: number, from: Format, to: Format): Slot {
+    let slot = this.#slots.get(stream);
+    if (slot === undefined) {
+      const never = -Infinity;
+      slot = { open: undefined, openedMs: never, fedMs: never, failures: 0, told: false };
+      this.#slots.set(stream, slot);
+    }
+    if (slot.open === undefined) this.#open(slot, stream, from, to);
+    return slot;
+  }
+
   #open(slot: Slot, stream: number, from: Format, to: Format): void {
     const nowMs = performance.now();
     if (nowMs - slot.openedMs < REOPEN_MS) return;
-    slot.openedMs = nowMs;
+    slot.openedMs = slot.fedMs = nowMs;
     let transcoder: Transcoding | undefined;
     const onFailed = (detail: string): void => {
       // One that was closed, or has failed already, is no news.

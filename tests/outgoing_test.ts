@@ -9,6 +9,7 @@ import type { Source } from "../lib/frame/source.ts";
 import { Incoming } from "../lib/incoming.ts";
 import { Outgoing, type OutgoingOptions, type Taker } from "../lib/outgoing.ts";
 import type { Transcoding } from "../lib/transcoders.ts";
+import { peerOf } from "../lib/wire/line.ts";
 import { FakeTime } from "./fake_time.ts";
 import { until } from "./harness.ts";
 import { test } from "./strict.ts";
@@ -588,14 +589,16 @@ test("failures far apart are never told, and a transcoder that cannot be opened 
   assertEquals(bare.told, ["mjpeg: no ffmpeg"]);
 });
 
-test("what comes goes on after a failure, too, and lasting ones are told once", async () => {
-  using time = new FakeTime({ stands: true });
+/** All that comes from a peer with these streams, and what was heard of it. */
+function arriving(streams: readonly Format[]): {
+  readonly incoming: Incoming;
+  readonly codecs: Codec[];
+  readonly told: boolean[];
+  readonly seen: number[];
+} {
   const codecs: Codec[] = [];
   const [told, seen]: [boolean[], number[]] = [[], []];
-  const peer = {
-    ...{ name: "", streams: [MJPEG, H264, PCM], format: MJPEG, sound: PCM, stamps: "none" },
-  } as unknown as ConstructorParameters<typeof Incoming>[0];
-  await using incoming = new Incoming(peer, {
+  const incoming = new Incoming(peerOf({ name: "", streams }), {
     openTranscoder: (from, to, onFailed): Codec => {
       codecs.push(new Codec(from, to, onFailed));
       return codecs.at(-1)!;
@@ -604,6 +607,13 @@ test("what comes goes on after a failure, too, and lasting ones are told once", 
     onPicture: ({ sequence }) => seen.push(sequence),
     onSound: ({ sequence }) => seen.push(sequence),
   });
+  return { incoming, codecs, told, seen };
+}
+
+test("what comes goes on after a failure, too, and lasting ones are told once", async () => {
+  using time = new FakeTime({ stands: true });
+  const { incoming: open, codecs, told, seen } = arriving([MJPEG, H264, PCM]);
+  await using incoming = open;
   for (let n = 0; n < 5; n++) {
     incoming.push(picture(n));
     incoming.push(picture(n));
@@ -616,4 +626,34 @@ test("what comes goes on after a failure, too, and lasting ones are told once", 
   incoming.push(picture(5));
   await codecs[5]!.give(5);
   assertEquals(seen.at(-1), 5);
+});
+
+test("a transcoder that the peer has left for 10 s is closed, and opened again if it comes back", async () => {
+  using time = new FakeTime({ stands: true });
+  const { incoming: open, codecs, seen } = arriving([MJPEG, FORMAT, H264, PCM, OPUS]);
+  await using incoming = open;
+  const push = (sequence: number, stream: number): void =>
+    incoming.push({ ...picture(sequence), stream });
+  const isOpen = (): boolean[] => codecs.map(({ isOpen }) => isOpen);
+  // The peer begins with raw pictures, and uses the transcoder that is ready for its first stream
+  // only later.
+  push(0, 1);
+  time.forwardMs = 9998;
+  push(1, 1);
+  assertEquals(isOpen(), [true]);
+  time.forwardMs = 10_001;
+  push(2, 1);
+  assertEquals(isOpen(), [false]);
+  push(3, 0);
+  assertEquals(codecs[1]!.pushed, [3]);
+  await codecs[1]!.give(3);
+  push(4, 4);
+  time.forwardMs = 20_002;
+  push(5, 3);
+  assertEquals(isOpen(), [false, true, false], "sound takes the place of sound only");
+  push(6, 2);
+  assertEquals(isOpen(), [false, true, false, true], "the next one gives nothing yet");
+  await codecs[3]!.give(6);
+  assertEquals(isOpen(), [false, false, false, true]);
+  assertEquals(seen, [0, 1, 2, 3, 5, 6]);
 });
