@@ -97,15 +97,15 @@ export interface Peer {
   readonly name: string;
   /** The formats of its streams, by their numbers. A stream that is not given is `undefined`. */
   readonly streams: Streams;
-  /** The format of its pictures: that of the first stream. Nothing if it sends no picture. */
+  /** The format of its pictures: that of the first stream of them. Nothing if it sends no picture. */
   readonly format: VideoFormat | undefined;
-  /** The format of its sound: that of the first stream. Nothing if it sends no sound. */
+  /** The format of its sound: that of the first stream of it. Nothing if it sends no sound. */
   readonly sound: SoundFormat | undefined;
   /** The kind of its frames' times: those of their capture, or of their arrival only. */
   readonly stamps: "capture" | "arrival";
 }
 
-/** The figures of a line since the call began. */
+/** The figures of a line since the call began. Frames of sound are counted apart. */
 export interface LineFigures {
   /** Frames handed to the connection. */
   readonly sent: number;

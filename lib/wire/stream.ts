@@ -103,7 +103,10 @@ export class SendStream {
     return this.#window.drainMs(performance.now());
   }
 
-  /** Takes a frame in and gives it the next sequence of this stream. */
+  /**
+   * Takes a frame in and gives it the next sequence of this stream. Leaves out what comes before a
+   * keyframe, at the beginning and after a rest.
+   */
   push(frame: Frame): void {
     this.#rest.end(performance.now());
     // A camera that serves several calls may be between two keyframes. The peer can begin with a
@@ -152,7 +155,7 @@ export class SendStream {
     this.#delay.add(Math.max(now - captureUs - (this.#roundTripUs ?? 0) / 2, 0), now);
   }
 
-  /** Rests until the next frame is pushed, which has to be a keyframe. Drops what waits. */
+  /** Rests until the next frame is pushed. Drops what waits, and does not count it. */
   rest(): void {
     for (let frame = this.#waiting.poll(); frame; frame = this.#waiting.poll()) {
       frame.lease?.letGo();
@@ -256,7 +259,8 @@ export class ReceiveStream {
 
   /**
    * Counts a frame. Returns true if it can be shown: a frame that needs a missing one would be a
-   * torn picture. Throws `ProtocolError` if frames come far faster than was announced.
+   * torn picture. Throws `ProtocolError` if frames come far faster than was announced, or no
+   * keyframe comes for long.
    */
   take(frame: Frame): boolean {
     const nowMs = performance.now();
