@@ -2,15 +2,17 @@
 /** The client: captures, connects and sends. */
 
 import config from "./deno.json" with { type: "json" };
-import { Call, checkRecording, type End, type RecordPlan } from "./lib/call.ts";
+import { Call } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { type Callee, dial, dialBare } from "./lib/dial.ts";
 import { examine } from "./lib/doctor.ts";
+import type { End } from "./lib/ending.ts";
 import { CodeError, NoCameraError, PeerLostError, REASON } from "./lib/errors.ts";
 import { AGAIN_MS, type FindingOptions, findServer, listServers } from "./lib/finding.ts";
 import { encodersFor, outgoingOf, tellOfSound, watchMute } from "./lib/giving.ts";
 import type { Outgoing } from "./lib/outgoing.ts";
 import { commandOf, findOwnAddress, interfaces, runProgram } from "./lib/program.ts";
+import { planRecordings, type RecordPlan } from "./lib/recordings.ts";
 import { EXIT, type Surroundings } from "./lib/surroundings.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describe, describeConnect, describeNoCamera } from "./lib/user/problems.ts";
@@ -52,9 +54,7 @@ async function send(options: ClientOptions, around: Surroundings): Promise<numbe
     }, around);
   }
   if (options.instead === "servers") return await showServers(options, around);
-  const record = options.record === undefined
-    ? undefined
-    : await checkRecording(options.record, around);
+  const record = await planRecordings(options, around);
   const callee = await whomToCall(options, around);
   if (typeof callee === "number") return callee;
   const { host, port } = callee;
@@ -163,10 +163,10 @@ async function call(
   }
   tellOfSound(options, outgoing, around);
   using _mute = watchMute(outgoing, around);
-  const { patienceSeconds, durationSeconds, play, auto, recordSound, recordEach } = options;
+  const { patienceSeconds, durationSeconds, play, auto } = options;
   const talk = new Call({
     ...{ we: "CLIENT", peer: line.peer, outgoing, record, patienceSeconds, durationSeconds },
-    ...{ host, play, auto, recordSound, recordEach },
+    ...{ host, play, auto },
     open: () => Promise.resolve(line),
     sourceOver: sourceOver.promise,
     window: { title: TITLES.receiving.HOST, place: { slot: isHere ? 2 : 1, inGrid: false } },

@@ -3,7 +3,6 @@
 
 import config from "./deno.json" with { type: "json" };
 import type { Caller } from "./lib/answer.ts";
-import { checkRecording } from "./lib/call.ts";
 import { pause } from "./lib/clock.ts";
 import { examine } from "./lib/doctor.ts";
 import { NoCameraError } from "./lib/errors.ts";
@@ -11,6 +10,7 @@ import { LEAST_OWN, makeCode, readCode, shownCode } from "./lib/wire/code.ts";
 import { encodersFor, tellOfSound } from "./lib/giving.ts";
 import { commandOf, findOwnAddress, interfaces, runProgram } from "./lib/program.ts";
 import { Reception } from "./lib/reception.ts";
+import { planRecordings } from "./lib/recordings.ts";
 import { EXIT, type Surroundings } from "./lib/surroundings.ts";
 import { quoted, usageError } from "./lib/user/command_line.ts";
 import { describeListen, describeNoCamera } from "./lib/user/problems.ts";
@@ -40,9 +40,7 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   if (options.instead === "doctor") {
     return await examine({ ...options, listenAt: options.host, interfaces }, around);
   }
-  const record = options.record === undefined
-    ? undefined
-    : await checkRecording(options.record, around);
+  const record = await planRecordings(options, around);
   const isPrivate = options.access === "private";
   const ownCode = isPrivate ? readOwnCode(around) : undefined;
   const code = isPrivate ? ownCode ?? makeCode() : undefined;

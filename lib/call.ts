@@ -1,6 +1,6 @@
 /**
  * One call: our frames go to the line; the line's frames are shown, played and recorded. It is the
- * only wiring, the same for both programs, and decides the meaning of each end of a call.
+ * only wiring, the same for both programs.
  *
  * ```
  *  outgoing ─┬─► line ════ peer ════► line ─► incoming ─┬─ pictures ─► display
@@ -8,50 +8,29 @@
  *            └─► recording (our voice)                  └─ both ─────► recording
  * ```
  *
- * All that a call opens is on one stack. The call is over when the stack is unwound. Only then are
- * its summary and its last sentence printed.
+ * All that a call opens is on one stack. The call is over when the stack is unwound. Only then
+ * ending.ts tells its summary and its last sentence.
  */
 
 import { nowUs } from "./clock.ts";
-import { endsInOrder, PeerLostError, REASON, RecordingError } from "./errors.ts";
+import { type End, endReason, type FinishedCall, type Result, tellCall } from "./ending.ts";
+import { type PeerLostError, REASON } from "./errors.ts";
 import { type Format, SOUND_FPS, type VideoFormat } from "./frame/format.ts";
 import type { Frame } from "./frame/frame.ts";
 import type { Display, DisplayOptions } from "./media/display.ts";
 import type { Loudspeaker } from "./media/loudspeaker.ts";
-import { NO_PICTURES, type SoundSize } from "./media/recorder.ts";
-import { checkRecorder, type Encoder } from "./media/recorder_arguments.ts";
 import { openTranscoder } from "./media/transcoder.ts";
-import { type FinishedFile, Recording, type RecordingOptions } from "./media/recording.ts";
-import { checkFolder, isFolder, ownPath } from "./media/recording_file.ts";
-import { RecordingPair } from "./media/recording_pair.ts";
-import { LONGEST, nameInFolder, nameOf, unknownPlace } from "./media/recording_name.ts";
 import { Incoming } from "./incoming.ts";
+import { followLink, watchLink } from "./link.ts";
 import type { Outgoing, Taker } from "./outgoing.ts";
+import { Recordings, type RecordPlan } from "./recordings.ts";
 import { openDisplay, openLoudspeaker } from "./showing.ts";
 import { EXIT, type Surroundings } from "./surroundings.ts";
 import { tellTranscoder } from "./transcoders.ts";
-import { usageError } from "./user/command_line.ts";
-import { checkRecordName } from "./user/options.ts";
-import { describe } from "./user/problems.ts";
-import { messagesIn, type NarrowCure, other, type Party, type Status } from "./user/sentences.ts";
-import { Meter } from "./user/meter.ts";
+import { type NarrowCure, other, type Party, type Status } from "./user/sentences.ts";
+import { Meter, Span } from "./user/meter.ts";
 import { type Line, type LineFigures, NO_SOUND, type Peer } from "./wire/line.ts";
 import { TellLimit } from "./wire/door.ts";
-import { CodecChoice } from "./wire/codec_choice.ts";
-import { LinkWatch } from "./wire/link_watch.ts";
-
-/** The end of a call: somebody hung up, or something went wrong. */
-export type End =
-  | { readonly kind: "hang-up"; readonly by: Party; readonly reason: string }
-  | { readonly kind: "error"; readonly error: unknown };
-
-/** A recording that can be made. */
-export interface RecordPlan {
-  /** The file, with places for the call. */
-  readonly wanted: string;
-  /** The encoder of its pictures. */
-  readonly encoder: Encoder;
-}
 
 /** The parts of a call. */
 export interface CallParts {
@@ -71,14 +50,10 @@ export interface CallParts {
   readonly auto: boolean;
   /** The address of the peer. */
   readonly host: string;
-  /** The recording of the peer's frames. Nothing for no recording. */
+  /** The recordings to make. Nothing for none. */
   readonly record: RecordPlan | undefined;
   /** True if the peer's sound is to be heard. */
   readonly play: boolean;
-  /** True if our own frames are recorded as well, in a file beside it. */
-  readonly recordEach: boolean;
-  /** The size of the sound in the recording. */
-  readonly recordSound: SoundSize;
   /** The window for the peer's frames. */
   readonly window: Pick<DisplayOptions, "title" | "place">;
   /** The name of the call among several. */
@@ -97,11 +72,7 @@ export interface CallParts {
 }
 
 /** The result of a call. */
-export interface CallOutcome {
-  /** The exit status for it. */
-  readonly exit: number;
-  /** True if its recording is not whole. */
-  readonly recordingFailed: boolean;
+export interface CallOutcome extends Result {
   /** The end of the call. */
   readonly end: End;
   /** Frames that did not arrive, or are not in the recording. */
@@ -116,10 +87,6 @@ export interface CallOutcome {
 const PICTURES_MS = 5000;
 const LEAST_FRAMES = 10;
 
-/** Milliseconds between two looks at the link, for a narrow one and for the codec it carries. */
-const LINK_MS = 250;
-const CODEC_MS = 100;
-
 /** A call, from the moment at which it can be taken. */
 export class Call implements Taker {
   readonly #parts: CallParts;
@@ -128,10 +95,7 @@ export class Call implements Taker {
   readonly #up = new Meter();
   readonly #down = new Meter();
   #line: Line | undefined;
-  #recording: Recording | undefined;
-  #ownRecording: Recording | undefined;
-  #recordingProblem: string | undefined;
-  #recorderSlow = false;
+  #recordings: Recordings | undefined;
   #display: Display | undefined;
   #loudspeaker: Loudspeaker | undefined;
   /** True while the peer has muted its microphone. */
@@ -140,8 +104,6 @@ export class Call implements Taker {
   readonly #came = new Span();
   /** Warnings that wait until the call has begun: strangers must not cause any. */
   #warnings: string[] | undefined = [];
-  /** The files that the call leaves behind. */
-  readonly #made: string[] = [];
   #fileBytes: number | undefined;
   /** True while the network is gone, and at the end if it has not come back. */
   #isGone = false;
@@ -182,16 +144,9 @@ export class Call implements Taker {
     this.#line?.rest?.(stream);
   }
 
-  /** Records our own voice, and our pictures if they have a file. */
-  pushOwn(frame: Frame, { kind }: Format): void {
-    if (!this.#parts.recordEach) {
-      if (kind === "sound") this.#recording?.pushSound("own", frame);
-    } else if (kind === "sound") {
-      // In this file, our voice is the one that goes with the pictures.
-      this.#ownRecording?.pushSound("peer", frame);
-    } else {
-      this.#ownRecording?.push(frame);
-    }
+  /** Records a frame of ours as the source gives it. */
+  pushOwn(frame: Frame, format: Format): void {
+    this.#recordings?.pushOwn(frame, format);
   }
 
   /** The microphone is back: most likely the sound server was gone, and the loudspeaker with it. */
@@ -228,29 +183,25 @@ export class Call implements Taker {
 
   /** Has the call and prints its end. */
   async run(): Promise<CallOutcome> {
-    const { log, messages } = this.#around;
-    const { end, files, ownFiles } = await this.#have();
-    log.status("");
+    const { end, files } = await this.#have();
+    this.#around.log.status("");
     const figures = this.#line?.figures ?? NOTHING;
     const lost = this.#lost(figures);
     const hasBegun = this.#warnings === undefined;
     const isStranger = !hasBegun && (this.#parts.isStranger?.(end) ?? false);
     if (isStranger) return { end, lost, isStranger, exit: EXIT.ok, recordingFailed: false };
-    const { sent: frames, dropped, sound } = figures;
-    if (frames > 0 || sound.sent > 0) {
-      const { seconds } = this.#given;
-      log.say(messages.sent({ seconds, frames, dropped, sound: sound.sent > 0 }));
-    }
-    const problem = await this.#tellWhatCame(files, figures) ?? await this.#tellOwn(ownFiles);
-    if (this.#isGone && files.length > 0) log.warn(messages.recordingCutShort);
-    if (problem) log.error(problem);
-    const exit = this.#tellEnd(end, problem !== undefined);
-    for (const path of this.#made) log.made(path);
-    return { end, lost, isStranger, exit, recordingFailed: this.#recordingProblem !== undefined };
+    const { we, peer, outgoing } = this.#parts;
+    const result = await tellCall({
+      ...{ end, we, peer, figures, lost, files, isGone: this.#isGone },
+      givesSound: outgoing?.gives("sound") ?? false,
+      seconds: { given: this.#given.seconds, came: this.#came.seconds },
+      recordingProblem: this.#recordings?.problem,
+    }, this.#around);
+    return { end, lost, isStranger, ...result };
   }
 
   /** Opens all that a call needs, waits for its end, and closes it. */
-  async #have(): Promise<Had> {
+  async #have(): Promise<Pick<FinishedCall, "end" | "files">> {
     const { log, hangUp } = this.#around;
     const { outgoing, sourceOver, peer, we, narrowCure } = this.#parts;
     await using stack = new AsyncDisposableStack();
@@ -274,19 +225,21 @@ export class Call implements Taker {
     try {
       line = this.#line = await this.#parts.open();
     } catch (error) {
-      return { end: { kind: "error", error }, files: [], ownFiles: [] };
+      return { end: { kind: "error", error }, files: { theirs: [], ours: [] } };
     }
     line.watch?.(this);
-    this.#openRecordings(incoming, stack);
+    this.#recordings = stack.use(this.#openRecordings(incoming));
     if (peer.format) {
       const looking = setTimeout(() => void this.#lookForPictures(), PICTURES_MS);
       stack.defer(() => clearTimeout(looking));
     }
     // If the peer cannot be a stranger, there is nothing to wait for.
     if (!peer.format || !this.#parts.isStranger) this.#begin();
-    if (narrowCure) stack.use(this.#watchLink(line, narrowCure));
+    if (narrowCure) stack.use(watchLink(line, narrowCure, this.#around));
     outgoing?.join(this);
-    if (outgoing?.gives("video") && this.#parts.auto) stack.use(this.#followLink(line, outgoing));
+    if (outgoing?.gives("video") && this.#parts.auto) {
+      stack.use(followLink(line, outgoing, this, this.#around));
+    }
     const taking = this.#take(line, incoming);
     const end = await Promise.race([
       this.#local.promise,
@@ -301,16 +254,13 @@ export class Call implements Taker {
     // If the network was gone, the recording ends with the last picture that came.
     const untilNow = end.kind === "hang-up" && line.figures.waitingMs === undefined;
     // The recording is finished first and waits for nobody: byes and windows may take their time.
-    const [[files, ownFiles]] = await Promise.all([
-      Promise.all([
-        this.#recording?.close({ untilNow }) ?? [],
-        this.#ownRecording?.close({ untilNow }) ?? [],
-      ]),
+    const [files] = await Promise.all([
+      this.#recordings?.close({ untilNow }) ?? { theirs: [], ours: [] },
       line.hangUp(endReason(end)),
       outgoing?.leave(this),
     ]);
     await taking;
-    return { end, files, ownFiles };
+    return { end, files };
   }
 
   /** Shows, plays and records the peer's frames, until the line ends. */
@@ -324,7 +274,7 @@ export class Call implements Taker {
       }
       incoming.push(frame);
       frame.lease?.letGo();
-      this.#watchRecorder();
+      this.#recordings?.tellIfSlow();
     }
   }
 
@@ -336,69 +286,25 @@ export class Call implements Taker {
         tellTranscoder(failure, this.#around, (sentence) => this.#warn(sentence)),
       onPicture: (frame) => {
         this.#display?.push(frame);
-        this.#recording?.push(frame);
+        this.#recordings?.push(frame);
       },
       onSound: (frame) => {
         this.#loudspeaker?.push(frame);
-        this.#recording?.pushSound("peer", frame);
+        this.#recordings?.pushSound(frame);
       },
     });
   }
 
-  /** Opens the recording of the call, or one of each end with the same beginning. */
-  #openRecordings({ picture, sound }: Incoming, stack: AsyncDisposableStack): void {
-    const { record, recordEach, peer, host, outgoing } = this.#parts;
-    if (record === undefined) return;
-    const wanted = nameOf(record.wanted, { at: new Date(), peer: peer.name, host });
-    const ourSound = outgoing?.gives("sound") ?? false;
-    const { stamps } = peer;
-    if (!recordEach) {
-      const hasSound = sound !== undefined || ourSound;
-      if (picture || sound) {
-        this.#recording = this.#openRecording({ wanted, format: picture, stamps }, hasSound);
-      }
-      return;
-    }
-    const pair = stack.use(new RecordingPair(wanted));
-    const originUs = nowUs();
-    if (picture || sound) {
-      const reserve = (): Promise<string> => pair.reserve("peer");
-      const parts = { originUs, reserve, wanted, format: picture, stamps };
-      this.#recording = this.#openRecording(parts, sound !== undefined);
-    }
-    const format = outgoing?.given("video") as VideoFormat | undefined;
-    if (format || ourSound) {
-      const reserve = (): Promise<string> => pair.reserve("own");
-      const parts = { originUs, reserve, wanted: ownPath(wanted), format } as const;
-      this.#ownRecording = this.#openRecording({ ...parts, stamps: "capture" }, ourSound);
-    }
-  }
-
-  #openRecording(
-    parts: Pick<RecordingOptions, "wanted" | "format" | "stamps" | "originUs" | "reserve">,
-    hasSound: boolean,
-  ): Recording {
-    const { log, messages, system, watch } = this.#around;
-    const { record, recordSound, we } = this.#parts;
-    let files = 0;
-    return new Recording({
-      ...parts,
-      encoder: record?.encoder,
-      sound: hasSound ? recordSound : undefined,
-      watch,
-      onBegun: (path) => {
-        log.debug("recorder", path);
-        if (++files > 1) log.warn(messages.recordingGoesOn(path));
+  #openRecordings({ picture, sound }: Incoming): Recordings | undefined {
+    const { record: plan, peer, host, we, outgoing } = this.#parts;
+    return plan && new Recordings({
+      ...{ plan, peer, host, them: other(we) },
+      theirs: { picture, sound: sound !== undefined },
+      ours: {
+        picture: outgoing?.given("video") as VideoFormat | undefined,
+        sound: outgoing?.gives("sound") ?? false,
       },
-      onRefused: (error) => {
-        this.#recordingProblem = describe(error, messages, system, other(we));
-        log.error(this.#recordingProblem);
-      },
-      onBroken: (path, detail) => {
-        this.#recordingProblem = messages.recordingIncomplete(path);
-        log.error(messages.recordingFailed(path, detail));
-      },
-    });
+    }, this.#around);
   }
 
   /** Says the words that had to wait until the call has begun. */
@@ -412,41 +318,6 @@ export class Call implements Taker {
   #warn(sentence: string): void {
     if (this.#warnings) this.#warnings.push(sentence);
     else this.#around.log.warn(sentence);
-  }
-
-  /** Tells the user, once, that the link is too narrow. */
-  #watchLink(line: Line, cure: NarrowCure): Disposable {
-    const { log, messages } = this.#around;
-    const watch = new LinkWatch();
-    const timer = setInterval(() => {
-      if (watch.look(line.figures, performance.now())) log.warn(messages.narrowLink(cure));
-    }, LINK_MS);
-    return { [Symbol.dispose]: (): void => clearInterval(timer) };
-  }
-
-  /** Sends in the codecs that the link carries. */
-  #followLink(line: Line, outgoing: Outgoing): Disposable {
-    const { log, messages } = this.#around;
-    const { formats } = outgoing;
-    const pictures = formats.filter((format) => format.kind === "video");
-    const choice = new CodecChoice(pictures[0]!, pictures.map(({ codec }) => codec));
-    const choose = (wanted: Format["codec"]): boolean => {
-      const stream = formats.findIndex(({ codec }) => codec === wanted);
-      if (stream >= 0) outgoing.choose(this, stream);
-      return stream >= 0;
-    };
-    const look = (): void => {
-      const { linkRate, roundTripMs } = line;
-      const facts = { ...line.figures, linkRate, roundTripMs };
-      const news = choice.look(facts, performance.now());
-      if (news === undefined) return;
-      choose(news.codec);
-      const hasSound = choose(news.sound);
-      log.debug("call", `${news.codec}${news.isTry ? ", for a try" : ""}`);
-      if (!news.isTry) log.say(messages.codecChosen(news.codec, hasSound ? news.sound : undefined));
-    };
-    const timer = setInterval(look, CODEC_MS);
-    return { [Symbol.dispose]: (): void => clearInterval(timer) };
   }
 
   /**
@@ -485,100 +356,14 @@ export class Call implements Taker {
     if (this.#tellsGone) log.warn(messages.networkBack(goneMs / 1000));
   }
 
-  /** Tells of the frames that came and of their file. Returns the problem with them. */
-  async #tellWhatCame(
-    files: readonly FinishedFile[],
-    figures: LineFigures,
-  ): Promise<string | undefined> {
-    const { log, messages } = this.#around;
-    const { format, sound: soundFormat } = this.#parts.peer;
-    if (format === undefined && soundFormat === undefined) return undefined;
-    const sound = figures.sound.received > 0;
-    const lost = this.#lost(figures);
-    const nothing = files.some(({ failure }) => failure === NO_PICTURES) ||
-      figures.received === 0 && lost > 0;
-    if (nothing) {
-      for (const { path } of files) await Deno.remove(path).catch(() => {});
-    }
-    // The last file's sentence tells of the frames that did not arrive. An earlier file's sentence
-    // tells of its own losses.
-    const lostEarlier = files.slice(0, -1).reduce((sum, file) => sum + file.lost, 0);
-    for (const [index, file] of nothing ? [] : files.entries()) {
-      this.#made.push(file.path);
-      const isLast = index === files.length - 1;
-      log.say(messages.summary({
-        seconds: file.seconds,
-        frames: file.frames,
-        received: files.length > 1 ? file.frames : figures.received,
-        lost: isLast ? Math.max(lost - lostEarlier, 0) : file.lost,
-        file: file.path,
-        sound,
-        bytes: (await Deno.stat(file.path).catch(() => undefined))?.size ?? 0,
-      }));
-      if (file.failure !== undefined && !this.#recordingProblem) {
-        log.error(messages.recordingFailed(file.path, file.failure));
-        this.#recordingProblem = messages.recordingIncomplete(file.path);
-      }
-    }
-    if (nothing || files.length === 0) {
-      const { seconds } = this.#came;
-      const unseen = files.reduce((sum, file) => sum + file.lost, figures.lost);
-      const all = { seconds, received: figures.received, lost: nothing ? unseen : lost, sound };
-      log.say(messages.notRecorded(all));
-    }
-    // The peer is to blame that there is nothing to record, not the recording.
-    return nothing && format
-      ? messages.noPictures(other(this.#parts.we), format)
-      : this.#recordingProblem;
-  }
-
-  /** Tells of the files of our own frames. Returns the problem with them. */
-  async #tellOwn(files: readonly FinishedFile[]): Promise<string | undefined> {
-    const { log, messages } = this.#around;
-    for (const { path: file, seconds, frames, lost, failure } of files) {
-      this.#made.push(file);
-      const { size: bytes } = await Deno.stat(file).catch(() => ({ size: 0 }));
-      const sound = this.#parts.outgoing?.gives("sound") ?? false;
-      log.say(messages.summary({ seconds, frames, received: frames, lost, file, sound, bytes }));
-      if (failure === undefined || this.#recordingProblem) continue;
-      log.error(messages.recordingFailed(file, failure));
-      this.#recordingProblem = messages.recordingIncomplete(file);
-    }
-    return this.#recordingProblem;
-  }
-
-  /** Tells how the call ended. Returns the exit status. */
-  #tellEnd(end: End, isIncomplete: boolean): number {
-    const { log, messages, system } = this.#around;
-    const them = other(this.#parts.we);
-    if (end.kind === "hang-up") {
-      if (end.by === them) this.#tellComplaint(end.reason);
-      log.say(messages.endedBy(end.by));
-      return isIncomplete ? EXIT.failed : EXIT.ok;
-    }
-    const sentence = describe(end.error, messages, system, them);
-    if (!(end.error instanceof PeerLostError)) {
-      log.error(sentence);
-      return EXIT.failed;
-    }
-    log.lost(sentence);
-    return isIncomplete ? EXIT.failed : EXIT.lost;
-  }
-
-  /** Tells why the peer hung up, unless the reason is a usual one. */
-  #tellComplaint(reason: string): void {
-    const { log, messages } = this.#around;
-    if (!isUsual(reason)) log.warn(messages.complaint(other(this.#parts.we), reason));
-  }
-
   /** Frames that did not arrive, or are not in the recording. */
   #lost(figures: LineFigures): number {
-    return figures.lost + (this.#recording?.lost ?? 0);
+    return figures.lost + (this.#recordings?.lost ?? 0);
   }
 
   /** Finds out the present size of the recording, for the live line. */
   #measureFile(): void {
-    const path = this.#recording?.path;
+    const path = this.#recordings?.path;
     if (path === undefined) return;
     Deno.stat(path).then(
       ({ size }) => this.#fileBytes = size,
@@ -591,25 +376,10 @@ export class Call implements Taker {
     const { log, messages } = this.#around;
     const figures = this.#line?.figures ?? NOTHING;
     const nothing = figures.received > 0
-      ? figures.received >= LEAST_FRAMES && await this.#recording?.isEmpty()
+      ? figures.received >= LEAST_FRAMES && await this.#recordings?.isEmpty()
       : this.#lost(figures) > 0;
     if (nothing) log.warn(messages.noPictures(other(this.#parts.we), this.#parts.peer.format!));
   }
-
-  /** Tells the user, once, that frames find no room in the recording. */
-  #watchRecorder(): void {
-    const { log, messages } = this.#around;
-    if (this.#recorderSlow || this.#recordingProblem || !this.#recording?.lost) return;
-    this.#recorderSlow = true;
-    log.warn(messages.recorderSlow);
-  }
-}
-
-/** The end of a call, and the files of both ends. */
-interface Had {
-  readonly end: End;
-  readonly files: readonly FinishedFile[];
-  readonly ownFiles: readonly FinishedFile[];
 }
 
 /** The figures of a call that never had a line. */
@@ -617,55 +387,3 @@ const NOTHING: LineFigures = {
   ...{ sent: 0, dropped: 0, sentBytes: 0, pictureBytes: 0, delayMs: undefined, sound: NO_SOUND },
   ...{ received: 0, lost: 0, receivedBytes: 0, waitingMs: undefined },
 };
-
-/** The span of time from the first frame to the last. */
-class Span {
-  firstUs: number | undefined;
-  #endUs = 0;
-
-  /** Adds a frame at that time, shown for so long. */
-  add(atUs: number, forUs: number): void {
-    this.firstUs ??= atUs;
-    this.#endUs = atUs + forUs;
-  }
-
-  get seconds(): number {
-    return this.firstUs === undefined ? 0 : (this.#endUs - this.firstUs) / 1e6;
-  }
-}
-
-/**
- * Finds out if a recording can be made there, a file or a folder. Throws the error that says why it
- * cannot.
- */
-export async function checkRecording(
-  record: string,
-  { messages, watch }: Pick<Surroundings, "messages" | "watch">,
-): Promise<RecordPlan> {
-  const wanted = await isFolder(record) ? nameInFolder(record) : record;
-  const place = unknownPlace(wanted);
-  if (place !== undefined) {
-    const { usage } = messages;
-    throw usageError(usage.bad("--record", record, usage.place(place)), messages);
-  }
-  try {
-    await checkFolder(nameOf(wanted, LONGEST));
-  } catch (error) {
-    if (!(error instanceof RecordingError)) throw error;
-    throw new RecordingError(error.kind, record, { cause: error.cause });
-  }
-  checkRecordName(wanted, messages);
-  return { wanted, encoder: await checkRecorder(wanted, watch) };
-}
-
-/** True for the reasons that are no complaint. */
-export function isUsual(reason: string): boolean {
-  return reason === "" || endsInOrder(reason);
-}
-
-/** The reason for the peer: why a side hung up, or its mistake. */
-function endReason(end: End): string {
-  if (end.kind === "hang-up") return end.reason;
-  if (end.error instanceof PeerLostError) return messagesIn("en").lostHow[end.error.how];
-  return end.error instanceof Error ? end.error.message : String(end.error);
-}

@@ -4,7 +4,6 @@
  */
 
 import { statfs } from "node:fs/promises";
-import { checkRecording } from "./call.ts";
 import { MicrophoneError, RecordingError, UsageError } from "./errors.ts";
 import { readFirewall } from "./firewall.ts";
 import { DEFAULT_FORMAT } from "./frame/format.ts";
@@ -16,6 +15,7 @@ import { listLoudspeakers } from "./media/loudspeakers.ts";
 import { openMicrophone } from "./media/microphone.ts";
 import { listMicrophones } from "./media/microphones.ts";
 import { resolveFolder, splitPath } from "./media/recording_file.ts";
+import { checkRecording } from "./recordings.ts";
 import { readRoutes } from "./routes.ts";
 import { EXIT, type Surroundings } from "./surroundings.ts";
 import {

@@ -10,12 +10,14 @@ import {
   type IncomingCall,
   strangerSentence,
 } from "./answer.ts";
-import { Call, type CallOutcome, isUsual, type RecordPlan } from "./call.ts";
+import { Call, type CallOutcome } from "./call.ts";
+import { isUsual } from "./ending.ts";
 import { REASON } from "./errors.ts";
 import { outgoingOf, watchMute } from "./giving.ts";
 import { opensOnce } from "./media/capture.ts";
 import { findUnfinished, mend } from "./media/unfinished.ts";
 import type { Outgoing } from "./outgoing.ts";
+import type { RecordPlan } from "./recordings.ts";
 import { EXIT, type Surroundings } from "./surroundings.ts";
 import { everyStatus, sayWhose } from "./user/log.ts";
 import { shownName } from "./user/name.ts";
@@ -147,7 +149,7 @@ export class Reception {
 
   async #have(incoming: IncomingCall): Promise<HadCall> {
     const { peer } = incoming;
-    const { recordSound, recordEach, maxCalls, patienceSeconds, given, play, auto } = this.#options;
+    const { maxCalls, patienceSeconds, given, play, auto } = this.#options;
     const several = maxCalls > 1;
     // With one call at a time, everybody knows whose sentences these are.
     const log = several ? sayWhose(this.#around.log, () => incoming.label) : this.#around.log;
@@ -160,8 +162,6 @@ export class Reception {
         patienceSeconds,
         play,
         auto,
-        recordSound,
-        recordEach,
         outgoing: this.outgoing,
       },
       open: () => incoming.accept(),

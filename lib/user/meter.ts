@@ -1,4 +1,4 @@
-/** Rates for the live line: frames and bytes a second since they were last read. */
+/** Rates for the live line, and spans of time for the summary of a call. */
 
 import { nowUs } from "../clock.ts";
 
@@ -32,5 +32,23 @@ export class Meter {
     this.#frames = frames;
     this.#bytes = bytes;
     return rates;
+  }
+}
+
+/** The span of time from the first frame to the last. */
+export class Span {
+  /** The time of the first frame. */
+  firstUs: number | undefined;
+  #endUs = 0;
+
+  /** Adds a frame at that time, shown for so long. */
+  add(atUs: number, forUs: number): void {
+    this.firstUs ??= atUs;
+    this.#endUs = atUs + forUs;
+  }
+
+  /** Seconds from the first frame to the end of the last. */
+  get seconds(): number {
+    return this.firstUs === undefined ? 0 : (this.#endUs - this.firstUs) / 1e6;
   }
 }
