@@ -197,7 +197,8 @@ for (const [ending, full, small] of KINDS) {
     assertLess(Math.abs(seconds - 3), 0.1);
     const [flash] = await flashesIn(one.path);
     const [click, own] = await clicksIn(one.path);
-    assertLess(Math.abs(click! - flash!), 0.04);
+    // An encoder begins before its first sample, by 21 ms. The file has to say so.
+    assertLess(Math.abs(click! - flash!), 0.02);
     assertLess(Math.abs(own! - 2.5), 0.06);
     assertEquals(await codecs(one.path), ["h264", full]);
   }, { slow: true });
