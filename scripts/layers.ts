@@ -24,6 +24,7 @@ const KNOWS: Readonly<Record<string, readonly string[]>> = {
   "lib/answer.ts": ["frame", "wire", "user"],
   "lib/dial.ts": ["frame", "wire", "user"],
   "lib/firewall.ts": ["user"],
+  "lib/surroundings.ts": ["media", "user"],
   "lib/visit.ts": ["wire", "user"],
   "lib/finding.ts": ["wire", "user"],
 };

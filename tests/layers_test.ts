@@ -26,6 +26,9 @@ for (
     ["lib/answer.ts", 'import "./wire/line.ts"; import "./errors.ts";', []],
     ["lib/answer.ts", 'import "./media/child.ts";', ["lib/answer.ts knows nothing of media/"]],
     ["lib/dial.ts", 'import "./call.ts";', ["lib/dial.ts knows nothing of lib/call.ts"]],
+    ["lib/surroundings.ts", 'import "./call.ts";', [
+      "lib/surroundings.ts knows nothing of lib/call.ts",
+    ]],
     ["lib/clock.ts", 'import "./errors.ts";', []],
     ["lib/errors.ts", 'import "./frame/frame.ts";', ["lib/errors.ts knows nothing of frame/"]],
     [
