@@ -17,7 +17,8 @@ import { describe } from "./user/problems.ts";
 import { type Language, messagesIn, systemLanguage } from "./user/sentences.ts";
 import { shownName } from "./user/name.ts";
 import type { Program } from "./user/command_line.ts";
-import { type CommonOptions, formatHelp } from "./user/options.ts";
+import { formatHelp } from "./user/help.ts";
+import type { CommonOptions } from "./user/options.ts";
 import { readRoutes } from "./routes.ts";
 import { EXIT, type Surroundings } from "./surroundings.ts";
 

@@ -9,7 +9,7 @@ import config from "../deno.json" with { type: "json" };
 import { BUSY } from "../lib/errors.ts";
 import { doctorWordsIn } from "../lib/user/doctor_words.ts";
 import { type Language, type Messages, messagesIn } from "../lib/user/sentences.ts";
-import { formatHelp } from "../lib/user/options.ts";
+import { formatHelp } from "../lib/user/help.ts";
 import { test } from "./strict.ts";
 
 const ROOT = new URL("..", import.meta.url);

@@ -10,10 +10,10 @@ import {
 import { UsageError } from "../lib/errors.ts";
 import { type Language, messagesIn } from "../lib/user/sentences.ts";
 import type { Program } from "../lib/user/command_line.ts";
+import { formatHelp } from "../lib/user/help.ts";
 import {
   checkRecordName,
   type ClientOptions,
-  formatHelp,
   MAX_PICKLED_PIXELS,
   parseClientOptions,
   parseServerOptions,

@@ -1,7 +1,7 @@
 /**
  * The words of a command line, read against a table of options. A word becomes a value here.
- * options.ts says which options exist and what they mean together. An error says what to type
- * instead.
+ * option_table.ts says which options exist, options.ts what they mean together. An error says what
+ * to type instead.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
