@@ -8,7 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { ProtocolError } from "../lib/errors.ts";
-import { SendWindow } from "../lib/wire/send_window.ts";
+import { LinkRate, SendWindow } from "../lib/wire/send_window.ts";
 import { test } from "./strict.ts";
 
 /** Bytes a millisecond. */
@@ -223,6 +223,53 @@ test("a link that stalls is given nothing after half a second, and carries all a
   const late = outcome.arrived.filter(({ delayMs }) => delayMs > 100);
   assertLessOrEqual(late.length * 15_000, mbit(20) * 100 + 15_000);
   assertLessOrEqual(longest(outcome.arrived.filter(({ atMs }) => atMs > to + 200)), 50);
+});
+
+test("the round trip is room on top of the 100 ms, as far as it is known", () => {
+  const link = new LinkRate();
+  const window = new SendWindow(link);
+  window.sent(0, 1000, 0);
+  window.acknowledged(0, 60);
+  window.sent(1, 1000, 60);
+  // 1000 bytes in 60 ms: 100 ms are 1667 bytes, and 160 ms are 2667.
+  assertFalse(window.hasRoom(1000, 61));
+  link.noteRoundTrip(60);
+  assert(window.hasRoom(1000, 61));
+  assertFalse(window.hasRoom(1700, 61));
+});
+
+test("no round trip is longer than the quickest ack, and an ack alone does not tell one", () => {
+  const known = new LinkRate(40);
+  const unknown = new LinkRate();
+  for (const link of [known, unknown]) {
+    const window = new SendWindow(link);
+    for (const sequence of [0, 1]) window.sent(sequence, 1000, 0);
+    window.acknowledged(0, 30);
+    window.acknowledged(1, 60);
+  }
+  assertEquals([known.roundTripMs, unknown.roundTripMs], [30, undefined]);
+});
+
+test("small frames of another stream do not make the link quicker than the own frames were", () => {
+  const link = new LinkRate();
+  const [large, small] = [new SendWindow(link), new SendWindow(link)];
+  large.sent(0, 1000, 0);
+  large.acknowledged(0, 100); // 10 bytes a millisecond
+  small.sent(0, 1000, 5000);
+  small.acknowledged(0, 5001); // 1000 bytes a millisecond
+  large.sent(1, 999, 5002);
+  assert(large.hasRoom(1, 5002));
+  assertFalse(large.hasRoom(2, 5002));
+  // A lower rate by the other stream is news of the link.
+  small.sent(1, 100, 8000);
+  small.acknowledged(1, 8100); // 1 byte a millisecond
+  const fresh = new SendWindow(link);
+  for (const window of [large, fresh]) {
+    window.restart();
+    window.sent(2, 99, 8100);
+    assert(window.hasRoom(1, 8100));
+    assertFalse(window.hasRoom(2, 8100));
+  }
 });
 
 test("nothing under way is room for a frame of any size", () => {

@@ -70,6 +70,9 @@ const UNKNOWN_LINK_MS = 4500;
 /** Milliseconds that the first frame may take: a peer may open its camera only now. */
 const FIRST_MS = 6500;
 
+/** The most milliseconds until a caller's first frame that tell the round trip of the link. */
+const FIRST_FRAME_MS = 150;
+
 /** Milliseconds between two looks of a line at the silence and at the resting streams. */
 const LOOK_MS = 250;
 
@@ -269,13 +272,15 @@ export class CallLine implements Line {
   readonly #theirs: Streams;
   readonly #again: Again;
   readonly #aheadUs: number;
-  readonly #rate = new LinkRate();
+  readonly #rate: LinkRate;
   readonly #send: readonly (SendStream | SendSound)[];
   readonly #receive: readonly (ReceiveStream | ReceiveSound | undefined)[];
   /** The same streams by their kinds. Of the peer's, those that `frames` gives. */
   readonly #ours: Kinds<SendStream, SendSound>;
   readonly #peers: Kinds<ReceiveStream, ReceiveSound>;
   readonly #beginsAtOnce: boolean;
+  /** The time of our answer to a peer that begins at once, until we hear of it again. */
+  #answeredMs: number | undefined;
   readonly #maxBytes: number;
   /**
    * Bounds the messages beside the frames that are ours to show. Each costs as much to read,
@@ -309,7 +314,9 @@ export class CallLine implements Line {
     this.#theirs = theirs.streams;
     this.#again = again;
     this.#aheadUs = clocks?.aheadUs ?? 0;
-    const link = { roundTripUs: clocks?.roundTripUs, rate: this.#rate };
+    const { roundTripUs } = clocks ?? {};
+    this.#rate = new LinkRate(roundTripUs === undefined ? undefined : roundTripUs / 1000);
+    const link = { roundTripUs, rate: this.#rate };
     this.#send = ours.flatMap((format): (SendStream | SendSound)[] => {
       if (format === undefined) return [];
       return format.kind === "video" ? [new SendStream(format, link)] : [new SendSound()];
@@ -329,6 +336,7 @@ export class CallLine implements Line {
       sounds: this.#receive.filter((stream) => stream instanceof ReceiveSound),
     };
     this.#beginsAtOnce = beginsAtOnce;
+    if (beginsAtOnce) this.#answeredMs = performance.now();
     this.#maxBytes = Math.max(
       MAX_HELLO_BYTES,
       ...theirs.streams.map((format) =>
@@ -394,8 +402,7 @@ export class CallLine implements Line {
   }
 
   get roundTripMs(): number | undefined {
-    const known = this.#ours.pictures.flatMap(({ roundTripMs }) => roundTripMs ?? []);
-    return known.length > 0 ? Math.min(...known) : undefined;
+    return this.#rate.roundTripMs;
   }
 
   get linkRate(): number | undefined {
@@ -424,6 +431,7 @@ export class CallLine implements Line {
         const message = await this.#read(wire, memory);
         if (this.#over) return;
         if (message === undefined) continue;
+        this.#noteRoundTrip(message[0] === KIND.frame);
         switch (message[0]) {
           case KIND.frame: {
             const frame = this.#takeFrame(message, memory);
@@ -537,6 +545,17 @@ export class CallLine implements Line {
     this.#notify();
     const isWhole = stream.take(frame);
     return isWhole && this.peer.streams[frame.stream] ? memory.lend(frame) : undefined;
+  }
+
+  /**
+   * Notes the first message. A caller has its first frame before it calls: that comes one round
+   * trip after our answer, if it comes soon.
+   */
+  #noteRoundTrip(isFrame: boolean): void {
+    if (this.#answeredMs === undefined) return;
+    const ms = performance.now() - this.#answeredMs;
+    this.#answeredMs = undefined;
+    if (isFrame && ms <= FIRST_FRAME_MS) this.#rate.noteRoundTrip(ms);
   }
 
   /** Tells the watcher if the peer has muted its sound, or is heard again. */

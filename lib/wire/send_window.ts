@@ -9,9 +9,9 @@
  *
  * ```
  *  rate of one ack  = bytes delivered since that frame was sent / time in which they were delivered
- *  rate of the link = the best of the last two seconds
- *  room             = nothing under way, or all of it and this frame fit into 100 ms of that rate;
- *                     before the first ack, three frames
+ *  rate of the link = the best of the last two seconds, or of this stream's own if that is lower
+ *  room             = nothing under way, or all of it and this frame fit into 100 ms and the round
+ *                     trip at that rate; before the first ack, three frames
  * ```
  *
  * The best rate counts, not the mean: a frame that waited for a busy processor says nothing of the
@@ -47,10 +47,29 @@ interface UnderWay {
   readonly deliveredBefore: number;
 }
 
-/** The rate of a link: the best that was measured of late. The streams of a line share it. */
+/**
+ * The rate of a link: the best that was measured of late. With it goes the round trip, which is in
+ * every measure. The streams of a line share both.
+ */
 export class LinkRate {
   /** The rates that are believed, in order, the best first. */
   #rates: { readonly atMs: number; readonly bytesPerMs: number }[] = [];
+  #roundTripMs: number | undefined;
+
+  /** A link of that round trip, if it is known. */
+  constructor(roundTripMs?: number) {
+    this.#roundTripMs = roundTripMs;
+  }
+
+  /** Milliseconds of the round trip, as far as it is known. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
+  }
+
+  /** Notes an answer that can hardly have come sooner than after a round trip. */
+  noteRoundTrip(ms: number): void {
+    this.#roundTripMs = Math.min(this.#roundTripMs ?? Infinity, ms);
+  }
 
   /** True once a rate was measured. */
   get isKnown(): boolean {
@@ -77,7 +96,9 @@ export class LinkRate {
 
 /** The frames that are sent and not yet acknowledged. */
 export class SendWindow {
+  /** The rate of the link, and that by the frames of this window alone. */
   readonly #rate: LinkRate;
+  readonly #own = new LinkRate();
   #underWay: UnderWay[] = [];
   #bytes = 0;
   #delivered = 0;
@@ -94,13 +115,17 @@ export class SendWindow {
     return this.#underWay.length;
   }
 
-  /** True if a frame of that many bytes may go now. */
+  /**
+   * True if a frame of that many bytes may go now. What is on its way, or acknowledged on the way
+   * back, waits for nobody: the round trip of the link is room on top, as far as it is known.
+   */
   hasRoom(bytes: number, nowMs: number): boolean {
     const oldest = this.#underWay[0];
     if (oldest === undefined) return true;
     if (nowMs - oldest.sentMs > STALL_MS) return false;
     if (!this.#rate.isKnown) return this.#underWay.length < FIRST_FRAMES;
-    return this.#bytes + bytes <= this.#rate.best(nowMs) * WINDOW_MS;
+    const { roundTripMs = 0 } = this.#rate;
+    return this.#bytes + bytes <= this.#bytesPerMs(nowMs) * (WINDOW_MS + roundTripMs);
   }
 
   /** Notes a frame that is handed to the link. */
@@ -132,10 +157,14 @@ export class SendWindow {
     const last = arrived[arrived.length - 1]!;
     this.#lastSequence = last.sequence;
     this.#lastAckMs = nowMs;
+    // A busy machine may have made the round trip seem longer than it is. Where it is not known,
+    // the ack of a large frame tells nothing of it.
+    if (this.#rate.roundTripMs !== undefined) this.#rate.noteRoundTrip(nowMs - last.sentMs);
     // A clock of whole milliseconds would make a fast link infinite. Below a tenth of one the
     // figure means nothing.
     const tookMs = Math.max(nowMs - last.fromMs, 0.1);
-    this.#rate.add((this.#delivered - last.deliveredBefore) / tookMs, nowMs);
+    const bytesPerMs = (this.#delivered - last.deliveredBefore) / tookMs;
+    for (const rate of [this.#rate, this.#own]) rate.add(bytesPerMs, nowMs);
   }
 
   /**
@@ -143,7 +172,16 @@ export class SendWindow {
    * known.
    */
   drainMs(nowMs: number): number | undefined {
-    return this.#rate.isKnown ? this.#bytes / this.#rate.best(nowMs) : undefined;
+    return this.#rate.isKnown ? this.#bytes / this.#bytesPerMs(nowMs) : undefined;
+  }
+
+  /**
+   * The rate that is believed. Small frames of another stream fit into the buffers of a slow link
+   * at once, and make it look quick. So a lower rate by our own frames counts, however old it is.
+   */
+  #bytesPerMs(nowMs: number): number {
+    const rate = this.#rate.best(nowMs);
+    return this.#own.isKnown ? Math.min(rate, this.#own.best(nowMs)) : rate;
   }
 
   /**

@@ -83,11 +83,6 @@ export class SendStream {
     return milliseconds(this.#delay.value);
   }
 
-  /** Milliseconds of the link's round trip, as far as it is known. */
-  get roundTripMs(): number | undefined {
-    return milliseconds(this.#roundTripUs);
-  }
-
   /** True while a frame waits. */
   get isBusy(): boolean {
     return this.#waiting.next !== undefined;
