@@ -5,15 +5,19 @@
  * waits for as long. The *share* is the part of the link that pictures and sound take together.
  *
  * Goal. Raw pictures where one takes so little time that sound is not late, else MJPEG, else H.264
- * with Opus. It is settled within a second. A link that gets worse is noticed within two. A stall
- * is no reason to change.
+ * with Opus. It is settled within a second. A link that gets worse is noticed within three. A
+ * stall is no reason to change.
  *
- * Means. A call begins with MJPEG: on a slow link one picture of it is soon over, on a quick one it
- * is as good. No ack within 300 ms means a slow link. Its pictures are too small to measure a quick
- * link: the answer takes longer than the picture. So raw pictures are tried for a moment where that
- * cannot hurt, and their pace decides. During the call, a fifth of the pictures dropped in two
- * seconds running means that the codec is too much. A way up is tried after a while, and after each
- * failure later.
+ * Start. A call begins with MJPEG. A link that measures quick is believed at once. One that looks
+ * slow is given more than half a second, because programs are busy with their beginning. Then it
+ * is slow if no ack has come, if a fifth of the pictures were dropped, or if it measures slow even
+ * with the round trip taken off. Where that is not known, only acks and drops decide.
+ *
+ * Call. A fifth of the pictures dropped in two seconds running means a step down.
+ *
+ * Way up. A step up is a try, which ends as soon as it is slow. The user is not told of it, and the
+ * sound stays as it is. The first one comes soon, and mends a start that was wrong. After each
+ * failure the next one is later.
  *
  * Limits. Nothing is known of a link that carries other people's bytes a moment later.
  *
@@ -28,14 +32,15 @@ const RAW_MS = 15;
 /** The most milliseconds that it may take by a first measure, so that it is worth a try. */
 const TRY_RAW_MS = 60;
 
-/** The most milliseconds of the try. */
+/** Milliseconds of a try of raw pictures at most. A try of MJPEG is judged from then on. */
 const TRY_MS = 400;
 
-/** Milliseconds without an ack after the first picture, which tell a slow link. */
-const NO_ACK_MS = 300;
+/** Milliseconds of a try of MJPEG that succeeds: rates by what went before are forgotten by then. */
+const TRY_JPEG_MS = 2500;
 
-/** Milliseconds after which the first measure is trusted. */
-const FIRST_MEASURE_MS = 150;
+/** Milliseconds after which a quick link is believed, and those after which a slow one is. */
+const QUICK_MS = 150;
+const SLOW_MS = 600;
 
 /**
  * The largest share of the link, and the largest on the way up from H.264: its small pictures
@@ -51,16 +56,20 @@ const PCM_BYTES_PER_SECOND = 105_000;
 const WINDOW_MS = 1000;
 const BAD_WINDOWS = 2;
 
-/** The part of the pictures that may be dropped in a window. */
+/** The part of the pictures that may be dropped. */
 const MOST_DROPPED = 0.2;
 
 /** Milliseconds until a way up is tried, at first and at most. */
 const FIRST_UP_MS = 5000;
 const MOST_UP_MS = 600_000;
 
+/** How many times later the next try is after one that failed. */
+const LATER = 4;
+
 /**
- * Milliseconds until a way up from H.264 is tried. Its small pictures fit into the buffers of a
- * slow link at once, and make it look quick. A try that fails costs a second of good sound.
+ * The least milliseconds until a way up from H.264 is tried, but for the first. Its small pictures
+ * fit into the buffers of a slow link at once, and make it look quick. A try that fails makes sound
+ * late for a moment.
  */
 const UP_FROM_H264_MS = 60_000;
 
@@ -91,137 +100,178 @@ export interface Choice {
   readonly isTry: boolean;
 }
 
+/** Facts and their time, from which later ones are counted. */
+interface Since {
+  readonly facts: SendFacts;
+  readonly ms: number;
+}
+
 /** Chooses the codec of one call. It begins with MJPEG and PCM. */
 export class CodecChoice {
   readonly #format: VideoFormat;
   readonly #has: ReadonlySet<Codec>;
+  readonly #rawBytes: number;
   #codec: Codec = "mjpeg";
-  #phase: "unmeasured" | "trying" | "settled" = "unmeasured";
-  #sinceMs: number | undefined;
-  #window: { readonly facts: SendFacts; readonly sinceMs: number } | undefined;
+  #phase: "starting" | "trying" | "settled" = "starting";
+  /** The codec that was settled before a try. Nothing until one is. */
+  #before: Codec | undefined;
+  #since: Since | undefined;
   #badWindows = 0;
   #upMs = FIRST_UP_MS;
   #upAtMs = 0;
+  /** The mean size of the latest pictures, and of the latest JPEGs. */
+  #bytes: number;
   #jpegBytes: number;
 
   /** For pictures of this size and rate, in the codecs that there are. */
   constructor(format: VideoFormat, codecs: readonly Codec[]) {
     this.#format = format;
     this.#has = new Set(codecs);
-    this.#jpegBytes = rawFrameBytes(format) * JPEG_PART;
+    this.#rawBytes = rawFrameBytes(format);
+    this.#bytes = this.#jpegBytes = this.#rawBytes * JPEG_PART;
   }
 
   /** Takes the present facts, about ten times a second. Returns the choice if it is news. */
   look(facts: SendFacts, nowMs: number): Choice | undefined {
     if (facts.sent === 0) return undefined;
-    this.#sinceMs ??= nowMs;
-    const elapsedMs = nowMs - this.#sinceMs;
+    const begin = { ...facts, sent: 0, dropped: 0, pictureBytes: 0 };
+    const since = this.#since ??= { facts: begin, ms: nowMs };
     switch (this.#phase) {
-      case "unmeasured":
-        return this.#measure(facts, elapsedMs, nowMs);
+      case "starting":
+        return this.#start(facts, since, nowMs);
       case "trying":
-        return elapsedMs < TRY_MS && !this.#carriesRaw(facts)
-          ? undefined
-          : this.#settle(this.#carriesRaw(facts) ? "raw" : "mjpeg", nowMs);
+        return this.#try(facts, since, nowMs);
       case "settled":
-        return this.#watch(facts, nowMs);
+        return this.#watch(facts, since, nowMs);
     }
   }
 
-  #measure(facts: SendFacts, elapsedMs: number, nowMs: number): Choice | undefined {
-    if (facts.linkRate === undefined) {
-      const patienceMs = NO_ACK_MS + (facts.roundTripMs ?? 0);
-      return elapsedMs >= patienceMs ? this.#settle("h264", nowMs) : undefined;
+  #start(facts: SendFacts, since: Since, nowMs: number): Choice | undefined {
+    const elapsedMs = nowMs - since.ms;
+    if (elapsedMs < QUICK_MS) return undefined;
+    this.#noteBytes(facts, since.facts);
+    if (this.#mayTryRaw(facts)) return this.#begin("raw", facts, nowMs);
+    if (this.#carriesJpeg(facts)) return this.#settle("mjpeg", facts, nowMs);
+    if (elapsedMs < SLOW_MS) return undefined;
+    return this.#settle(this.#isSlow(facts, since.facts) ? "h264" : "mjpeg", facts, nowMs);
+  }
+
+  /** Looks at a try, and ends it. */
+  #try(facts: SendFacts, since: Since, nowMs: number): Choice | undefined {
+    // The encoder may have to start.
+    const hasBegun = facts.sent + facts.dropped > since.facts.sent + since.facts.dropped;
+    if (!hasBegun) this.#since = { facts, ms: nowMs };
+    const elapsedMs = nowMs - this.#since!.ms;
+    const before = this.#before ?? "mjpeg";
+    if (this.#codec === "raw") {
+      if (this.#carriesRaw(facts)) return this.#settle("raw", facts, nowMs);
+      return elapsedMs < TRY_MS ? undefined : this.#settle(before, facts, nowMs);
     }
-    if (elapsedMs < FIRST_MEASURE_MS) return undefined;
-    this.#noteJpeg(facts);
-    const linkRate = this.#rate(facts);
-    if (this.#mayTryRaw(linkRate)) return this.#tryRaw(nowMs);
-    return this.#settle(this.#carriesJpeg(linkRate) ? "mjpeg" : "h264", nowMs);
+    if (elapsedMs < TRY_MS) return undefined;
+    this.#noteBytes(facts, since.facts);
+    if (this.#isSlow(facts, since.facts)) return this.#settle(before, facts, nowMs);
+    return elapsedMs < TRY_JPEG_MS ? undefined : this.#settle("mjpeg", facts, nowMs);
   }
 
   /** Looks for drops, and for a way up when there were none for long. */
-  #watch(facts: SendFacts, nowMs: number): Choice | undefined {
-    const window = this.#window ??= { facts, sinceMs: nowMs };
-    if (nowMs - window.sinceMs < WINDOW_MS) return undefined;
-    this.#window = { facts, sinceMs: nowMs };
-    const dropped = facts.dropped - window.facts.dropped;
-    const all = facts.sent - window.facts.sent + dropped;
-    if (this.#codec === "mjpeg") this.#noteJpeg(facts, window.facts);
-    const isBad = all > 0 && dropped > all * MOST_DROPPED || this.#isLateRaw(facts);
+  #watch(facts: SendFacts, since: Since, nowMs: number): Choice | undefined {
+    if (nowMs - since.ms < WINDOW_MS) return undefined;
+    this.#since = { facts, ms: nowMs };
+    this.#noteBytes(facts, since.facts);
+    const isBad = dropsMany(facts, since.facts) || this.#isLateRaw(facts);
     this.#badWindows = isBad ? this.#badWindows + 1 : 0;
-    if (this.#badWindows >= BAD_WINDOWS) return this.#down(nowMs);
+    if (this.#badWindows >= BAD_WINDOWS) return this.#down(facts, nowMs);
     return this.#badWindows === 0 && nowMs >= this.#upAtMs ? this.#up(facts, nowMs) : undefined;
   }
 
   /** True if raw pictures take twice the time that they may. */
-  #isLateRaw({ linkRate = 0 }: SendFacts): boolean {
-    return this.#codec === "raw" && rawFrameBytes(this.#format) > linkRate * RAW_MS * 2;
+  #isLateRaw(facts: SendFacts): boolean {
+    return this.#codec === "raw" && this.#takesMs(this.#rawBytes, facts) > RAW_MS * 2;
   }
 
-  #down(nowMs: number): Choice | undefined {
+  #down(facts: SendFacts, nowMs: number): Choice | undefined {
     this.#upMs = Math.min(this.#upMs * 2, MOST_UP_MS);
-    return this.#settle(this.#codec === "raw" ? "mjpeg" : "h264", nowMs);
+    return this.#settle(this.#codec === "raw" ? "mjpeg" : "h264", facts, nowMs);
   }
 
   #up(facts: SendFacts, nowMs: number): Choice | undefined {
-    if (facts.linkRate === undefined || this.#codec === "raw") return undefined;
-    const linkRate = this.#rate(facts);
     this.#upAtMs = nowMs + this.#upMs;
-    if (this.#codec === "h264") {
-      return this.#carriesJpeg(linkRate) ? this.#settle("mjpeg", nowMs) : undefined;
+    if (this.#codec === "h264" && !this.#measuresSlow(facts)) {
+      return this.#begin("mjpeg", facts, nowMs);
     }
-    return this.#mayTryRaw(linkRate) ? this.#tryRaw(nowMs) : undefined;
+    if (this.#codec === "mjpeg" && this.#mayTryRaw(facts)) return this.#begin("raw", facts, nowMs);
+    return undefined;
   }
 
-  #tryRaw(nowMs: number): Choice {
+  /** Begins a try. */
+  #begin(codec: Codec, facts: SendFacts, nowMs: number): Choice {
+    this.#before = this.#phase === "settled" ? this.#codec : undefined;
     this.#phase = "trying";
-    this.#sinceMs = nowMs;
-    this.#codec = "raw";
-    return { codec: "raw", sound: "pcm", isTry: true };
+    this.#codec = codec;
+    this.#since = { facts, ms: nowMs };
+    return { codec, sound: soundWith(this.#before ?? "mjpeg"), isTry: true };
   }
 
-  #settle(wanted: Codec, nowMs: number): Choice | undefined {
+  #settle(wanted: Codec, facts: SendFacts, nowMs: number): Choice | undefined {
     const codec = this.#has.has(wanted) ? wanted : "mjpeg";
-    const wasTry = this.#phase === "trying";
-    const isNews = this.#phase !== "settled" || codec !== this.#codec;
-    if (wasTry && codec !== "raw") this.#upMs = Math.min(this.#upMs * 4, MOST_UP_MS);
+    const phase = this.#phase;
+    const isNews = phase !== "settled" || codec !== this.#codec;
+    const hasFailed = phase === "trying" && codec === (this.#before ?? "mjpeg");
+    if (hasFailed) this.#upMs = Math.min(this.#upMs * LATER, MOST_UP_MS);
+    // Back from a try, the user is told nothing that he knows.
+    const isTry = hasFailed && this.#before !== undefined;
     this.#phase = "settled";
     this.#codec = codec;
-    this.#window = undefined;
+    this.#since = { facts, ms: nowMs };
     this.#badWindows = 0;
-    this.#upAtMs = nowMs + Math.max(this.#upMs, codec === "h264" ? UP_FROM_H264_MS : 0);
-    return isNews ? { codec, sound: codec === "h264" ? "opus" : "pcm", isTry: false } : undefined;
+    const leastMs = codec === "h264" && phase !== "starting" ? UP_FROM_H264_MS : 0;
+    this.#upAtMs = nowMs + Math.max(this.#upMs, leastMs);
+    return isNews ? { codec, sound: soundWith(codec), isTry } : undefined;
   }
 
-  /**
-   * The rate of the link without the round trip, which is in every measure. It matters where a
-   * picture takes less time than its ack.
-   */
-  #rate({ linkRate = 0, roundTripMs = 0, pictureBytes, sent }: SendFacts): number {
-    const bytes = sent > 0 ? pictureBytes / sent : 0;
-    const tookMs = bytes / Math.max(linkRate, 1e-6);
-    // The round trip is not known better than to a part of it.
-    return bytes / Math.max(tookMs - roundTripMs, tookMs / 10, 0.05);
+  /** Notes the mean size of the pictures that were sent since then. */
+  #noteBytes(facts: SendFacts, since: SendFacts): void {
+    const count = facts.sent - since.sent;
+    if (count === 0) return;
+    this.#bytes = (facts.pictureBytes - since.pictureBytes) / count;
+    if (this.#codec === "mjpeg") this.#jpegBytes = this.#bytes;
   }
 
-  /** Notes the mean size of the JPEGs that were sent since then. */
-  #noteJpeg(facts: SendFacts, since?: SendFacts): void {
-    const count = facts.sent - (since?.sent ?? 0);
-    if (count > 0) this.#jpegBytes = (facts.pictureBytes - (since?.pictureBytes ?? 0)) / count;
+  /** True if the link carries too little for MJPEG, by the pictures since then. */
+  #isSlow(facts: SendFacts, since: SendFacts): boolean {
+    return facts.linkRate === undefined || dropsMany(facts, since) || this.#measuresSlow(facts);
   }
 
-  #mayTryRaw(linkRate: number): boolean {
-    return this.#has.has("raw") && rawFrameBytes(this.#format) / linkRate <= TRY_RAW_MS;
+  /** True if the link is too slow for MJPEG even if the acks took the whole round trip. */
+  #measuresSlow(facts: SendFacts): boolean {
+    const { roundTripMs = Infinity } = facts;
+    const atLeastMs = lessRoundTrip(tookMs(this.#bytes, facts), roundTripMs);
+    return !this.#fits(this.#jpegBytes, this.#bytes / atLeastMs);
   }
 
-  #carriesRaw({ linkRate = 0 }: SendFacts): boolean {
-    const bytes = rawFrameBytes(this.#format);
-    return bytes <= linkRate * RAW_MS && this.#fits(bytes, linkRate);
+  #mayTryRaw(facts: SendFacts): boolean {
+    return this.#has.has("raw") && this.#rawBytes / this.#rate(facts) <= TRY_RAW_MS;
   }
 
-  #carriesJpeg(linkRate: number): boolean {
-    return this.#fits(this.#jpegBytes, linkRate);
+  #carriesRaw(facts: SendFacts): boolean {
+    const takesMs = this.#takesMs(this.#rawBytes, facts);
+    return takesMs <= RAW_MS && this.#fits(this.#rawBytes, this.#rawBytes / takesMs);
+  }
+
+  #carriesJpeg(facts: SendFacts): boolean {
+    return this.#fits(this.#jpegBytes, this.#rate(facts));
+  }
+
+  /** The rate of the link in bytes a millisecond, by the latest pictures. */
+  #rate(facts: SendFacts): number {
+    return this.#bytes / this.#takesMs(this.#bytes, facts);
+  }
+
+  /** Milliseconds of the link that a picture takes, if pictures of that size were measured. */
+  #takesMs(bytes: number, facts: SendFacts): number {
+    const ms = tookMs(bytes, facts);
+    // Where the next picture leaves before the ack, the measure may hold no round trip.
+    return ms > 900 / this.#format.fps ? ms : lessRoundTrip(ms, facts.roundTripMs ?? 0);
   }
 
   /**
@@ -229,9 +279,35 @@ export class CodecChoice {
    * its part of the link, and the measured rate is without it.
    */
   #fits(bytes: number, linkRate: number): boolean {
-    const [more, share] = this.#codec === "h264"
+    const [more, share] = this.#sound === "opus"
       ? [PCM_BYTES_PER_SECOND, MOST_SHARE_UP]
       : [0, MOST_SHARE];
     return bytes * this.#format.fps + more <= linkRate * 1000 * share;
   }
+
+  /** The codec of the sound. It stays as it is during a try. */
+  get #sound(): SoundCodec {
+    return soundWith(this.#phase === "trying" ? this.#before ?? "mjpeg" : this.#codec);
+  }
+}
+
+/** Milliseconds until the ack of a picture of that many bytes, or between two such acks. */
+function tookMs(bytes: number, { linkRate = 0 }: SendFacts): number {
+  return bytes / Math.max(linkRate, 1e-6);
+}
+
+/** That time without the round trip, which is not known better than to a part of it. */
+function lessRoundTrip(ms: number, roundTripMs: number): number {
+  return Math.max(ms - roundTripMs, ms / 10, 0.05);
+}
+
+/** True if too many pictures were dropped since then. */
+function dropsMany(facts: SendFacts, since: SendFacts): boolean {
+  const dropped = facts.dropped - since.dropped;
+  return dropped > (facts.sent - since.sent + dropped) * MOST_DROPPED;
+}
+
+/** The codec of the sound beside pictures of this one. */
+function soundWith(codec: Codec): SoundCodec {
+  return codec === "h264" ? "opus" : "pcm";
 }
