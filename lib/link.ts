@@ -26,7 +26,7 @@ export function watchLink(
 
 /** Gives a taker the codecs that its line carries, until disposed of. */
 export function followLink(
-  line: Pick<Line, "figures" | "linkRate" | "roundTripMs">,
+  line: Pick<Line, "figures" | "link">,
   outgoing: Outgoing,
   taker: Taker,
   { log, messages }: Pick<Surroundings, "log" | "messages">,
@@ -40,8 +40,8 @@ export function followLink(
     return stream >= 0;
   };
   return every(CODEC_MS, () => {
-    const { figures, linkRate, roundTripMs } = line;
-    const news = choice.look({ ...figures, linkRate, roundTripMs }, performance.now());
+    if (line.link === undefined) return;
+    const news = choice.look({ ...line.figures, ...line.link }, performance.now());
     if (news === undefined) return;
     choose(news.codec);
     const hasSound = choose(news.sound);

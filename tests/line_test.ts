@@ -14,13 +14,7 @@ import { pause, within } from "../lib/clock.ts";
 import { PeerLostError, ProtocolError } from "../lib/errors.ts";
 import { type Codec, maxFrameBytes, OPUS, PCM, type VideoFormat } from "../lib/frame/format.ts";
 import type { Frame } from "../lib/frame/frame.ts";
-import {
-  type Again,
-  CallLine,
-  type Goodbye,
-  type Line,
-  type LineOptions,
-} from "../lib/wire/line.ts";
+import { type Again, CallLine, type Goodbye, type LineOptions } from "../lib/wire/line.ts";
 import {
   decodeAck,
   decodeBye,
@@ -1135,7 +1129,7 @@ test("where clocks were compared, capture times are told by the server's and bot
 });
 
 test("a caller's first frame tells the round trip of the link, if it comes soon", async () => {
-  const first = async (ms: number, message: Uint8Array, beginsAtOnce = true): Promise<Line> => {
+  const first = async (ms: number, message: Uint8Array, beginsAtOnce = true): Promise<CallLine> => {
     using time = new FakeTime({ stands: true });
     await using open = openLine({ ours: [RAW], theirs: [RAW], beginsAtOnce });
     time.forwardMs = ms;
@@ -1145,23 +1139,23 @@ test("a caller's first frame tells the round trip of the link, if it comes soon"
     return open.line;
   };
   const frame = frameMessage(picture(0));
-  assertEquals((await first(60, frame)).roundTripMs, 60);
-  assertEquals((await first(160, frame)).roundTripMs, undefined, "its camera took its time");
-  assertEquals((await first(60, framed(encodeRest(0, false)))).roundTripMs, undefined);
-  assertEquals((await first(60, frame, false)).roundTripMs, undefined, "we have called");
+  assertEquals((await first(60, frame)).link.roundTripMs, 60);
+  assertEquals((await first(160, frame)).link.roundTripMs, undefined, "its camera took its time");
+  assertEquals((await first(60, framed(encodeRest(0, false)))).link.roundTripMs, undefined);
+  assertEquals((await first(60, frame, false)).link.roundTripMs, undefined, "we have called");
 });
 
 test("the round trip of the link is that of the hello, or the quickest ack", async () => {
   using time = new FakeTime({ stands: true });
   const clocks = { aheadUs: 0, roundTripUs: 80_000 };
   await using open = openLine({ ours: [RAW], theirs: [RAW], clocks });
-  assertEquals(open.line.roundTripMs, 80);
+  assertEquals(open.line.link.roundTripMs, 80);
   open.line.push(picture(0));
   await open.far.readMessage();
   time.forwardMs = 30;
   open.far.put(ack(0));
-  await until("the ack", () => open.line.linkRate);
-  assertEquals(open.line.roundTripMs, 30);
+  await until("the ack", () => open.line.link.delivery);
+  assertEquals(open.line.link.roundTripMs, 30);
 });
 
 const SOUND_AND_PICTURE: Streams = [RAW, PCM];

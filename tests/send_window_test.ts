@@ -250,26 +250,32 @@ test("no round trip is longer than the quickest ack, and an ack alone does not t
   assertEquals([known.roundTripMs, unknown.roundTripMs], [30, undefined]);
 });
 
-test("small frames of another stream do not make the link quicker than the own frames were", () => {
+test("the round trip of the hello is sure if no ack takes less than half of it", () => {
+  for (const [toldMs, ackMs, sureMs] of [[40, 60, 40], [40, 30, 30], [40, 19, 0]] as const) {
+    const link = new LinkRate(toldMs);
+    link.noteRoundTrip(ackMs);
+    assertEquals(link.facts(0).sureTripMs, sureMs);
+  }
+  const untold = new LinkRate();
+  untold.noteRoundTrip(30);
+  assertEquals(untold.facts(0), { delivery: undefined, roundTripMs: 30, sureTripMs: 0 });
+});
+
+test("small frames do not make a link quick, for two seconds after a large one", () => {
   const link = new LinkRate();
   const [large, small] = [new SendWindow(link), new SendWindow(link)];
   large.sent(0, 1000, 0);
   large.acknowledged(0, 100); // 10 bytes a millisecond
-  small.sent(0, 1000, 5000);
-  small.acknowledged(0, 5001); // 1000 bytes a millisecond
-  large.sent(1, 999, 5002);
-  assert(large.hasRoom(1, 5002));
-  assertFalse(large.hasRoom(2, 5002));
-  // A lower rate by the other stream is news of the link.
-  small.sent(1, 100, 8000);
-  small.acknowledged(1, 8100); // 1 byte a millisecond
-  const fresh = new SendWindow(link);
-  for (const window of [large, fresh]) {
-    window.restart();
-    window.sent(2, 99, 8100);
-    assert(window.hasRoom(1, 8100));
-    assertFalse(window.hasRoom(2, 8100));
+  for (const [sequence, bytes] of [[0, 499], [1, 500]] as const) {
+    small.sent(sequence, bytes, 1000 + sequence);
+    small.acknowledged(sequence, 1001 + sequence);
+    const { frameBytes } = link.best(1002)!;
+    assertEquals(frameBytes, bytes < 500 ? 1000 : 500, `${bytes} bytes`);
   }
+  small.sent(2, 1, 2001);
+  small.acknowledged(2, 2002);
+  assertEquals(link.best(2100)!.frameBytes, 500);
+  assertEquals(link.best(3003)!.frameBytes, 1, "the large ones are too old");
 });
 
 test("nothing under way is room for a frame of any size", () => {

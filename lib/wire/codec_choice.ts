@@ -17,7 +17,7 @@
  *
  * Way up. A step up is a try, which ends as soon as it is slow. The user is not told of it, and the
  * sound stays as it is. The first one comes soon, and mends a start that was wrong. After each
- * failure the next one is later.
+ * failure the next one is later. There is none where the link measures slow as it is.
  *
  * Limits. Nothing is known of a link that carries other people's bytes a moment later.
  *
@@ -25,6 +25,7 @@
  */
 
 import { type Codec, rawFrameBytes, type SoundCodec, type VideoFormat } from "../frame/format.ts";
+import { type Delivery, type LinkFacts, rateOf } from "./send_window.ts";
 
 /** The most milliseconds of the link that a raw picture may take. */
 const RAW_MS = 15;
@@ -35,8 +36,8 @@ const TRY_RAW_MS = 60;
 /** Milliseconds of a try of raw pictures at most. A try of MJPEG is judged from then on. */
 const TRY_MS = 400;
 
-/** Milliseconds of a try of MJPEG that succeeds: rates by what went before are forgotten by then. */
-const TRY_JPEG_MS = 2500;
+/** Milliseconds of a try of MJPEG that succeeds. */
+const TRY_JPEG_MS = 1500;
 
 /** Milliseconds after which a quick link is believed, and those after which a slow one is. */
 const QUICK_MS = 150;
@@ -67,9 +68,8 @@ const MOST_UP_MS = 600_000;
 const LATER = 4;
 
 /**
- * The least milliseconds until a way up from H.264 is tried, but for the first. Its small pictures
- * fit into the buffers of a slow link at once, and make it look quick. A try that fails makes sound
- * late for a moment.
+ * The least milliseconds until a way up from H.264 is tried, but for the first. A try that fails
+ * makes sound late for a moment.
  */
 const UP_FROM_H264_MS = 60_000;
 
@@ -77,17 +77,13 @@ const UP_FROM_H264_MS = 60_000;
 const JPEG_PART = 1 / 12;
 
 /** What is known of a line that sends. */
-export interface SendFacts {
+export interface SendFacts extends LinkFacts {
   /** Pictures handed to the link since the call began. */
   readonly sent: number;
   /** Pictures that found no room in it. */
   readonly dropped: number;
   /** Bytes of pictures handed to the link. */
   readonly pictureBytes: number;
-  /** The rate of the link in bytes a millisecond. Nothing before the first ack. */
-  readonly linkRate: number | undefined;
-  /** The round trip of the link in milliseconds, as far as it is known. */
-  readonly roundTripMs: number | undefined;
 }
 
 /** The codecs of a call from now on. */
@@ -119,8 +115,7 @@ export class CodecChoice {
   #badWindows = 0;
   #upMs = FIRST_UP_MS;
   #upAtMs = 0;
-  /** The mean size of the latest pictures, and of the latest JPEGs. */
-  #bytes: number;
+  /** The mean size of the latest JPEGs. */
   #jpegBytes: number;
 
   /** For pictures of this size and rate, in the codecs that there are. */
@@ -128,7 +123,7 @@ export class CodecChoice {
     this.#format = format;
     this.#has = new Set(codecs);
     this.#rawBytes = rawFrameBytes(format);
-    this.#bytes = this.#jpegBytes = this.#rawBytes * JPEG_PART;
+    this.#jpegBytes = this.#rawBytes * JPEG_PART;
   }
 
   /** Takes the present facts, about ten times a second. Returns the choice if it is news. */
@@ -149,7 +144,7 @@ export class CodecChoice {
   #start(facts: SendFacts, since: Since, nowMs: number): Choice | undefined {
     const elapsedMs = nowMs - since.ms;
     if (elapsedMs < QUICK_MS) return undefined;
-    this.#noteBytes(facts, since.facts);
+    this.#noteJpeg(facts, since.facts);
     if (this.#mayTryRaw(facts)) return this.#begin("raw", facts, nowMs);
     if (this.#carriesJpeg(facts)) return this.#settle("mjpeg", facts, nowMs);
     if (elapsedMs < SLOW_MS) return undefined;
@@ -168,7 +163,7 @@ export class CodecChoice {
       return elapsedMs < TRY_MS ? undefined : this.#settle(before, facts, nowMs);
     }
     if (elapsedMs < TRY_MS) return undefined;
-    this.#noteBytes(facts, since.facts);
+    this.#noteJpeg(facts, since.facts);
     if (this.#isSlow(facts, since.facts)) return this.#settle(before, facts, nowMs);
     return elapsedMs < TRY_JPEG_MS ? undefined : this.#settle("mjpeg", facts, nowMs);
   }
@@ -177,7 +172,7 @@ export class CodecChoice {
   #watch(facts: SendFacts, since: Since, nowMs: number): Choice | undefined {
     if (nowMs - since.ms < WINDOW_MS) return undefined;
     this.#since = { facts, ms: nowMs };
-    this.#noteBytes(facts, since.facts);
+    this.#noteJpeg(facts, since.facts);
     const isBad = dropsMany(facts, since.facts) || this.#isLateRaw(facts);
     this.#badWindows = isBad ? this.#badWindows + 1 : 0;
     if (this.#badWindows >= BAD_WINDOWS) return this.#down(facts, nowMs);
@@ -186,7 +181,7 @@ export class CodecChoice {
 
   /** True if raw pictures take twice the time that they may. */
   #isLateRaw(facts: SendFacts): boolean {
-    return this.#codec === "raw" && this.#takesMs(this.#rawBytes, facts) > RAW_MS * 2;
+    return this.#codec === "raw" && this.#rawMs(facts) > RAW_MS * 2;
   }
 
   #down(facts: SendFacts, nowMs: number): Choice | undefined {
@@ -229,49 +224,48 @@ export class CodecChoice {
     return isNews ? { codec, sound: soundWith(codec), isTry } : undefined;
   }
 
-  /** Notes the mean size of the pictures that were sent since then. */
-  #noteBytes(facts: SendFacts, since: SendFacts): void {
+  /** Notes the mean size of the JPEGs that were sent since then. */
+  #noteJpeg(facts: SendFacts, since: SendFacts): void {
     const count = facts.sent - since.sent;
-    if (count === 0) return;
-    this.#bytes = (facts.pictureBytes - since.pictureBytes) / count;
-    if (this.#codec === "mjpeg") this.#jpegBytes = this.#bytes;
+    if (this.#codec !== "mjpeg" || count === 0) return;
+    this.#jpegBytes = (facts.pictureBytes - since.pictureBytes) / count;
   }
 
   /** True if the link carries too little for MJPEG, by the pictures since then. */
   #isSlow(facts: SendFacts, since: SendFacts): boolean {
-    return facts.linkRate === undefined || dropsMany(facts, since) || this.#measuresSlow(facts);
+    return facts.delivery === undefined || dropsMany(facts, since) || this.#measuresSlow(facts);
   }
 
-  /** True if the link is too slow for MJPEG even if the acks took the whole round trip. */
-  #measuresSlow(facts: SendFacts): boolean {
-    const { roundTripMs = Infinity } = facts;
-    const atLeastMs = lessRoundTrip(tookMs(this.#bytes, facts), roundTripMs);
-    return !this.#fits(this.#jpegBytes, this.#bytes / atLeastMs);
+  /** True if the link is too slow for MJPEG even if the ack took the whole round trip. */
+  #measuresSlow({ delivery, roundTripMs = Infinity }: SendFacts): boolean {
+    return delivery !== undefined && !this.#fits(this.#jpegBytes, lessTrip(delivery, roundTripMs));
   }
 
   #mayTryRaw(facts: SendFacts): boolean {
-    return this.#has.has("raw") && this.#rawBytes / this.#rate(facts) <= TRY_RAW_MS;
+    return this.#has.has("raw") && this.#rawMs(facts) <= TRY_RAW_MS;
   }
 
+  /** True if the link carries raw pictures, by one of them. */
   #carriesRaw(facts: SendFacts): boolean {
-    const takesMs = this.#takesMs(this.#rawBytes, facts);
-    return takesMs <= RAW_MS && this.#fits(this.#rawBytes, this.#rawBytes / takesMs);
+    const isRaw = (facts.delivery?.frameBytes ?? 0) >= this.#rawBytes;
+    return isRaw && this.#rawMs(facts) <= RAW_MS && this.#fits(this.#rawBytes, this.#rate(facts));
   }
 
   #carriesJpeg(facts: SendFacts): boolean {
     return this.#fits(this.#jpegBytes, this.#rate(facts));
   }
 
-  /** The rate of the link in bytes a millisecond, by the latest pictures. */
-  #rate(facts: SendFacts): number {
-    return this.#bytes / this.#takesMs(this.#bytes, facts);
+  /** Milliseconds of the link that a raw picture takes. */
+  #rawMs(facts: SendFacts): number {
+    return this.#rawBytes / this.#rate(facts);
   }
 
-  /** Milliseconds of the link that a picture takes, if pictures of that size were measured. */
-  #takesMs(bytes: number, facts: SendFacts): number {
-    const ms = tookMs(bytes, facts);
-    // Where the next picture leaves before the ack, the measure may hold no round trip.
-    return ms > 900 / this.#format.fps ? ms : lessRoundTrip(ms, facts.roundTripMs ?? 0);
+  /** The least rate of the link in bytes a millisecond. Zero before the first ack. */
+  #rate({ delivery, sureTripMs }: SendFacts): number {
+    if (delivery === undefined) return 0;
+    // Where the next picture leaves before the ack, there may be no round trip in the measure.
+    const isAlone = delivery.ms <= 900 / this.#format.fps;
+    return isAlone ? lessTrip(delivery, sureTripMs) : rateOf(delivery);
   }
 
   /**
@@ -291,14 +285,9 @@ export class CodecChoice {
   }
 }
 
-/** Milliseconds until the ack of a picture of that many bytes, or between two such acks. */
-function tookMs(bytes: number, { linkRate = 0 }: SendFacts): number {
-  return bytes / Math.max(linkRate, 1e-6);
-}
-
-/** That time without the round trip, which is not known better than to a part of it. */
-function lessRoundTrip(ms: number, roundTripMs: number): number {
-  return Math.max(ms - roundTripMs, ms / 10, 0.05);
+/** The rate of a delivery less the round trip, which is not known better than to a part. */
+function lessTrip({ bytes, ms }: Delivery, roundTripMs: number): number {
+  return bytes / Math.max(ms - roundTripMs, ms / 10, 0.05);
 }
 
 /** True if too many pictures were dropped since then. */

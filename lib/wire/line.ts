@@ -50,7 +50,7 @@ import {
   type Streams,
 } from "./session.ts";
 import { RateLimit, UNANNOUNCED_FPS } from "./rate_limit.ts";
-import { LinkRate } from "./send_window.ts";
+import { type LinkFacts, LinkRate } from "./send_window.ts";
 import { ReceiveSound, SendSound } from "./sound_stream.ts";
 import { ReceiveStream, SendStream } from "./stream.ts";
 import { FAREWELL_MS, STILL_MS, type Wire } from "./wire.ts";
@@ -174,10 +174,8 @@ export interface Line extends Sink {
   watch?(watcher: LineWatcher): void;
   /** Says that nothing comes on a stream of ours until a frame of it is pushed. */
   rest?(stream: number): void;
-  /** The rate of the link in bytes a millisecond, as far as our pictures have measured it. */
-  readonly linkRate?: number | undefined;
-  /** The round trip of the link in milliseconds, as far as it is known. */
-  readonly roundTripMs?: number | undefined;
+  /** What our pictures have measured of the link. */
+  readonly link?: LinkFacts;
 }
 
 /**
@@ -401,12 +399,8 @@ export class CallLine implements Line {
     this.#notify();
   }
 
-  get roundTripMs(): number | undefined {
-    return this.#rate.roundTripMs;
-  }
-
-  get linkRate(): number | undefined {
-    return this.#rate.isKnown ? this.#rate.best(performance.now()) : undefined;
+  get link(): LinkFacts {
+    return this.#rate.facts(performance.now());
   }
 
   async flush(): Promise<void> {

@@ -9,14 +9,15 @@
  *
  * ```
  *  rate of one ack  = bytes delivered since that frame was sent / time in which they were delivered
- *  rate of the link = the best of the last two seconds, or of this stream's own if that is lower
+ *  rate of the link = the best of the last two seconds, by frames of half the largest size or more
  *  room             = nothing under way, or all of it and this frame fit into 100 ms and the round
  *                     trip at that rate; before the first ack, three frames
  * ```
  *
  * The best rate counts, not the mean: a frame that waited for a busy processor says nothing of the
- * link. The age of the oldest frame under way shows that a link has stopped. Past half a second no
- * frame is added: it would come late anyway.
+ * link. Small frames fit into the buffers of a slow link at once, and make it look quick. So they
+ * do not count beside large ones. The age of the oldest frame under way shows that a link has
+ * stopped. Past half a second no frame is added: it would come late anyway.
  *
  * Pure: the caller hands in the time.
  */
@@ -38,6 +39,12 @@ const FIRST_FRAMES = 3;
 /** Milliseconds for which a measured rate is believed. */
 const RATE_MEMORY_MS = 2000;
 
+/** The least time of the quickest ack that confirms the hello's round trip, as a part of that. */
+const SURE = 0.5;
+
+/** The least size of a frame that counts, as a part of the largest one's. */
+const LARGE = 0.5;
+
 interface UnderWay {
   readonly sequence: number;
   readonly bytes: number;
@@ -47,23 +54,52 @@ interface UnderWay {
   readonly deliveredBefore: number;
 }
 
+/** What an ack has measured: bytes that arrived, in the time from their turn to the ack. */
+export interface Delivery {
+  /** The bytes. */
+  readonly bytes: number;
+  /** The time in milliseconds. */
+  readonly ms: number;
+  /** The bytes of the frame that the ack names, which may not be the only one that arrived. */
+  readonly frameBytes: number;
+}
+
+/** What is known of a link. */
+export interface LinkFacts {
+  /** The delivery that measures it. Nothing before the first ack. */
+  readonly delivery: Delivery | undefined;
+  /** The most milliseconds that its round trip takes, as far as they are known. */
+  readonly roundTripMs: number | undefined;
+  /** The milliseconds that its round trip surely takes. */
+  readonly sureTripMs: number;
+}
+
 /**
  * The rate of a link: the best that was measured of late. With it goes the round trip, which is in
  * every measure. The streams of a line share both.
  */
 export class LinkRate {
-  /** The rates that are believed, in order, the best first. */
-  #rates: { readonly atMs: number; readonly bytesPerMs: number }[] = [];
+  /** The deliveries of the last two seconds, in order, or the newest one. */
+  #deliveries: (Delivery & { readonly atMs: number })[] = [];
+  readonly #toldMs: number | undefined;
   #roundTripMs: number | undefined;
 
-  /** A link of that round trip, if it is known. */
-  constructor(roundTripMs?: number) {
-    this.#roundTripMs = roundTripMs;
+  /** A link of the round trip that the hello has told, if it did. */
+  constructor(toldMs?: number) {
+    this.#toldMs = this.#roundTripMs = toldMs;
   }
 
-  /** Milliseconds of the round trip, as far as it is known. */
+  /** The most milliseconds that the round trip takes, as far as they are known. */
   get roundTripMs(): number | undefined {
     return this.#roundTripMs;
+  }
+
+  /** What is known of the link now. */
+  facts(nowMs: number): LinkFacts {
+    const [told, most] = [this.#toldMs ?? Infinity, this.#roundTripMs ?? 0];
+    // A busy machine has made the hello slow if an ack, which has more to wait for, is far quicker.
+    const sureTripMs = most >= told * SURE ? most : 0;
+    return { delivery: this.best(nowMs), roundTripMs: this.#roundTripMs, sureTripMs };
   }
 
   /** Notes an answer that can hardly have come sooner than after a round trip. */
@@ -71,34 +107,42 @@ export class LinkRate {
     this.#roundTripMs = Math.min(this.#roundTripMs ?? Infinity, ms);
   }
 
-  /** True once a rate was measured. */
-  get isKnown(): boolean {
-    return this.#rates.length > 0;
-  }
-
-  /** Notes a rate, in bytes a millisecond. */
-  add(bytesPerMs: number, atMs: number): void {
-    // An older rate that is not better will never be the best again.
-    while ((this.#rates.at(-1)?.bytesPerMs ?? Infinity) <= bytesPerMs) this.#rates.pop();
-    this.#rates.push({ atMs, bytesPerMs });
+  /** Notes what an ack has measured. */
+  add(delivery: Delivery, atMs: number): void {
+    this.#deliveries.push({ ...delivery, atMs });
+    this.#forget(atMs);
   }
 
   /**
-   * The best rate of the last two seconds, in bytes a millisecond. If all are older, the newest
-   * one. Zero before the first.
+   * The quickest delivery of the last two seconds. If all are older, the newest one. Small frames
+   * do not count beside large ones.
    */
-  best(nowMs: number): number {
-    const fresh = this.#rates.findIndex(({ atMs }) => nowMs - atMs <= RATE_MEMORY_MS);
-    this.#rates.splice(0, fresh >= 0 ? fresh : this.#rates.length - 1);
-    return this.#rates[0]?.bytesPerMs ?? 0;
+  best(nowMs: number): Delivery | undefined {
+    this.#forget(nowMs);
+    const most = this.#deliveries.reduce((most, one) => Math.max(most, one.frameBytes), 0);
+    return this.#deliveries
+      .filter(({ frameBytes }) => frameBytes >= most * LARGE)
+      .reduce<Delivery | undefined>(quicker, undefined);
   }
+
+  #forget(nowMs: number): void {
+    const fresh = this.#deliveries.findIndex(({ atMs }) => nowMs - atMs <= RATE_MEMORY_MS);
+    this.#deliveries.splice(0, fresh >= 0 ? fresh : this.#deliveries.length - 1);
+  }
+}
+
+function quicker(one: Delivery | undefined, other: Delivery): Delivery {
+  return one && rateOf(one) >= rateOf(other) ? one : other;
+}
+
+/** The rate of a delivery in bytes a millisecond. */
+export function rateOf({ bytes, ms }: Delivery): number {
+  return bytes / ms;
 }
 
 /** The frames that are sent and not yet acknowledged. */
 export class SendWindow {
-  /** The rate of the link, and that by the frames of this window alone. */
   readonly #rate: LinkRate;
-  readonly #own = new LinkRate();
   #underWay: UnderWay[] = [];
   #bytes = 0;
   #delivered = 0;
@@ -123,9 +167,10 @@ export class SendWindow {
     const oldest = this.#underWay[0];
     if (oldest === undefined) return true;
     if (nowMs - oldest.sentMs > STALL_MS) return false;
-    if (!this.#rate.isKnown) return this.#underWay.length < FIRST_FRAMES;
+    const best = this.#rate.best(nowMs);
+    if (best === undefined) return this.#underWay.length < FIRST_FRAMES;
     const { roundTripMs = 0 } = this.#rate;
-    return this.#bytes + bytes <= this.#bytesPerMs(nowMs) * (WINDOW_MS + roundTripMs);
+    return this.#bytes + bytes <= rateOf(best) * (WINDOW_MS + roundTripMs);
   }
 
   /** Notes a frame that is handed to the link. */
@@ -163,8 +208,8 @@ export class SendWindow {
     // A clock of whole milliseconds would make a fast link infinite. Below a tenth of one the
     // figure means nothing.
     const tookMs = Math.max(nowMs - last.fromMs, 0.1);
-    const bytesPerMs = (this.#delivered - last.deliveredBefore) / tookMs;
-    for (const rate of [this.#rate, this.#own]) rate.add(bytesPerMs, nowMs);
+    const bytes = this.#delivered - last.deliveredBefore;
+    this.#rate.add({ bytes, ms: tookMs, frameBytes: last.bytes }, nowMs);
   }
 
   /**
@@ -172,16 +217,8 @@ export class SendWindow {
    * known.
    */
   drainMs(nowMs: number): number | undefined {
-    return this.#rate.isKnown ? this.#bytes / this.#bytesPerMs(nowMs) : undefined;
-  }
-
-  /**
-   * The rate that is believed. Small frames of another stream fit into the buffers of a slow link
-   * at once, and make it look quick. So a lower rate by our own frames counts, however old it is.
-   */
-  #bytesPerMs(nowMs: number): number {
-    const rate = this.#rate.best(nowMs);
-    return this.#own.isKnown ? Math.min(rate, this.#own.best(nowMs)) : rate;
+    const best = this.#rate.best(nowMs);
+    return best && this.#bytes / rateOf(best);
   }
 
   /**
