@@ -121,11 +121,6 @@ export class Backlog {
     return frames;
   }
 
-  /** Milliseconds until silence may have to be written, if nothing is pushed. */
-  spareMs(nowMs: number): number {
-    return (this.levelMs(nowMs) ?? 0) - LEAST_MS;
-  }
-
   /** Milliseconds of backlog; `undefined` until the clock starts. */
   levelMs(nowMs: number): number | undefined {
     if (this.#leads.length === 0) return undefined;

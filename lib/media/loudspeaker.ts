@@ -15,8 +15,8 @@ import type { Frame } from "../frame/frame.ts";
 import type { Sink } from "../frame/sink.ts";
 import { Backlog } from "./backlog.ts";
 
-/** The least milliseconds between two looks at the backlog, if nothing is pushed. */
-const LOOK_MS = 10;
+/** Milliseconds between two looks at a backlog whose player says nothing. */
+const LOOK_MS = 250;
 
 /** Milliseconds between the end of a player that failed and the next try. */
 const RETRY_MS = 1000;
@@ -162,7 +162,7 @@ class Player {
   readonly #backlog = new Backlog(performance.now());
   readonly #lost = Promise.withResolvers<Loss>();
   readonly #options: LoudspeakerOptions;
-  #looking: Timer | undefined;
+  readonly #looking: Timer;
   #witness: Child | undefined;
   #words = "";
   #begun = false;
@@ -190,6 +190,7 @@ class Player {
     });
     this.#child.ended.then((end) => this.lose("failed", this.#words || statusOf(end)));
     this.#look();
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
   }
 
   /** Plays 10 ms of sound, or leaves it out. */
@@ -201,7 +202,7 @@ class Player {
   /** Is not wanted any more. */
   lose(kind: Loss["kind"], detail: string): void {
     this.#isLost = true;
-    clearTimeout(this.#looking);
+    clearInterval(this.#looking);
     this.#lost.resolve({ kind, detail });
   }
 
@@ -236,6 +237,7 @@ class Player {
   #hear(clockMs: number, onBegin: () => void): void {
     if (this.#isLost) return;
     this.#backlog.heard(clockMs, performance.now());
+    this.#look();
     if (this.#begun) return;
     this.#begun = true;
     this.#watchDevice();
@@ -243,19 +245,15 @@ class Player {
   }
 
   /**
-   * Looks at the backlog now, and again when it may be low. Each push is a look, so that a steady
-   * sound wakes nobody in between.
+   * Looks at the backlog: with each push and with each line of the player, each 30 ms. A timer would
+   * wake us as often again.
    */
   #look(): void {
-    if (this.#isLost) return;
-    clearTimeout(this.#looking);
     const nowMs = performance.now();
     for (let frames = this.#backlog.silence(nowMs); frames > 0; frames--) {
       this.#child.write(SILENCE);
     }
-    if (this.#backlog.isStill(nowMs)) return this.lose("failed", this.#words);
-    const spareMs = this.#backlog.spareMs(nowMs);
-    this.#looking = setTimeout(() => this.#look(), Math.max(spareMs, LOOK_MS));
+    if (this.#backlog.isStill(nowMs)) this.lose("failed", this.#words);
   }
 }
 

@@ -3,7 +3,7 @@
  * that size, each is 0.3 ms old (measured).
  */
 
-import { nowUs, within } from "../clock.ts";
+import { nowUs, Patience, within } from "../clock.ts";
 import { MicrophoneError } from "../errors.ts";
 import { PCM_FRAME_BYTES } from "../frame/format.ts";
 import type { Frame } from "../frame/frame.ts";
@@ -66,6 +66,7 @@ export async function openMicrophone(
 class Opening {
   readonly child: Child;
   readonly #problems: string[] = [];
+  readonly #patience = new Patience(SILENCE_MS);
   #first: Sound | undefined;
 
   constructor(way: readonly string[], { env, watch }: MicrophoneOptions) {
@@ -81,24 +82,25 @@ class Opening {
 
   /** Waits for the first sound. Resolves to nothing if there is none in that time. */
   async begin(): Promise<Sound | undefined> {
-    return this.#first = await within(this.#read(), SILENCE_MS);
+    return this.#first = await this.#patience.within(this.#read());
   }
 
   /** The next sound, or nothing if there is none in that time. */
   async next(): Promise<Sound | undefined> {
     const first = this.#first;
     this.#first = undefined;
-    return first ?? await within(this.#read(), SILENCE_MS);
+    return first ?? await this.#patience.within(this.#read());
   }
 
   /** The error that explains the end of the sound. */
   async failure(sound: null | undefined, name: string): Promise<MicrophoneError> {
     if (sound === undefined) {
-      await this.child.stop();
+      await this.stop();
       return new MicrophoneError("silent", name);
     }
     // ffmpeg ends in order if the sound server does.
-    await within(this.child.ended, ENDING_MS) ?? await this.child.stop();
+    await within(this.child.ended, ENDING_MS);
+    await this.stop();
     return new MicrophoneError("stopped", name, causeOf(this.#problems));
   }
 
@@ -108,6 +110,12 @@ class Opening {
     const detail = causeOf(this.#problems);
     if (kind === "busy" || kind === "forbidden") return new MicrophoneError(kind, name, detail);
     return new MicrophoneError("unreadable", name, detail);
+  }
+
+  /** Ends it. Safe twice. */
+  async stop(): Promise<void> {
+    this.#patience[Symbol.dispose]();
+    await this.child.stop();
   }
 
   #hear(line: string): void {
@@ -161,7 +169,7 @@ async function openOwnOnLinux(
   const problem = ownProblem(microphones);
   if (problem) {
     refused.abort(problem);
-    await opening.then(({ child }) => child.stop(), () => {});
+    await opening.then((opened) => opened.stop(), () => {});
     signal.throwIfAborted();
     throw problem;
   }
@@ -198,12 +206,12 @@ async function openWays(
   for (const way of microphoneArguments(address)) {
     signal.throwIfAborted();
     const opening = new Opening(way, options);
-    const abort = (): void => void opening.child.stop();
+    const abort = (): void => void opening.stop();
     signal.addEventListener("abort", abort, { once: true });
     const first = await opening.begin();
     signal.removeEventListener("abort", abort);
     if (first && !signal.aborted) return opening;
-    await opening.child.stop();
+    await opening.stop();
     signal.throwIfAborted();
     if (first === undefined) throw new MicrophoneError("silent", name);
     failure ??= opening.refusal(name);
@@ -241,6 +249,6 @@ class Microphone implements Source {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
-    await this.#opening.child.stop();
+    await this.#opening.stop();
   }
 }
