@@ -81,11 +81,13 @@ async function serve(options: ServerOptions, around: Surroundings): Promise<numb
   log.say(messages.hostIp(dialled ?? host));
   log.say(messages.listening(host, port));
   const portOption = port === 8080 ? "" : ` --port ${port}`;
-  const call = (to: string): string => `${commandOf("client")} --host ${to}${portOption}`;
+  // Both are to hear each other: without a word, the other end would only listen.
+  const talk = options.sound ? " --talk" : "";
+  const call = (to: string): string => `${commandOf("client")} --host ${to}${portOption}${talk}`;
   const at = { hostname, port, isEverywhere, wantsCode: code !== undefined };
   if (isHere || dialled === undefined) log.say(messages.onlyHere(call(dialled ?? "127.0.0.1")));
   else if (await answerSearches(at, options, around, stack)) {
-    log.say(messages.findHint(commandOf("client"), call(dialled)));
+    log.say(messages.findHint(`${commandOf("client")}${talk}`, call(dialled)));
   } else log.say(messages.dialHint(call(dialled)));
   if (dialled?.includes("%")) log.say(messages.scopeHint);
   const others = own?.others ?? [];

@@ -57,7 +57,10 @@ export async function tellCall(call: FinishedCall, around: Surroundings): Promis
     log.say(messages.sent({ seconds: seconds.given, frames, dropped, sound: sound.sent > 0 }));
   }
   const telling = new FileTelling(call.recordingProblem, around);
-  const problem = await tellWhatCame(call, telling, around) ?? await tellOwn(call, telling);
+  // A problem with the one is no reason to keep quiet about the other.
+  const cameProblem = await tellWhatCame(call, telling, around);
+  const ownProblem = await tellOwn(call, telling);
+  const problem = cameProblem ?? ownProblem;
   if (isGone && files.theirs.length > 0) log.warn(messages.recordingCutShort);
   if (problem) log.error(problem);
   const exit = tellEnd(call, problem !== undefined, around);
