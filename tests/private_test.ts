@@ -351,7 +351,7 @@ test("a client without the right code is told what is missing, exit 1", async ()
   }));
   await using client = call(called.port, undefined, ["--code", called.code, "--duration", "0.2"]);
   await client.exits(0);
-  await called.server.says(/127\.0\.0\.1 called without the code and was refused: .*--open\./);
+  await called.server.says(/127\.0\.0\.1 wants to call and needs the code: .*--open\./);
   await called.server.says(/Wrong codes so far: 2, from 127\.0\.0\.1\./);
 });
 

@@ -64,7 +64,7 @@ export const english: Messages = {
     `Connections that came to nothing and are not listed: ${n}. ` +
     "To see each, start with --verbose; a firewall keeps such callers away.",
   withoutCode: (host) =>
-    `${host} called without the code and was refused: tell it the code, or let everybody call with --open.`,
+    `${host} wants to call and needs the code: tell it to whoever is there, or let everybody call with --open.`,
   wrongCodes: (n, hosts) =>
     `Wrong codes so far: ${n}, from ${hosts}. Whoever guesses gets 20 tries, then one a second.`,
   busyStranger: (host) => `${host} was told that the line is busy.`,

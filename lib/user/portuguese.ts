@@ -65,7 +65,7 @@ export const portuguese: Messages = {
     `Conexões que não deram em nada e não são listadas: ${n}. ` +
     "Para ver cada uma, inicie com --verbose; um firewall afasta quem liga assim.",
   withoutCode: (host) =>
-    `${host} ligou sem o código e foi recusado: diga-lhe o código, ou deixe todos ligarem com --open.`,
+    `${host} quer ligar e precisa do código: diga-o a quem está lá, ou deixe todos ligarem com --open.`,
   wrongCodes: (n, hosts) =>
     `Códigos errados até agora: ${n}, de ${hosts}. Quem adivinha tem 20 tentativas, depois uma por segundo.`,
   busyStranger: (host) => `${host} foi avisado de que a linha está ocupada.`,
