@@ -354,3 +354,51 @@ test("files of two ends: the voice is there even before its end's first picture"
     assertLess(Math.abs((await flashesIn(await begun)).at(-1)! - 4), 0.04);
   }
 });
+
+test("voices alone on a machine that slept: the end is whole", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/video.avi`;
+  await Deno.writeFile(path, new Uint8Array());
+  const startUs = nowUs();
+  using clock = new SetClock(startUs);
+  const options = { path, format: undefined, fps: 20, stamps: "capture", sound: "small" } as const;
+  const one = new Recorder(options);
+  one.pushSound("own", sound(startUs));
+  // More silence than finds room in the queue.
+  clock.us = startUs + 1_200e6;
+  const { seconds, failure } = await one.close();
+  assertEquals([seconds, failure], [1200, undefined]);
+  assertLess(Math.abs((await samplesIn(path)).length / 48_000 - 1200), 0.1);
+});
+
+/** Three pictures, black, black and white, in a codec whose pictures stand alone. */
+async function blackAndWhite(codec: "raw" | "mjpeg"): Promise<Uint8Array[]> {
+  const pictures = [false, false, true].map((isFlash) => picture(0, isFlash).data);
+  if (codec === "raw") return pictures;
+  const size = `${RAW.width}x${RAW.height}`;
+  const read = ["-v", "error", "-f", "rawvideo", "-pixel_format", "bgr24", "-video_size", size];
+  const write = ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-f", "mjpeg", "pipe:1"];
+  return await Promise.all(
+    pictures.map((data) => outputOf("ffmpeg", [...read, "-i", "pipe:0", ...write], data)),
+  );
+}
+
+for (const codec of ["raw", "mjpeg"] as const) {
+  test(`${codec} pictures of a machine that slept: sound and pictures end together`, async () => {
+    await using folder = await temporaryFolder();
+    const frames = await blackAndWhite(codec);
+    const one = await recorder(folder.path, { format: { ...RAW, codec } });
+    const startUs = nowUs();
+    using clock = new SetClock(startUs);
+    for (const [at, seconds] of [0, 1, 120].entries()) {
+      clock.us = startUs + seconds * 1e6;
+      one.push({ ...picture(clock.us), data: frames[at]! });
+    }
+    one.pushSound("peer", sound(clock.us, true));
+    const { failure, lost, frames: count, seconds } = await one.close();
+    assertEquals([failure, lost, count, seconds], [undefined, 0, 2401, 120.05]);
+    for (const [, , seconds] of await tracks(one.path)) assertLess(Math.abs(seconds - 120.05), 0.1);
+    // The last picture is there, with the click of its moment.
+    assertEquals([await flashesIn(one.path), await clicksIn(one.path)], [[120], [120]]);
+  });
+}

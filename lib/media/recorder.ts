@@ -291,13 +291,14 @@ export class Recorder implements Sink {
     clearInterval(this.#sounding);
     this.#place(this.#timeline.settle());
     const endUs = nowUs();
-    if (this.#format === undefined) this.#takeSound(endUs - (this.originUs ?? endUs));
     this.#queue.close();
     const pauseUs = endUs - this.#lastPushUs;
     const paused = untilNow && this.#format !== undefined && pauseUs > FINAL_PAUSE_US;
     const drained = this.#feeding.then(async () => {
       if (paused) await this.#fillUntil(this.#lastCaptureUs + pauseUs, endUs);
-      if (this.#format) await this.#endSound();
+      await this.#endSound(
+        this.#format ? this.#timeUs(this.#timeline.slots) : endUs - (this.originUs ?? endUs),
+      );
       return await this.#child.finish(FINISH_MS);
     });
     // A stuck ffmpeg gets no more time than one that takes long to finish.
@@ -337,14 +338,20 @@ export class Recorder implements Sink {
   }
 
   #takeSound(untilUs: number): void {
-    while (this.#sound && this.#sound.takenUs < untilUs) {
-      // An AVI has no times: sound that is taken and finds no room would move all that follows.
-      if (!this.#queue.hasRoom(MOST_SOUND_BYTES)) return;
-      const atUs = this.#sound.takenUs;
-      const sound = this.#sound.take(Math.min(untilUs, atUs + MOST_SOUND_US));
-      if (sound.length === 0) return;
-      this.#queue.push({ sound, atUs }, sound.byteLength);
+    // An AVI has no times: sound that is taken and finds no room would move all that follows.
+    while (this.#queue.hasRoom(MOST_SOUND_BYTES)) {
+      const piece = this.#nextPiece(untilUs);
+      if (piece === undefined) return;
+      this.#queue.push(piece, piece.sound.byteLength);
     }
+  }
+
+  /** Takes the next piece of the sound until then. Nothing if there is none. */
+  #nextPiece(untilUs: number): SoundJob | undefined {
+    if (this.#sound === undefined) return undefined;
+    const atUs = this.#sound.takenUs;
+    const sound = this.#sound.take(Math.min(untilUs, atUs + MOST_SOUND_US));
+    return sound.length > 0 ? { sound, atUs } : undefined;
   }
 
   async #feed(): Promise<void> {
@@ -389,12 +396,12 @@ export class Recorder implements Sink {
     }
   }
 
-  /** Makes the sound last as long as the pictures. */
-  async #endSound(): Promise<void> {
-    if (this.#sound === undefined) return;
-    const atUs = this.#sound.takenUs;
-    const sound = this.#sound.take(this.#timeUs(this.#timeline.slots));
-    if (sound.length > 0) await this.#writePiece({ sound, atUs });
+  /** Makes the sound last until then, behind all that has found room in the queue. */
+  async #endSound(untilUs: number): Promise<void> {
+    let piece: SoundJob | undefined;
+    while ((piece = this.#nextPiece(untilUs)) !== undefined) {
+      if (!await this.#writePiece(piece)) return;
+    }
   }
 
   /** Writes a frame at its slot. Resolves to true if ffmpeg took it. */
@@ -410,11 +417,11 @@ export class Recorder implements Sink {
     return (!header || await this.#child.write(header)) && await this.#child.write(data);
   }
 
-  /** Writes a piece of the sound track. */
-  async #writePiece({ sound, atUs }: SoundJob): Promise<void> {
+  /** Writes a piece of the sound track. Resolves to true if ffmpeg took it. */
+  async #writePiece({ sound, atUs }: SoundJob): Promise<boolean> {
     const track = this.#format ? 1 : 0;
     const header = this.#container!.frameHeader(track, sound.byteLength, atUs);
-    if (await this.#child.write(header)) await this.#child.write(new Uint8Array(sound.buffer));
+    return await this.#child.write(header) && await this.#child.write(new Uint8Array(sound.buffer));
   }
 
   /** Writes the last raw frame that many times. Resolves to true if ffmpeg took them. */
