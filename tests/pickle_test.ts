@@ -683,8 +683,8 @@ test("the largest message there may be takes no longer for what it holds: each b
   const encodings = bytes("8004", ENCODE, "7102", latin, "58", length, large, "7103");
   const often = bytes(encodings, ...new Array<string>(25).fill("6802680368018652"), "2e");
   const once = bytes(encodings, "6802680368018652", "2e");
-  const onceMs = tookMs(() => refusal(once));
-  const oftenMs = tookMs(() => refusal(often));
+  const onceMs = leastMs(() => refusal(once));
+  const oftenMs = leastMs(() => refusal(often));
   assert(oftenMs < 5 * onceMs + 100, `${oftenMs} ms for 25 times what takes ${onceMs} ms`);
 });
 
@@ -699,10 +699,15 @@ test("the largest picture is turned round once, not as often as a pickle asks fo
   const turn = "68012868026803680468057452";
   const once = bytes(head, turn, "2e");
   const often = bytes(head, ...new Array<string>(20).fill(turn), "2e");
-  const onceMs = tookMs(() => refusal(once));
-  const oftenMs = tookMs(() => refusal(often));
+  const onceMs = leastMs(() => refusal(once));
+  const oftenMs = leastMs(() => refusal(often));
   assert(oftenMs < 5 * onceMs + 100, `${oftenMs} ms for 20 times what takes ${onceMs} ms`);
 });
+
+/** The least time of three: a busy machine makes some longer. */
+function leastMs(work: () => void): number {
+  return Math.min(...[1, 2, 3].map(() => tookMs(work)));
+}
 
 function tookMs(work: () => void): number {
   const start = performance.now();
